@@ -35,6 +35,7 @@ SONAME  := libredtail.so.$(if $(filter 0,$(MAJOR)),0.$(MINOR),$(MAJOR))
 all:
 	$(CARGO) rustc --release --lib --features $(FEATURES) --crate-type staticlib -- -Cdebuginfo=2
 	CC='$(CC)' packaging/link-shared $(BUILT)/libredtail.a $(BUILT)/libredtail.so $(SONAME)
+	echo '$(FEATURES)' >$(BUILT)/libredtail.features
 
 check:
 	$(CARGO) test --features capi,header --test capi
@@ -54,7 +55,14 @@ fill = sed -e "s|@PREFIX@|$(call path,$(LIBDIR)/pkgconfig,$(PREFIX))|; s|@LIBDIR
 $(BUILT)/libredtail.so $(BUILT)/libredtail.a:
 	$(MAKE) all
 
+# Whoever installs may have no cargo: what is built already is not built again. If FEATURES are given to install, and the
+# build has others, install builds again, or fails. Without FEATURES the present build is installed.
+chosen = $(filter command% environment%,$(origin $(1)))
+differs = $(if $(call chosen,$(1)),$(filter-out $(subst $(comma),_,$(shell cat $(2) 2>/dev/null)),$(subst $(comma),_,$($(1)))))
+comma := ,
+
 install: $(BUILT)/libredtail.so $(BUILT)/libredtail.a
+	$(if $(call differs,FEATURES,$(BUILT)/libredtail.features),$(MAKE) all)
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/redtail
 	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp include/redtail_cdef.h $(DESTDIR)$(INCLUDEDIR)
 	$(INSTALL) -m 644 $(BUILT)/libredtail.a $(DESTDIR)$(LIBDIR)
@@ -80,11 +88,13 @@ FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
 
 tool:
 	$(CARGO) build --release --bin redtail --features $(TOOL_FEATURES)
+	echo '$(TOOL_FEATURES)' >$(BUILT)/redtail.features
 
 $(BUILT)/redtail:
 	$(MAKE) tool
 
 install-tool: $(TOOL)
+	$(if $(call differs,TOOL_FEATURES,$(BUILT)/redtail.features),$(MAKE) tool)
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)
 	$(INSTALL) -d $(DESTDIR)$(BASH_COMPLETIONS) $(DESTDIR)$(ZSH_COMPLETIONS) $(DESTDIR)$(FISH_COMPLETIONS)
 	$(INSTALL) -m 755 $(TOOL) $(DESTDIR)$(BINDIR)/redtail

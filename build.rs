@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first is the comment at the top of the header.
-    const SECTIONS: [&str; 25] = [
+    const SECTIONS: [&str; 26] = [
         "mod",
         "basics",
         "position",
@@ -28,6 +28,7 @@ mod header {
         "keys",
         "rdb_item",
         "rdb",
+        "dump",
         "tls",
         "options",
         "event",

@@ -7,7 +7,7 @@
  *   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
  *   session    the replication protocol over your own socket and event loop.
  *   parser     RESP2 and RESP3 (the protocol of commands and replies) over bytes that you hold.
- *   rdb        snapshots (RDB files) over bytes that you hold.
+ *   rdb        snapshots (RDB files) over bytes that you hold. A dump is the same for the payload of a RESTORE.
  *
  * These rules hold for every function, unless its comment says otherwise.
  *
@@ -23,10 +23,10 @@
  *
  * CONST. A call with a const handle does not change the handle. All other calls may change it, at least its message.
  *
- * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a
- * pointer and a length. The library reads arguments during the call and does not keep the pointers, except for the
- * input of a parser or RDB decoder. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL
- * only if the slice is absent, never for an empty slice.
+ * TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
+ * and a length. The library reads arguments during the call and does not keep the pointers, except for the input of
+ * a parser or RDB decoder and the payload of a redtail_dump. A redtail_slice that you receive is not NUL-terminated.
+ * Its data pointer is NULL only if the slice is absent, never for an empty slice.
  *
  * LIFETIMES. Data that you receive belongs to the handle. The data is valid until the next call that requests an item
  * or event from the handle, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
@@ -45,6 +45,15 @@
  * THREADS. Only one thread at a time may use a handle, but not always the same thread. Exceptions are redtail_handle,
  * redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
  * "Any thread" marks functions that several threads may call at once.
+ *
+ * PROCESS. The library changes no signal handler, signal mask, locale, umask, directory or environment variable. A
+ * lost connection raises no SIGPIPE. All descriptors are closed by exec. Threads of the library inherit the signal
+ * mask of the thread that creates them. If your own threads are to handle signals, block signals before
+ * redtail_cluster_follow.
+ *
+ * FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
+ * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
+ * _free of a follower, cluster or primary does nothing. A child may create handles of its own.
  *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
@@ -189,16 +198,24 @@ typedef struct redtail_limits {
     uint64_t bulk;
     /** Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1. */
     uint64_t command;
-    /** Maximum number of arguments of a command, or elements of an aggregate. Default 2^24. */
+    /**
+     * Maximum number of arguments of a command, or elements of an aggregate. Default 2^24; maximum of an aggregate
+     * 2^27 - 1.
+     */
     uint64_t arguments;
-    /** Maximum nesting depth of aggregates. Default and maximum 128. */
+    /** Maximum nesting depth of aggregates. Default and maximum 1024. */
     size_t depth;
-    /** Maximum length of a line in bytes. Default 64 KiB. */
+    /** Maximum length of an inline command or annotation in bytes. Default 64 KiB. */
     size_t line;
+    /** Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB. */
+    size_t reply_line;
 } redtail_limits;
 
 /** The version of the running library, for example "0.2.0". Static. Any thread. */
 REDTAIL_API const char *redtail_version(void);
+
+/** The optional features of the running library, separated by commas: "tls" or "". Static. Any thread. */
+REDTAIL_API const char *redtail_features(void);
 
 /** The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread. */
 REDTAIL_API unsigned int redtail_version_number(void);
@@ -432,7 +449,7 @@ typedef enum redtail_protocol_error {
     REDTAIL_PROTOCOL_ERROR_TOO_MANY_ARGUMENTS = 7,
     /** Aggregates nested deeper than redtail_limits.depth. */
     REDTAIL_PROTOCOL_ERROR_TOO_DEEP = 8,
-    /** A line longer than redtail_limits.line. */
+    /** A line longer than redtail_limits.line, or in a frame longer than redtail_limits.reply_line. */
     REDTAIL_PROTOCOL_ERROR_LINE_TOO_LONG = 9,
     /** An inline command with unbalanced quotes. */
     REDTAIL_PROTOCOL_ERROR_UNBALANCED_QUOTES = 10,
@@ -487,10 +504,11 @@ REDTAIL_API const char *redtail_rdb_error_name(int kind);
  */
 
 /**
- * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. For a
- * parser on the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+ * Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. Most of it
+ * holds the open aggregates of a frame and of the walk through it, 4 KiB each for a depth of 1024. For a parser on
+ * the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
  */
-#define REDTAIL_PARSER_SIZE 6144
+#define REDTAIL_PARSER_SIZE 12288
 
 /** Alignment that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_alignment. */
 #define REDTAIL_PARSER_ALIGNMENT 8
@@ -833,6 +851,11 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_KEY_END = 32,
     /** The snapshot ends. checksum. */
     REDTAIL_RDB_ITEM_END = 33,
+    /**
+     * An opcode of Redis Enterprise, which other servers neither write nor load: a hint. number: the opcode, 107
+     * (memory) or 121 (slot); count: its value.
+     */
+    REDTAIL_RDB_ITEM_FOREIGN = 34,
 } redtail_rdb_item_kind;
 
 /** The server family that numbers the versions of a snapshot's format. */
@@ -1100,6 +1123,59 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Payloads: the value that DUMP returns and RESTORE carries
+ *
+ * RESTORE, RESTORE-ASKING and FUNCTION RESTORE carry a whole key or whole function libraries as one argument. A
+ * redtail_dump reads it with the items of a snapshot. A payload has no key name, database or expiry.
+ */
+
+/** Reads one payload. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
+typedef struct redtail_dump redtail_dump;
+
+/**
+ * Creates a reader of a payload of len bytes. The bytes are not copied: keep them unchanged until redtail_dump_free.
+ *
+ * Returns NULL only if memory is exhausted. After a NULL payload or a length that exceeds memory, every later call
+ * returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
+ */
+REDTAIL_API redtail_dump *redtail_dump_new(const char *payload,
+                                           size_t len);
+
+/** Frees a reader. NULL does nothing. */
+REDTAIL_API void redtail_dump_free(redtail_dump *dump);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the reader. */
+REDTAIL_API const char *redtail_dump_message(const redtail_dump *dump);
+
+/**
+ * The next item: REDTAIL_RDB_ITEM_START, the items of the key or the libraries, REDTAIL_RDB_ITEM_END with the result
+ * of the checksum. The name of the key is empty. The bytes of the item point into the payload or into the handle. They
+ * are valid until the next call.
+ *
+ * Returns REDTAIL_OK and sets item; REDTAIL_END after the last item. REDTAIL_ERROR_SNAPSHOT for an invalid payload is
+ * final: see redtail_dump_error_kind and redtail_dump_error_offset.
+ */
+REDTAIL_API int redtail_dump_next(redtail_dump *dump,
+                                  const redtail_rdb_item **item);
+
+/**
+ * After REDTAIL_ERROR_SNAPSHOT: the offset of the first byte of the invalid item, counted from the first byte of the
+ * payload.
+ *
+ * Returns REDTAIL_OK and sets offset; REDTAIL_NONE if there was no such error.
+ */
+REDTAIL_API int redtail_dump_error_offset(redtail_dump *dump,
+                                          uint64_t *offset);
+
+/**
+ * After REDTAIL_ERROR_SNAPSHOT: the kind of the error, one of redtail_rdb_error.
+ *
+ * Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
+ */
+REDTAIL_API int redtail_dump_error_kind(redtail_dump *dump, int *kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * TLS for followers (in builds with the feature tls)
  */
 
@@ -1269,6 +1345,12 @@ typedef struct redtail_options {
     int lenient;
     /** Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS. */
     const redtail_tls *tls;
+    /**
+     * After a refusal that a person can fix (a wrong password, a missing permission, an answer of something that is
+     * not a server), connect again after this pause in milliseconds. Each refusal is REDTAIL_EVENT_DISCONNECTED with
+     * REDTAIL_DISCONNECT_NEEDS_FIX. Before the first success, only with retry_first. 0: such a refusal is an error.
+     */
+    uint64_t retry_refused_ms;
 } redtail_options;
 
 /**
@@ -1374,6 +1456,11 @@ typedef enum redtail_disconnect_reason {
     REDTAIL_DISCONNECT_SILENCE = 3,
     /** The primary refused temporarily. */
     REDTAIL_DISCONNECT_REFUSED = 4,
+    /**
+     * The primary refused, or something else answered, until a person fixes it. The message of the event begins with
+     * the other side's. Only with redtail_options.retry_refused_ms.
+     */
+    REDTAIL_DISCONNECT_NEEDS_FIX = 5,
 } redtail_disconnect_reason;
 
 /** A request that makes the primary fork. */
@@ -1694,11 +1781,12 @@ REDTAIL_API int redtail_session_to_send(redtail_session *session,
                                         size_t *len);
 
 /**
- * Reports that the first count bytes of redtail_session_to_send were written.
+ * Reports that the first count bytes of redtail_session_to_send were written. More may be left to send afterwards.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than the number of bytes to send.
  */
-REDTAIL_API int redtail_session_sent(redtail_session *session, size_t count);
+REDTAIL_API int redtail_session_sent(redtail_session *session,
+                                     size_t count);
 
 /**
  * The time of the next step if nothing arrives, on the clock of now_ms; it is not a duration. With a connection: the
@@ -1712,7 +1800,9 @@ REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset. A position of a history that has ended with a gap is ignored.
+ * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * acknowledgement that this commit makes possible (WAIT), redtail_session_to_send returns it at once: send it. A
+ * position of a history that has ended with a gap is ignored.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL.
  */
@@ -1775,30 +1865,32 @@ typedef struct redtail_handle redtail_handle;
  * Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
  * errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in a forked child, where it does nothing; REDTAIL_ERROR_ARGUMENT if the
+ * handle is NULL.
  */
 REDTAIL_API int redtail_handle_stop(redtail_handle *handle);
 
 /**
- * Sends an acknowledgement to the primary now, as redtail_follower_next does each second. Call it from another thread
- * if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a connection it
- * does nothing.
+ * Sends an acknowledgement of all earlier commits now, as redtail_follower_next does each second. Call it from another
+ * thread if your program takes longer for one event than the primary's repl-timeout (default 60 s). Without a
+ * connection it does nothing.
  *
  * Any thread, several at once; not in signal handlers.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_LOST if the write failed: redtail_follower_next reports the loss later;
- * REDTAIL_ERROR_ARGUMENT if the handle is NULL.
+ * REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if the handle is NULL.
  */
 REDTAIL_API int redtail_handle_heartbeat(redtail_handle *handle);
 
 /**
- * As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts.
- * redtail_follower_next reports the commit to the primary within a second, or when the primary requests it.
+ * As redtail_follower_commit, from another thread. Of two commits in quick succession the later one counts. If the
+ * primary has requested an acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise
+ * redtail_follower_next reports the commit within a second.
  *
  * Any thread, several at once; not in signal handlers.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it or the handle
- * is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_STATE in a forked child;
+ * REDTAIL_ERROR_ARGUMENT if the position or the handle is NULL.
  */
 REDTAIL_API int redtail_handle_commit(redtail_handle *handle,
                                       const redtail_position *position);
@@ -1841,7 +1933,10 @@ typedef struct redtail_follower redtail_follower;
  */
 REDTAIL_API redtail_follower *redtail_follower_new(const redtail_options *options);
 
-/** Frees a follower and closes its connection. Its handles stay valid. NULL does nothing. */
+/**
+ * Frees a follower and closes its connection. Its handles stay valid. NULL does nothing, and neither does a call in a
+ * forked child.
+ */
 REDTAIL_API void redtail_follower_free(redtail_follower *follower);
 
 /**
@@ -1876,8 +1971,12 @@ REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
 /**
  * Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
  * after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
- * and 5 s to answer. A thread of the library listens for failovers. It ends at most a second after
- * redtail_follower_free.
+ * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it at
+ * once; an attempt to connect to a Sentinel is not interrupted, and the thread ends after it (connect_ms).
+ *
+ * The address that a Sentinel gives is checked: the server must report that it is a primary, and, if it may be asked
+ * (+info), the run id that the Sentinel knows. Otherwise the connection fails, and the message names the address and
+ * the Sentinel.
  *
  * Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
  * no Sentinel knows the name.
@@ -1934,7 +2033,8 @@ REDTAIL_API int redtail_follower_next_timeout(redtail_follower *follower,
 /**
  * Waits for the next event. Passes it and all further received events to the callback each, with context. If the
  * callback returns another value than 0, the batch ends after that event. The callback may call _position, _message,
- * _commit and _login of this follower. It must return normally: no longjmp, no C++ exception.
+ * _commit and _login of this follower. In it _next, _next_timeout and _batch of this follower return
+ * REDTAIL_ERROR_STATE, and _free must not be called. It must return normally: no longjmp, no C++ exception.
  *
  * Returns REDTAIL_OK if no received event is left: a good time to flush output. REDTAIL_STOPPED if the callback ended
  * the batch. Otherwise as redtail_follower_next.
@@ -1945,7 +2045,10 @@ REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset. A position of a history that has ended with a gap is ignored. Other threads use redtail_handle_commit.
+ * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise the next one, within a second,
+ * has the position. A position of a history that has ended with a gap is ignored. Other threads use
+ * redtail_handle_commit.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
  * REDTAIL_ERROR_STATE before redtail_follower_connect.
@@ -2056,7 +2159,7 @@ typedef enum redtail_notice_kind {
     /** The cluster follows a new shard: see start and position. Precedes its first event. */
     REDTAIL_NOTICE_ADDED = 1,
     /**
-     * The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at
+     * Another node has become the primary of a shard: see from and to. Events of the shard tell the position at
      * the new primary.
      */
     REDTAIL_NOTICE_FAILED_OVER = 2,
@@ -2083,6 +2186,11 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_LOST = 6,
     /** No node reports the topology. Only one notice until a node does. Connected shards continue. */
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    /**
+     * The primary of a shard has another address: see from and to. The present connection is kept, because the node
+     * is the same.
+     */
+    REDTAIL_NOTICE_MOVED = 8,
 } redtail_notice_kind;
 
 /** A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid. */
@@ -2102,9 +2210,9 @@ typedef struct redtail_notice {
      * position.
      */
     const redtail_position *position;
-    /** FAILED_OVER: the old address of the primary, host:port. */
+    /** FAILED_OVER, MOVED: the old address of the primary, host:port. */
     const char *from;
-    /** FAILED_OVER: the new address. */
+    /** FAILED_OVER, MOVED: the new address. */
     const char *to;
     /** SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none. */
     const char *gained;
@@ -2236,7 +2344,8 @@ REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
 
 /**
  * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
- * ended. NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
+ * ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
+ * cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
@@ -2259,7 +2368,9 @@ REDTAIL_API int redtail_cluster_login(redtail_cluster *cluster,
 
 /**
  * Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
- * unreachable primary is retried automatically.
+ * unreachable primary is retried automatically. At each connection the node is asked for its id; the user needs
+ * +cluster|myid. Another server at that address is not followed but retried, and the text of
+ * REDTAIL_EVENT_DISCONNECTED names both nodes.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
  * REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
@@ -2282,7 +2393,8 @@ REDTAIL_API int redtail_cluster_wait(redtail_cluster *cluster,
  * Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any
  * thread and all callbacks; not in signal handlers.
  *
- * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in a forked child, where it does nothing; REDTAIL_ERROR_ARGUMENT if the
+ * cluster is NULL.
  */
 REDTAIL_API int redtail_cluster_stop(redtail_cluster *cluster);
 
@@ -2383,7 +2495,10 @@ typedef struct redtail_node {
     int is_primary;
     /** Not 0: the cluster has not reported the node as failed. */
     int is_up;
-    /** The node id: 40 hexadecimal digits and a NUL. */
+    /**
+     * The node id: 40 hexadecimal digits and a NUL. Compare it with the reply of the server to CLUSTER MYID: another
+     * node may be at that address.
+     */
     const char *id;
     /** The address of the node: host:port and a NUL. */
     const char *address;
@@ -2456,7 +2571,10 @@ typedef struct redtail_primary redtail_primary;
  */
 REDTAIL_API redtail_primary *redtail_primary_new(void);
 
-/** Closes the port and all connections, ends the threads and frees the primary. NULL does nothing. */
+/**
+ * Closes the port and all connections, ends the threads and frees the primary. NULL does nothing, and neither does a
+ * call in a forked child.
+ */
 REDTAIL_API void redtail_primary_free(redtail_primary *primary);
 
 /** The message of the last failure; "" before any. Never NULL. Valid until the next call on the primary. */

@@ -1,7 +1,7 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
- * OWNERS. parser, rdb, session, follower, cluster, primary and handle own what redtail_..._new returned. They can be
- * moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws only
+ * OWNERS. parser, rdb, dump, session, follower, cluster, primary and handle own what redtail_..._new returned. They
+ * can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws only
  * std::bad_alloc, if memory is exhausted.
  *
  * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
@@ -304,6 +304,7 @@ struct limits {
     std::uint64_t arguments = 0;
     std::size_t depth = 0;
     std::size_t line = 0;
+    std::size_t reply_line = 0;
 
     redtail_limits c() const noexcept {
         redtail_limits made = {};
@@ -313,6 +314,7 @@ struct limits {
         made.arguments = arguments;
         made.depth = depth;
         made.line = line;
+        made.reply_line = reply_line;
         return made;
     }
 };
@@ -374,6 +376,7 @@ struct options {
     bool snapshot_items = false;
     bool lenient = false;
     redtail::tls tls = {};
+    std::uint64_t retry_refused_ms = 0;
 
     /** Calls with the options as C has them, which live until the call returns. */
     template <class Call> auto pass(Call call) const {
@@ -408,6 +411,7 @@ struct options {
         made.snapshot_items = snapshot_items;
         made.lenient = lenient;
         made.tls = tls ? &c_tls : nullptr;
+        made.retry_refused_ms = retry_refused_ms;
         return call(made);
     }
 };
@@ -916,6 +920,44 @@ private:
     }
     detail::owner<redtail_rdb, redtail_rdb_free> rdb_;
     std::string_view *input_ = nullptr;
+};
+
+/** Reads the payload of DUMP and RESTORE with the items of a snapshot. The payload must outlive it. */
+class dump {
+public:
+    explicit dump(std::string_view payload) : dump_(detail::made(redtail_dump_new(payload.data(), payload.size()))) {}
+
+    /** Sets the next item. False after the last one. */
+    bool next(snapshot_item &next) {
+        const redtail_rdb_item *found = nullptr;
+        int number = check(redtail_dump_next(c(), &found));
+        if (found != nullptr) next = snapshot_item(found);
+        return number == REDTAIL_OK;
+    }
+    /** All items of the payload. */
+    detail::range<dump, snapshot_item> items() noexcept { return detail::range<dump, snapshot_item>(*this); }
+
+    /** After an error in the bytes: the offset of the first byte of the invalid item. Otherwise nullopt. */
+    std::optional<std::uint64_t> error_offset() const {
+        std::uint64_t number = 0;
+        if (check(redtail_dump_error_offset(c(), &number)) != REDTAIL_OK) return std::nullopt;
+        return number;
+    }
+    /** After an error in the bytes: one of redtail_rdb_error. Otherwise nullopt. */
+    std::optional<int> error_kind() const {
+        int kind = 0;
+        if (check(redtail_dump_error_kind(c(), &kind)) != REDTAIL_OK) return std::nullopt;
+        return kind;
+    }
+    const char *message() const noexcept { return redtail_dump_message(c()); }
+    redtail_dump *c() const noexcept { return dump_.get(); }
+
+private:
+    int check(int number) const {
+        if (number < 0) throw error(number, message());
+        return number;
+    }
+    detail::owner<redtail_dump, redtail_dump_free> dump_;
 };
 
 /** The hash slot of a key. */

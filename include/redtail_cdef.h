@@ -50,8 +50,10 @@ typedef struct redtail_limits {
     uint64_t arguments;
     size_t depth;
     size_t line;
+    size_t reply_line;
 } redtail_limits;
 const char *redtail_version(void);
+const char *redtail_features(void);
 unsigned int redtail_version_number(void);
 int redtail_check_version(unsigned int header);
 const char *redtail_status_name(int status);
@@ -157,7 +159,7 @@ typedef enum redtail_rdb_error {
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);
-static const int REDTAIL_PARSER_SIZE = 6144;
+static const int REDTAIL_PARSER_SIZE = 12288;
 static const int REDTAIL_PARSER_ALIGNMENT = 8;
 typedef struct redtail_parser redtail_parser;
 redtail_parser *redtail_parser_new(int mode, const redtail_limits *limits);
@@ -246,6 +248,7 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_SKIPPED = 31,
     REDTAIL_RDB_ITEM_KEY_END = 32,
     REDTAIL_RDB_ITEM_END = 33,
+    REDTAIL_RDB_ITEM_FOREIGN = 34,
 } redtail_rdb_item_kind;
 typedef enum redtail_rdb_magic {
     REDTAIL_RDB_MAGIC_REDIS = 1,
@@ -337,6 +340,16 @@ int redtail_rdb_needed(redtail_rdb *rdb, size_t *needed);
 int redtail_rdb_offset(redtail_rdb *rdb, uint64_t *offset);
 int redtail_rdb_error_offset(redtail_rdb *rdb, uint64_t *offset);
 int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
+typedef struct redtail_dump redtail_dump;
+redtail_dump *redtail_dump_new(const char *payload,
+                                           size_t len);
+void redtail_dump_free(redtail_dump *dump);
+const char *redtail_dump_message(const redtail_dump *dump);
+int redtail_dump_next(redtail_dump *dump,
+                                  const redtail_rdb_item **item);
+int redtail_dump_error_offset(redtail_dump *dump,
+                                          uint64_t *offset);
+int redtail_dump_error_kind(redtail_dump *dump, int *kind);
 typedef enum redtail_verify {
     REDTAIL_VERIFY_FULL = 0,
     REDTAIL_VERIFY_AUTHORITY = 1,
@@ -398,6 +411,7 @@ typedef struct redtail_options {
     int snapshot_items;
     int lenient;
     const redtail_tls *tls;
+    uint64_t retry_refused_ms;
 } redtail_options;
 int redtail_options_init(redtail_options *options,
                                      size_t size);
@@ -442,6 +456,7 @@ typedef enum redtail_disconnect_reason {
     REDTAIL_DISCONNECT_IO = 2,
     REDTAIL_DISCONNECT_SILENCE = 3,
     REDTAIL_DISCONNECT_REFUSED = 4,
+    REDTAIL_DISCONNECT_NEEDS_FIX = 5,
 } redtail_disconnect_reason;
 typedef struct redtail_forking {
     int reason;
@@ -530,7 +545,8 @@ int redtail_session_keep_alive(redtail_session *session, uint64_t now_ms);
 int redtail_session_to_send(redtail_session *session,
                                         const char **data,
                                         size_t *len);
-int redtail_session_sent(redtail_session *session, size_t count);
+int redtail_session_sent(redtail_session *session,
+                                     size_t count);
 int redtail_session_deadline_ms(redtail_session *session,
                                             uint64_t *deadline_ms);
 int redtail_session_commit(redtail_session *session,
@@ -604,6 +620,7 @@ typedef enum redtail_notice_kind {
     REDTAIL_NOTICE_ENDED = 5,
     REDTAIL_NOTICE_LOST = 6,
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    REDTAIL_NOTICE_MOVED = 8,
 } redtail_notice_kind;
 typedef struct redtail_notice {
     int kind;

@@ -29,6 +29,8 @@ mod receive_buffer;
 mod recorded;
 #[path = "net/recording/mod.rs"]
 mod recording;
+#[path = "help/refusing.rs"]
+mod refusing;
 #[path = "net/replay.rs"]
 mod replay;
 #[path = "net/snapshot_file.rs"]

@@ -36,12 +36,19 @@ mod memory;
 mod nodes;
 #[path = "tool/record.rs"]
 mod record;
+#[path = "help/refusing.rs"]
+mod refusing;
 #[path = "tool/replay.rs"]
 mod replay;
+#[path = "tool/restored.rs"]
+mod restored;
 #[path = "tool/run.rs"]
 mod run;
 #[path = "tool/save.rs"]
 mod save;
+#[cfg(feature = "tls")]
+#[path = "tool/sentinel_tls.rs"]
+mod sentinel_tls;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/stats.rs"]

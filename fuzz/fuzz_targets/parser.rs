@@ -29,8 +29,8 @@ fuzz_target!(|data: &[u8]| {
     }
     let limits = match choice >> 2 & 3 {
         0 | 1 => Limits::DEFAULT,
-        2 => feed::limits!(bulk: 30, command: 200, arguments: 12, depth: 4, line: 24),
-        _ => feed::limits!(bulk: 9, command: 40, arguments: 4, depth: 1, line: 5),
+        2 => feed::limits!(bulk: 30, command: 200, arguments: 12, depth: 4, line: 24, reply_line: 24),
+        _ => feed::limits!(bulk: 9, command: 40, arguments: 4, depth: 1, line: 5, reply_line: 5),
     };
     against_the_oracle(mode, bytes, limits);
     match mode {

@@ -25,8 +25,8 @@ fuzz_target!(|data: &[u8]| {
     let mode = MODES[usize::from(choice & 3)];
     let limits = match choice >> 2 & 3 {
         0 | 1 => Limits::DEFAULT,
-        2 => feed::limits!(bulk: 3000, command: 400, arguments: 12, depth: 4, line: 24),
-        _ => feed::limits!(bulk: 9, command: 40, arguments: 4, depth: 1, line: 5),
+        2 => feed::limits!(bulk: 3000, command: 400, arguments: 12, depth: 4, line: 24, reply_line: 24),
+        _ => feed::limits!(bulk: 9, command: 40, arguments: 4, depth: 1, line: 5, reply_line: 5),
     };
     let byte_by_byte: Vec<usize> = (0..bytes.len()).collect();
     let cuts = [places(lengths, bytes.len()), byte_by_byte];

@@ -7,6 +7,8 @@
 //! lost connection.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
+use std::time::Duration;
+
 use libfuzzer_sys::fuzz_target;
 use redtail::rdb::Item;
 use redtail::replication::{Closed, Credentials, Progress, Session};
@@ -54,6 +56,7 @@ fn options(first: u8, second: u8) -> Options {
     options.ack = [Ack::Observe, Ack::Received, Ack::Applied, Ack::Observe][usize::from(second >> 2 & 3)];
     options.allow_probe = second & 16 != 0;
     options.retry_snapshot = second & 32 != 0;
+    options.retry_refused = (second & 64 != 0).then_some(Duration::from_secs(5));
     options.snapshot = if second & 3 == 3 { SnapshotForm::Items } else { SnapshotForm::Bytes };
     options.lenient = second >> 2 & 3 == 3;
     options

@@ -76,7 +76,7 @@ pub enum ProtocolErrorKind {
         limit: usize,
     },
     /// A line that does not end within [`Limits::line`](crate::Limits::line).
-    #[error("a line longer than {limit} bytes (limit: line)")]
+    #[error("a line longer than {limit} bytes (limit: line, in a frame reply_line)")]
     LineTooLong {
         /// The limit in bytes, without CR LF.
         limit: usize,

@@ -10,7 +10,7 @@
 /// ```
 /// let mut limits = redtail::Limits::default();
 /// limits.bulk = 1024;
-/// assert_eq!(limits.depth, 128);
+/// assert_eq!(limits.depth, 1024);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,18 +21,28 @@ pub struct Limits {
     /// The longest whole command or frame, from its type byte to its last CR LF. Default 1 GiB. Values over
     /// [`MAX_COMMAND`] count as [`MAX_COMMAND`].
     pub command: u64,
-    /// The most arguments of a command, or elements of one aggregate. Default 2^24.
+    /// The most arguments of a command, or elements of one aggregate. Default 2^24. For frames, values over 2^27 - 1
+    /// count as 2^27 - 1.
     pub arguments: u64,
     /// The deepest nesting of aggregates in a frame. Default and maximum: [`MAX_DEPTH`].
     pub depth: usize,
-    /// The longest line (simple string, error, number, inline command, annotation) without its CR LF. Default 64 KiB.
+    /// The longest inline command, annotation or line of a handshake, without its CR LF. Default 64 KiB, as in servers.
     pub line: usize,
+    /// The longest line of a frame (simple string, error, number) without its CR LF. Default 512 MiB: a line may hold
+    /// a value, as in MONITOR and in errors of scripts.
+    pub reply_line: usize,
 }
 
 impl Limits {
     /// The defaults, as a constant.
-    pub const DEFAULT: Self =
-        Self { bulk: 512 << 20, command: 1 << 30, arguments: 1 << 24, depth: MAX_DEPTH, line: 64 << 10 };
+    pub const DEFAULT: Self = Self {
+        bulk: 512 << 20,
+        command: 1 << 30,
+        arguments: 1 << 24,
+        depth: MAX_DEPTH,
+        line: 64 << 10,
+        reply_line: 512 << 20,
+    };
 }
 
 impl Default for Limits {
@@ -41,8 +51,12 @@ impl Default for Limits {
     }
 }
 
-/// The deepest nesting that a frame parser can hold. A larger [`Limits::depth`] counts as this value.
-pub const MAX_DEPTH: usize = 128;
+/// The deepest nesting that a frame parser can hold, the same as in hiredis. A larger [`Limits::depth`] counts as this
+/// value.
+pub const MAX_DEPTH: usize = 1024;
+
+/// The most elements of one aggregate of a frame. A larger [`Limits::arguments`] counts as this value.
+pub(crate) const MAX_ELEMENTS: u64 = (1 << 27) - 1;
 
 /// The longest whole command or frame, in bytes. Positions inside it have 32 bits. A larger [`Limits::command`] counts
 /// as this value.

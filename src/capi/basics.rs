@@ -121,18 +121,28 @@ pub struct redtail_limits {
     pub bulk: u64,
     /// Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1.
     pub command: u64,
-    /// Maximum number of arguments of a command, or elements of an aggregate. Default 2^24.
+    /// Maximum number of arguments of a command, or elements of an aggregate. Default 2^24; maximum of an aggregate
+    /// 2^27 - 1.
     pub arguments: u64,
-    /// Maximum nesting depth of aggregates. Default and maximum 128.
+    /// Maximum nesting depth of aggregates. Default and maximum 1024.
     pub depth: usize,
-    /// Maximum length of a line in bytes. Default 64 KiB.
+    /// Maximum length of an inline command or annotation in bytes. Default 64 KiB.
     pub line: usize,
+    /// Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB.
+    pub reply_line: usize,
 }
 
 /// The version of the running library, for example "0.2.0". Static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// The optional features of the running library, separated by commas: "tls" or "". Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_features() -> *const c_char {
+    let features = if cfg!(feature = "tls") { c"tls" } else { c"" };
+    features.as_ptr()
 }
 
 /// The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread.

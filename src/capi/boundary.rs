@@ -84,6 +84,22 @@ impl Guard {
     }
 }
 
+/// The process that created a handle. A forked child has a copy of the handle, without the threads of the library and
+/// with the parent's sockets and files: nothing that the child does may reach them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Creator(u32);
+
+impl Creator {
+    pub(super) fn this_process() -> Self {
+        Self(std::process::id())
+    }
+
+    /// A signal handler may call this.
+    pub(super) fn is_this_process(self) -> bool {
+        self.0 == std::process::id()
+    }
+}
+
 /// A handle of C.
 pub(super) trait Guarded {
     fn guard(&mut self) -> &mut Guard;

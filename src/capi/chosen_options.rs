@@ -86,6 +86,7 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
         allow_probe: given.allow_probe != 0,
         retry_first: given.retry_first != 0,
         retry_snapshot: given.retry_snapshot != 0,
+        retry_refused: (given.retry_refused_ms > 0).then(|| Duration::from_millis(given.retry_refused_ms)),
         single_link: given.single_link != 0,
         control: given.control != 0,
         parts: (given.parts > 0).then_some(given.parts),

@@ -24,13 +24,13 @@
 //! REDTAIL_EVENT_ATTACHED, and in idle, if no message is pending, redtail_shard_position: a shard without a saved
 //! position starts as a new one.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::mem::offset_of;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, Guarded, Out, enter, make, refuse, release, text, there};
+use crate::capi::boundary::{Creator, Guard, Guarded, Out, enter, make, refuse, release, text, there};
 use crate::capi::callbacks::{Callbacks, ClusterState, redtail_cluster_callbacks};
 use crate::capi::chosen_options::ChosenOptions;
 use crate::capi::options::{REDTAIL_FOREVER, redtail_options};
@@ -43,6 +43,7 @@ use crate::topology::{Cluster, ClusterError, ClusterHandle, Positions};
 
 /// Follows all primaries of a cluster.
 pub struct redtail_cluster {
+    creator: Creator,
     state: Mutex<State>,
     shared: Arc<ClusterState>,
 }
@@ -130,17 +131,21 @@ pub unsafe extern "C" fn redtail_cluster_new(
         };
         let login = plan.as_ref().map(Plan::login).unwrap_or_default();
         let state = State { guard, plan, login, following: None };
-        Some(redtail_cluster { state: Mutex::new(state), shared: Arc::default() })
+        Some(redtail_cluster { creator: Creator::this_process(), state: Mutex::new(state), shared: Arc::default() })
     })
 }
 
 /// Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
-/// ended. NULL does nothing. In a callback of this cluster it only stops the cluster, as redtail_cluster_stop.
+/// ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
+/// cluster, as redtail_cluster_stop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
     // SAFETY: NULL, or from _new and not used again but by its callbacks, which end in here.
     unsafe {
         if let Some(it) = there(cluster) {
+            if !it.creator.is_this_process() {
+                return;
+            }
             it.shared.stop();
             if it.shared.is_calling() {
                 return;
@@ -158,7 +163,11 @@ pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_message(cluster: *const redtail_cluster) -> *const c_char {
     // SAFETY: NULL, or a cluster that lives.
-    unsafe { there(cluster) }.map_or(c"the cluster is NULL".as_ptr(), |cluster| cluster.state().guard.message())
+    match unsafe { there(cluster) } {
+        None => c"the cluster is NULL".as_ptr(),
+        Some(cluster) if !cluster.creator.is_this_process() => OF_ANOTHER_PROCESS.as_ptr(),
+        Some(cluster) => cluster.state().guard.message(),
+    }
 }
 
 /// Changes user and password for later connections. NULL: none. A length of 0: the password ends with NUL.
@@ -185,7 +194,9 @@ pub unsafe extern "C" fn redtail_cluster_login(
 }
 
 /// Requests the topology from the nodes and starts to follow every primary. Callbacks may run before it returns. An
-/// unreachable primary is retried automatically.
+/// unreachable primary is retried automatically. At each connection the node is asked for its id; the user needs
+/// +cluster|myid. Another server at that address is not followed but retried, and the text of
+/// REDTAIL_EVENT_DISCONNECTED names both nodes.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if no node reports the topology: you may try again;
 /// REDTAIL_ERROR_ARGUMENT if the callbacks are invalid; REDTAIL_ERROR_STATE if it was started already;
@@ -268,11 +279,15 @@ pub unsafe extern "C" fn redtail_cluster_wait(cluster: *mut redtail_cluster, lim
 /// Stops all followers without waiting. redtail_cluster_wait waits for the end. Running callbacks complete. Any
 /// thread and all callbacks; not in signal handlers.
 ///
-/// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the cluster is NULL.
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE in a forked child, where it does nothing; REDTAIL_ERROR_ARGUMENT if the
+/// cluster is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_stop(cluster: *mut redtail_cluster) -> c_int {
     // SAFETY: NULL, or a cluster that lives.
     let Some(cluster) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    if !cluster.creator.is_this_process() {
+        return REDTAIL_ERROR_STATE as c_int;
+    }
     cluster.shared.stop();
     REDTAIL_OK as c_int
 }
@@ -336,8 +351,14 @@ unsafe fn tell(
 unsafe fn with(cluster: *mut redtail_cluster, work: impl FnOnce(&mut State) -> redtail_status) -> c_int {
     // SAFETY: as promised.
     let Some(cluster) = (unsafe { there(cluster) }) else { return REDTAIL_ERROR_ARGUMENT as c_int };
+    // Another thread may have held the lock at the fork: nobody would release it.
+    if !cluster.creator.is_this_process() {
+        return REDTAIL_ERROR_STATE as c_int;
+    }
     enter(Some(&mut *cluster.state()), work)
 }
+
+const OF_ANOTHER_PROCESS: &CStr = c"the cluster was created by another process: this is its forked child";
 
 /// # Safety
 /// Both are NULL or as the header asks.

@@ -65,7 +65,8 @@ pub struct redtail_node {
     pub is_primary: c_int,
     /// Not 0: the cluster has not reported the node as failed.
     pub is_up: c_int,
-    /// The node id: 40 hexadecimal digits and a NUL.
+    /// The node id: 40 hexadecimal digits and a NUL. Compare it with the reply of the server to CLUSTER MYID: another
+    /// node may be at that address.
     pub id: *const c_char,
     /// The address of the node: host:port and a NUL.
     pub address: *const c_char,

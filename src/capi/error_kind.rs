@@ -26,7 +26,7 @@ pub enum redtail_protocol_error {
     REDTAIL_PROTOCOL_ERROR_TOO_MANY_ARGUMENTS = 7,
     /// Aggregates nested deeper than redtail_limits.depth.
     REDTAIL_PROTOCOL_ERROR_TOO_DEEP = 8,
-    /// A line longer than redtail_limits.line.
+    /// A line longer than redtail_limits.line, or in a frame longer than redtail_limits.reply_line.
     REDTAIL_PROTOCOL_ERROR_LINE_TOO_LONG = 9,
     /// An inline command with unbalanced quotes.
     REDTAIL_PROTOCOL_ERROR_UNBALANCED_QUOTES = 10,

@@ -102,6 +102,9 @@ pub enum redtail_disconnect_reason {
     REDTAIL_DISCONNECT_SILENCE = 3,
     /// The primary refused temporarily.
     REDTAIL_DISCONNECT_REFUSED = 4,
+    /// The primary refused, or something else answered, until a person fixes it. The message of the event begins with
+    /// the other side's. Only with redtail_options.retry_refused_ms.
+    REDTAIL_DISCONNECT_NEEDS_FIX = 5,
 }
 
 pub(super) use redtail_disconnect_reason::*;
@@ -334,6 +337,7 @@ pub extern "C" fn redtail_disconnect_reason_name(reason: c_int) -> *const c_char
         REDTAIL_DISCONNECT_IO
         REDTAIL_DISCONNECT_SILENCE
         REDTAIL_DISCONNECT_REFUSED
+        REDTAIL_DISCONNECT_NEEDS_FIX
     )
 }
 

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there};
+use crate::capi::boundary::{Creator, Guard, Guarded, call, checked, enter_shared, make, refuse, release, text, there};
 use crate::capi::chosen_options::{ChosenOptions, ChosenTimeouts};
 use crate::capi::convert::event::EventBuffer;
 use crate::capi::convert::status::follower_status;
@@ -44,6 +44,7 @@ use crate::replication::{Backoff, Event, Options};
 /// Follows a primary in the caller's thread. One thread at a time.
 pub struct redtail_follower {
     guard: Guard,
+    creator: Creator,
     options: Options,
     timeouts: ChosenTimeouts,
     tls: ChosenTls,
@@ -54,6 +55,8 @@ pub struct redtail_follower {
     /// The file of a recording, until the connect that begins it.
     record_to: Option<File>,
     events: EventBuffer,
+    /// The callback of a batch runs.
+    in_callback: bool,
 }
 
 impl Guarded for redtail_follower {
@@ -76,6 +79,7 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
         };
         Some(redtail_follower {
             guard,
+            creator: Creator::this_process(),
             options: chosen.options,
             timeouts: chosen.timeouts,
             tls: chosen.tls,
@@ -85,15 +89,22 @@ pub unsafe extern "C" fn redtail_follower_new(options: *const redtail_options) -
             follower: None,
             record_to: None,
             events: EventBuffer::new()?,
+            in_callback: false,
         })
     })
 }
 
-/// Frees a follower and closes its connection. Its handles stay valid. NULL does nothing.
+/// Frees a follower and closes its connection. Its handles stay valid. NULL does nothing, and neither does a call in a
+/// forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_follower_free(follower: *mut redtail_follower) {
     // SAFETY: NULL, or from _new and not used again.
-    unsafe { release(follower) }
+    unsafe {
+        // The end of a TLS connection and of a recording would be written to what the parent still uses.
+        if there(follower).is_none_or(|follower| follower.creator.is_this_process()) {
+            release(follower);
+        }
+    }
 }
 
 /// The message of the last failure, or of the last event if it is a gap, a lost connection or a fork; otherwise
@@ -149,8 +160,12 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
 
 /// Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
 /// after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
-/// and 5 s to answer. A thread of the library listens for failovers. It ends at most a second after
-/// redtail_follower_free.
+/// and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it at
+/// once; an attempt to connect to a Sentinel is not interrupted, and the thread ends after it (connect_ms).
+///
+/// The address that a Sentinel gives is checked: the server must report that it is a primary, and, if it may be asked
+/// (+info), the run id that the Sentinel knows. Otherwise the connection fails, and the message names the address and
+/// the Sentinel.
 ///
 /// Returns as redtail_follower_connect; REDTAIL_ERROR_ARGUMENT if sentinel is invalid; REDTAIL_ERROR_CONNECT also if
 /// no Sentinel knows the name.
@@ -276,7 +291,8 @@ pub unsafe extern "C" fn redtail_follower_next_timeout(
 
 /// Waits for the next event. Passes it and all further received events to the callback each, with context. If the
 /// callback returns another value than 0, the batch ends after that event. The callback may call _position, _message,
-/// _commit and _login of this follower. It must return normally: no longjmp, no C++ exception.
+/// _commit and _login of this follower. In it _next, _next_timeout and _batch of this follower return
+/// REDTAIL_ERROR_STATE, and _free must not be called. It must return normally: no longjmp, no C++ exception.
 ///
 /// Returns REDTAIL_OK if no received event is left: a good time to flush output. REDTAIL_STOPPED if the callback ended
 /// the batch. Otherwise as redtail_follower_next.
@@ -295,7 +311,13 @@ pub unsafe extern "C" fn redtail_follower_batch(
         let mut status = unsafe { (*follower).advance(Follower::next_event) };
         while status == REDTAIL_OK {
             // SAFETY: the caller's own function, and an event that lives.
-            if unsafe { each(context, (*follower).events.event()) } != 0 {
+            let result = unsafe {
+                (*follower).in_callback = true;
+                let result = each(context, (*follower).events.event());
+                (*follower).in_callback = false;
+                result
+            };
+            if result != 0 {
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
@@ -311,7 +333,10 @@ pub unsafe extern "C" fn redtail_follower_batch(
 }
 
 /// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
-/// offset. A position of a history that has ended with a gap is ignored. Other threads use redtail_handle_commit.
+/// offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+/// acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise the next one, within a second,
+/// has the position. A position of a history that has ended with a gap is ignored. Other threads use
+/// redtail_handle_commit.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL;
 /// REDTAIL_ERROR_STATE before redtail_follower_connect.
@@ -397,6 +422,10 @@ impl redtail_follower {
     #[inline]
     fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
         self.guard.clear();
+        // The event of the callback would become invalid, and a wait could last for ever.
+        if self.in_callback {
+            return refuse(self, REDTAIL_ERROR_STATE, "the callback of redtail_follower_batch cannot request events");
+        }
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
         match next(inner) {
             Ok(Some(event)) => self.events.convert(&event, &mut self.guard),

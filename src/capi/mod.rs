@@ -6,7 +6,7 @@
 //!   cluster    a follower for each shard of a cluster, on threads of the library, with callbacks.
 //!   session    the replication protocol over your own socket and event loop.
 //!   parser     RESP2 and RESP3 (the protocol of commands and replies) over bytes that you hold.
-//!   rdb        snapshots (RDB files) over bytes that you hold.
+//!   rdb        snapshots (RDB files) over bytes that you hold. A dump is the same for the payload of a RESTORE.
 //!
 //! These rules hold for every function, unless its comment says otherwise.
 //!
@@ -22,10 +22,10 @@
 //!
 //! CONST. A call with a const handle does not change the handle. All other calls may change it, at least its message.
 //!
-//! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a
-//! pointer and a length. The library reads arguments during the call and does not keep the pointers, except for the
-//! input of a parser or RDB decoder. A redtail_slice that you receive is not NUL-terminated. Its data pointer is NULL
-//! only if the slice is absent, never for an empty slice.
+//! TEXT AND BYTES. Text that you pass (addresses, positions, reasons) is UTF-8 and ends with NUL. Bytes are a pointer
+//! and a length. The library reads arguments during the call and does not keep the pointers, except for the input of
+//! a parser or RDB decoder and the payload of a redtail_dump. A redtail_slice that you receive is not NUL-terminated.
+//! Its data pointer is NULL only if the slice is absent, never for an empty slice.
 //!
 //! LIFETIMES. Data that you receive belongs to the handle. The data is valid until the next call that requests an item
 //! or event from the handle, or frees the handle: _next, _next_timeout, _batch, _free; for a session also _space,
@@ -44,6 +44,15 @@
 //! THREADS. Only one thread at a time may use a handle, but not always the same thread. Exceptions are redtail_handle,
 //! redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
 //! "Any thread" marks functions that several threads may call at once.
+//!
+//! PROCESS. The library changes no signal handler, signal mask, locale, umask, directory or environment variable. A
+//! lost connection raises no SIGPIPE. All descriptors are closed by exec. Threads of the library inherit the signal
+//! mask of the thread that creates them. If your own threads are to handle signals, block signals before
+//! redtail_cluster_follow.
+//!
+//! FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
+//! and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
+//! _free of a follower, cluster or primary does nothing. A child may create handles of its own.
 //!
 //! FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
 //! message contains the file and line. From then on the handle always returns that status. Free it.
@@ -66,6 +75,7 @@ pub mod cluster;
 pub mod command_name;
 mod convert;
 pub mod discovery;
+pub mod dump;
 pub mod encode;
 pub mod error_kind;
 pub mod event;

@@ -19,7 +19,7 @@ use crate::topology::{Notice, Shard};
 pub enum redtail_notice_kind {
     /// The cluster follows a new shard: see start and position. Precedes its first event.
     REDTAIL_NOTICE_ADDED = 1,
-    /// The primary of a shard has changed or moved: see from and to. Events of the shard tell the position at
+    /// Another node has become the primary of a shard: see from and to. Events of the shard tell the position at
     /// the new primary.
     REDTAIL_NOTICE_FAILED_OVER = 2,
     /// Slots have moved: see gained and lost. Events for their keys continue in the stream of another shard, in no
@@ -37,6 +37,9 @@ pub enum redtail_notice_kind {
     REDTAIL_NOTICE_LOST = 6,
     /// No node reports the topology. Only one notice until a node does. Connected shards continue.
     REDTAIL_NOTICE_UNREACHABLE = 7,
+    /// The primary of a shard has another address: see from and to. The present connection is kept, because the node
+    /// is the same.
+    REDTAIL_NOTICE_MOVED = 8,
 }
 
 /// A change of the cluster. Owned by the cluster; valid until the callback returns. The shard remains valid.
@@ -56,9 +59,9 @@ pub struct redtail_notice {
     /// ADDED: the position to resume from, or NULL. REMOVED, ENDED: the last position, or NULL. LOST: the saved
     /// position.
     pub position: *const redtail_position,
-    /// FAILED_OVER: the old address of the primary, host:port.
+    /// FAILED_OVER, MOVED: the old address of the primary, host:port.
     pub from: *const c_char,
-    /// FAILED_OVER: the new address.
+    /// FAILED_OVER, MOVED: the new address.
     pub to: *const c_char,
     /// SLOTS_MOVED: the slots that the shard gained, for example 0-5460,7365; "" for none.
     pub gained: *const c_char,
@@ -81,6 +84,7 @@ pub extern "C" fn redtail_notice_name(kind: c_int) -> *const c_char {
         REDTAIL_NOTICE_ENDED
         REDTAIL_NOTICE_LOST
         REDTAIL_NOTICE_UNREACHABLE
+        REDTAIL_NOTICE_MOVED
     )
 }
 
@@ -131,6 +135,10 @@ fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *mut redtail_shard) -> Tol
         Notice::FailedOver { shard, from, to } => {
             let (from, to) = (Some(c_text(from)), Some(c_text(to)));
             Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_FAILED_OVER) }
+        }
+        Notice::Moved { shard, from, to } => {
+            let (from, to) = (Some(c_text(from)), Some(c_text(to)));
+            Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_MOVED) }
         }
         Notice::SlotsMoved { shard, gained, lost } => {
             let (gained, lost) = (Some(c_text(gained)), Some(c_text(lost)));

@@ -129,6 +129,10 @@ pub struct redtail_options {
     pub lenient: c_int,
     /// Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS.
     pub tls: *const redtail_tls,
+    /// After a refusal that a person can fix (a wrong password, a missing permission, an answer of something that is
+    /// not a server), connect again after this pause in milliseconds. Each refusal is REDTAIL_EVENT_DISCONNECTED with
+    /// REDTAIL_DISCONNECT_NEEDS_FIX. Before the first success, only with retry_first. 0: such a refusal is an error.
+    pub retry_refused_ms: u64,
 }
 
 /// Sets all options to their defaults, and struct_size to size. Pass sizeof(redtail_options) as size.
@@ -155,7 +159,7 @@ pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, siz
 }
 
 impl CallerStruct for redtail_options {
-    const LAST_FIELD: usize = offset_of!(Self, tls);
+    const LAST_FIELD: usize = offset_of!(Self, retry_refused_ms);
 }
 
 impl redtail_options {
@@ -188,5 +192,6 @@ impl redtail_options {
         snapshot_items: 0,
         lenient: 0,
         tls: std::ptr::null(),
+        retry_refused_ms: 0,
     };
 }

@@ -39,6 +39,7 @@ pub struct redtail_parser {
     view: View,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is in memory of the caller: nothing of it is allocated")]
 enum Machine {
     Frames(FrameParser),
     Requests(RequestParser),
@@ -71,9 +72,10 @@ pub unsafe extern "C" fn redtail_parser_new(mode: c_int, limits: *const redtail_
     })
 }
 
-/// Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. For a
-/// parser on the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
-pub const REDTAIL_PARSER_SIZE: usize = 6144;
+/// Size in bytes that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_size. Most of it
+/// holds the open aggregates of a frame and of the walk through it, 4 KiB each for a depth of 1024. For a parser on
+/// the stack: `union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } memory;`.
+pub const REDTAIL_PARSER_SIZE: usize = 12288;
 
 /// Alignment that suffices for redtail_parser_init: a compile-time upper bound of redtail_parser_alignment.
 pub const REDTAIL_PARSER_ALIGNMENT: usize = 8;

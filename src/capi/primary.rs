@@ -7,13 +7,14 @@
 use std::ffi::{CString, c_char, c_int};
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, text, there};
+use crate::capi::boundary::{Creator, Guard, Guarded, bytes, call, make, refuse, release, text, there};
 use crate::capi::text::c_text;
 use crate::replay::{Primary, Recording, RecordingError};
 
 /// A primary inside the process, on threads of the library. One thread at a time.
 pub struct redtail_primary {
     guard: Guard,
+    creator: Creator,
     address: CString,
     primary: Option<Primary>,
 }
@@ -29,14 +30,23 @@ impl Guarded for redtail_primary {
 /// Returns NULL only if memory is exhausted.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_primary_new() -> *mut redtail_primary {
-    make(|| Some(redtail_primary { guard: Guard::new(), address: CString::default(), primary: None }))
+    make(|| {
+        let (guard, creator) = (Guard::new(), Creator::this_process());
+        Some(redtail_primary { guard, creator, address: CString::default(), primary: None })
+    })
 }
 
-/// Closes the port and all connections, ends the threads and frees the primary. NULL does nothing.
+/// Closes the port and all connections, ends the threads and frees the primary. NULL does nothing, and neither does a
+/// call in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_primary_free(primary: *mut redtail_primary) {
     // SAFETY: NULL, or from _new and not used again.
-    unsafe { release(primary) }
+    unsafe {
+        // A child has none of the threads, which would be waited for.
+        if there(primary).is_none_or(|primary| primary.creator.is_this_process()) {
+            release(primary);
+        }
+    }
 }
 
 /// The message of the last failure; "" before any. Never NULL. Valid until the next call on the primary.

@@ -89,6 +89,9 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_KEY_END = 32,
     /// The snapshot ends. checksum.
     REDTAIL_RDB_ITEM_END = 33,
+    /// An opcode of Redis Enterprise, which other servers neither write nor load: a hint. number: the opcode, 107
+    /// (memory) or 121 (slot); count: its value.
+    REDTAIL_RDB_ITEM_FOREIGN = 34,
 }
 
 /// The server family that numbers the versions of a snapshot's format.
@@ -292,6 +295,7 @@ pub extern "C" fn redtail_rdb_item_name(kind: c_int) -> *const c_char {
         REDTAIL_RDB_ITEM_SKIPPED
         REDTAIL_RDB_ITEM_KEY_END
         REDTAIL_RDB_ITEM_END
+        REDTAIL_RDB_ITEM_FOREIGN
     )
 }
 

@@ -346,7 +346,7 @@ pub unsafe extern "C" fn redtail_session_to_send(
     })
 }
 
-/// Reports that the first count bytes of redtail_session_to_send were written.
+/// Reports that the first count bytes of redtail_session_to_send were written. More may be left to send afterwards.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is larger than the number of bytes to send.
 #[unsafe(no_mangle)]
@@ -375,7 +375,9 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_sessi
 }
 
 /// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
-/// offset. A position of a history that has ended with a gap is ignored.
+/// offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+/// acknowledgement that this commit makes possible (WAIT), redtail_session_to_send returns it at once: send it. A
+/// position of a history that has ended with a gap is ignored.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_POSITION if the position is invalid; REDTAIL_ERROR_ARGUMENT if it is NULL.
 #[unsafe(no_mangle)]

@@ -6,7 +6,7 @@ use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{ArgCursor, Frame, Inline, Part, Token, WalkStack};
+use crate::resp::{ArgCursor, DepthStack, Frame, Inline, Part, Token};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -29,7 +29,7 @@ pub(super) enum Rest {
 
 /// The progress of the walk through the frame.
 struct Walk {
-    nesting: WalkStack,
+    nesting: DepthStack,
     /// The bytes of the frame; none if the last item is not a frame.
     frame: redtail_slice,
     /// The bytes of the frame that are still to be walked.
@@ -37,8 +37,9 @@ struct Walk {
 }
 
 impl Walk {
-    fn of(frame: redtail_slice) -> Self {
-        Self { nesting: WalkStack::new(), frame, rest: frame }
+    fn restart(&mut self, frame: redtail_slice) {
+        self.nesting.restart();
+        (self.frame, self.rest) = (frame, frame);
     }
 }
 
@@ -59,7 +60,7 @@ impl View {
             token: redtail_token::NOTHING,
             shown: nothing,
             rest: Rest::None,
-            walk: Walk::of(nothing),
+            walk: Walk { nesting: DepthStack::new(), frame: nothing, rest: nothing },
         }
     }
 
@@ -78,7 +79,7 @@ impl View {
     pub(super) fn rewind(&mut self) -> bool {
         let frame = self.walk.frame;
         if !frame.data.is_null() {
-            self.walk = Walk::of(frame);
+            self.walk.restart(frame);
         }
         !frame.data.is_null()
     }
@@ -123,7 +124,7 @@ impl View {
 
     pub(super) fn frame(&mut self, frame: Frame<'_>, offset: u64) -> redtail_status {
         self.rest = Rest::None;
-        self.walk = Walk::of(redtail_slice::of(frame.raw()));
+        self.walk.restart(redtail_slice::of(frame.raw()));
         self.item.kind = REDTAIL_ITEM_FRAME as c_int;
         self.item.offset = offset;
         self.item.frame = kind_of(frame.kind()) as c_int;
@@ -147,11 +148,11 @@ impl View {
         let Walk { nesting, rest, .. } = &mut self.walk;
         // SAFETY: a part of the bytes shown last, which have not changed.
         let Some(mut unread) = (unsafe { bytes(rest.data, rest.len) }) else { return false };
-        let (before, outside) = (unread, nesting.depth);
+        let (before, outside) = (unread, nesting.depth());
         let Some(token) = nesting.next(&mut unread) else { return false };
         *rest = redtail_slice::of(unread);
         // An end has the depth of its beginning.
-        let depth = outside.min(nesting.depth);
+        let depth = outside.min(nesting.depth());
         let shown = &mut self.token;
         let raw = before.get(..before.len() - unread.len()).unwrap_or_default();
         *shown = redtail_token { depth, raw: redtail_slice::of(raw), ..redtail_token::NOTHING };

@@ -11,7 +11,8 @@ use crate::io::receive_buffer::{BufferFull, LINE_END, ReceiveBuffer};
 use crate::io::recording::Recorder;
 use crate::rdb::MIN_INPUT;
 use crate::replication::{
-    Closed, Credentials, DisconnectReason, Event, Heartbeat, Options, Position, Progress, Session, SessionError, millis,
+    Closed, Commits, Credentials, DisconnectReason, Event, Heartbeat, Options, Position, Progress, Session,
+    SessionError, millis,
 };
 
 /// A [`Session`] and its receive buffer, without a socket, a clock or a thread: for event loops and asynchronous code.
@@ -58,7 +59,7 @@ use crate::replication::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BufferedSession {
-    /// About 75 KB, boxed so that moves stay cheap.
+    /// About 82 KB, boxed so that moves stay cheap.
     session: Box<Session>,
     buffer: ReceiveBuffer,
     /// The capacity that the buffer returns to.
@@ -266,7 +267,7 @@ impl BufferedSession {
         if self.closing.is_none() { self.session.to_send() } else { &[] }
     }
 
-    /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
+    /// The first `count` bytes of [`to_send`](Self::to_send) were sent. More may be left to send then.
     #[inline]
     pub fn sent(&mut self, count: usize) {
         self.session.sent(count);
@@ -343,7 +344,8 @@ impl BufferedSession {
     }
 
     /// For [`Ack::Applied`](crate::Ack::Applied): the caller has stored everything up to this position. The call is
-    /// ignored if the history of the position is not that of [`position`](Self::position).
+    /// ignored if the history of the position is not that of [`position`](Self::position). If the primary has requested
+    /// an acknowledgement that this commit makes possible, [`to_send`](Self::to_send) contains it at once: send it.
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
@@ -353,6 +355,16 @@ impl BufferedSession {
     #[inline]
     pub fn heartbeat(&self) -> Option<Heartbeat> {
         self.session.heartbeat()
+    }
+
+    #[inline]
+    pub(crate) fn received_heartbeat(&self) -> Option<Heartbeat> {
+        self.session.received_heartbeat()
+    }
+
+    #[inline]
+    pub(crate) fn commits(&self) -> &Commits {
+        self.session.commits()
     }
 
     /// Records all later connections: see [`recording`](crate::io::recording). A connection whose stream was already

@@ -28,7 +28,8 @@ pub type Checkpoint = CheckpointFile<Position>;
 /// let mut checkpoint = Checkpoint::open("orders.position", target)?;
 /// let start = checkpoint.position().map_or(Start::Now, Start::At);
 /// let mut follower = Follower::builder(target).start(start).ack(Ack::Applied).connect()?;
-/// while let Some(event) = follower.next_event()? {
+/// // If nobody writes, the last position is saved, too.
+/// while let Some(event) = follower.next_timeout(Checkpoint::INTERVAL)? {
 ///     if let Event::Command(command) = event {
 ///         println!("{command}"); // and everything that makes it durable
 ///         checkpoint.count(1);

@@ -259,6 +259,12 @@ impl<S: Reconnect> Builder<S> {
         self
     }
 
+    /// Connects again after a refusal that a person can fix, after this pause; see [`Options::retry_refused`].
+    pub fn retry_refused(mut self, pause: Duration) -> Self {
+        self.options.retry_refused = Some(pause);
+        self
+    }
+
     /// Whether to retry when the first attempt fails; see [`Options::retry_first`]. (A cluster's shards always do.)
     pub fn retry_first(mut self, yes: bool) -> Self
     where

@@ -38,6 +38,8 @@ pub struct Follower<T: Transport = Socket> {
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
     shared: Arc<HandleState>,
+    /// The version of the commits that the handles have.
+    shared_version: u32,
     began: Instant,
     /// The time of the last clock reading, in milliseconds since `began`.
     time_ms: u64,
@@ -168,8 +170,13 @@ impl<T: Transport> Follower<T> {
 
     /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a
     /// history that a gap has ended is ignored. Other threads have [`Handle::commit`].
+    ///
+    /// If the primary has requested an acknowledgement that this commit makes possible, it is sent at once. Otherwise
+    /// the next acknowledgement has the position, within a second. Bytes behind the position that no event delivers
+    /// (PING, SELECT) are acknowledged with it.
     pub fn commit(&mut self, position: Position) {
         self.engine.commit(position);
+        self.keep_in_touch();
     }
 
     /// The transport of the present connection, for example to wait until its socket is readable. `None` between two
@@ -197,12 +204,14 @@ impl<T: Transport> Follower<T> {
             login,
             link: None,
             shared: handle.shared,
+            shared_version: 0,
             began: Instant::now(),
             time_ms: 0,
             clock_skip: 0,
             clock_stride: 0,
         };
         follower.shared.set_link(None);
+        follower.share_commits();
         match follower.connect()? {
             Ok(()) => {}
             Err(error) if options.retry_first => follower.connect_failed(&error),
@@ -266,10 +275,26 @@ impl<T: Transport> Follower<T> {
 
     #[inline]
     fn keep_in_touch(&mut self) {
-        self.shared.set_heartbeat(self.engine.heartbeat());
-        if !self.engine.to_send().is_empty() {
+        if self.engine.commits().version() != self.shared_version {
+            self.share_commits();
+        }
+        self.shared.set_heartbeat(self.engine.received_heartbeat());
+        while !self.engine.to_send().is_empty() {
             self.send();
         }
+    }
+
+    /// Takes the last commit of the handles, and gives them a copy of all commits, so that the next one can be
+    /// acknowledged without this thread.
+    #[inline(never)]
+    fn share_commits(&mut self) {
+        self.shared.share_commits(|news| {
+            if let Some(position) = news {
+                self.engine.commit(position);
+            }
+            *self.engine.commits()
+        });
+        self.shared_version = self.engine.commits().version();
     }
 
     fn send(&mut self) {

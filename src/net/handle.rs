@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use crate::net::transport::Remote;
-use crate::replication::{Heartbeat, Position};
+use crate::replication::{Commits, Heartbeat, Position};
 use crate::resp::encode_command;
 
 /// Controls a [`Follower`](crate::Follower) from any thread, and may outlive it. Clones control the same follower.
@@ -47,7 +47,8 @@ impl Handle {
     }
 
     /// Sends an acknowledgement to the primary now, as the follower does each second while it waits for an event: for
-    /// consumers that work on one event for longer than the primary's `repl-timeout` (60 s).
+    /// consumers that work on one event for longer than the primary's `repl-timeout` (60 s). Its offset contains all
+    /// earlier [commits](Self::commit).
     ///
     /// Does nothing without a connection, during the handshake, or if the transport has no
     /// [`remote`](crate::net::Transport::remote).
@@ -58,7 +59,8 @@ impl Handle {
         let (Some(remote), Some(beat)) = (self.shared.remote(), self.shared.heartbeat()) else { return Ok(()) };
         match beat {
             Heartbeat::Newline => remote.send(b"\n"),
-            Heartbeat::Ack(offset) => {
+            Heartbeat::Ack(reached) => {
+                let offset = self.shared.commits().copy.acknowledge(reached);
                 let mut bytes = [0; 64];
                 let length = encode_command(&mut bytes, &[b"REPLCONF", b"ACK", offset.to_string().as_bytes()])
                     .map_err(io::Error::other)?;
@@ -68,16 +70,20 @@ impl Handle {
     }
 
     /// As [`Follower::commit`](crate::Follower::commit), for a sink on another thread: everything up to this position
-    /// is stored. Of two commits in quick succession the later one counts. The follower's thread acknowledges the
-    /// position within a second, or when the primary asks.
+    /// is stored. Of two commits in quick succession the later one counts.
+    ///
+    /// If the primary has requested an acknowledgement that this commit makes possible (WAIT), this call sends it.
+    /// Otherwise the follower's thread acknowledges the position within a second.
     pub fn commit(&self, position: Position) {
-        self.shared.committed().add(position);
-        self.shared.has_committed.store(true, Ordering::Release);
+        if self.shared.commit(position) {
+            // If the write fails, the follower finds the connection lost.
+            let _ = self.heartbeat();
+        }
     }
 
     /// The furthest committed position; of several histories, in the last one.
     pub(crate) fn committed(&self) -> Option<Position> {
-        self.shared.committed().furthest
+        self.shared.commits().furthest
     }
 }
 
@@ -93,22 +99,25 @@ pub(super) struct HandleState {
     stopped: AtomicBool,
     beat: AtomicU64,
     link: Mutex<Option<Arc<dyn Remote>>>,
-    committed: Mutex<Committed>,
+    commits: Mutex<SharedCommits>,
     /// Whether there is a commit that the follower has not taken yet: it checks this without the lock.
     has_committed: AtomicBool,
 }
 
 /// The positions that were committed to handles.
 #[derive(Default)]
-struct Committed {
+struct SharedCommits {
     /// The commit that the follower has not taken yet.
     news: Option<Position>,
     furthest: Option<Position>,
+    /// The follower's own commits when it last changed them, and those of handles since.
+    copy: Commits,
 }
 
-impl Committed {
+impl SharedCommits {
     fn add(&mut self, position: Position) {
         self.news = Some(position);
+        self.copy.commit(position);
         let is_behind = |other: &Position| other.history == position.history && other.offset > position.offset;
         if !self.furthest.as_ref().is_some_and(is_behind) {
             self.furthest = Some(position);
@@ -149,11 +158,26 @@ impl HandleState {
             return None;
         }
         self.has_committed.store(false, Ordering::Relaxed);
-        self.committed().news.take()
+        self.commits().news.take()
     }
 
-    fn committed(&self) -> MutexGuard<'_, Committed> {
-        self.committed.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Replaces the copy by the result of `update`, which receives the commit since the last call.
+    pub(super) fn share_commits(&self, update: impl FnOnce(Option<Position>) -> Commits) {
+        let mut commits = self.commits();
+        let news = commits.news.take();
+        commits.copy = update(news);
+    }
+
+    /// Keeps a commit for the follower. Returns whether the primary waits for it.
+    fn commit(&self, position: Position) -> bool {
+        let mut commits = self.commits();
+        commits.add(position);
+        self.has_committed.store(true, Ordering::Release);
+        matches!(self.heartbeat(), Some(Heartbeat::Ack(reached)) if commits.copy.is_awaited(reached))
+    }
+
+    fn commits(&self) -> MutexGuard<'_, SharedCommits> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sleeps, in short naps, until the time has passed or the follower is stopped. A wake-up would need a function

@@ -18,6 +18,8 @@ use crate::net::target::Target;
 use crate::net::tls::Tls;
 #[cfg(feature = "tls")]
 use crate::net::tls::TlsStream;
+#[cfg(unix)]
+use crate::net::transport::UnixSender;
 use crate::net::transport::{Remote, Transport};
 
 /// A connected TCP or Unix socket, or TLS over TCP.
@@ -168,7 +170,7 @@ impl Write for Socket {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.write(bytes),
+            Self::Unix(stream) => UnixSender(stream).write(bytes),
             #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.write(bytes),
         }

@@ -112,7 +112,7 @@ impl Remote for Twin<UnixStream> {
 
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
         let _one_at_a_time = self.sending.lock().unwrap_or_else(PoisonError::into_inner);
-        send_all(&self.stream, bytes)
+        send_all(UnixSender(&self.stream), bytes)
     }
 }
 
@@ -120,6 +120,29 @@ impl Remote for Twin<UnixStream> {
 struct Twin<S> {
     stream: S,
     sending: Mutex<()>,
+}
+
+/// The bytes of a Unix socket, sent without SIGPIPE. Every supported version of the standard library does that for TCP,
+/// and only later ones for Unix sockets.
+#[cfg(unix)]
+pub(super) struct UnixSender<'a>(pub(super) &'a UnixStream);
+
+#[cfg(unix)]
+impl Write for UnixSender<'_> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        const MSG_NOSIGNAL: i32 = 0x4000;
+        socket2::SockRef::from(self.0).send_with_flags(bytes, MSG_NOSIGNAL)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&mut &*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn send_all(mut stream: impl Write, bytes: &[u8]) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use core::ops::ControlFlow;
 
+use crate::base::excerpt::Excerpt;
 use crate::base::limits::LAST_OFFSET;
 use crate::base::status::Status;
 use crate::rdb::checksum::RunningChecksum;
@@ -78,6 +79,10 @@ pub struct Decoder {
     pub(super) generation: u8,
     pub(super) node: StreamNode,
     pub(super) names: SharedNames,
+    /// The auxiliary field that states the version of the server.
+    pub(super) writer: Excerpt<24>,
+    /// The next auxiliary value is that of `writer`.
+    pub(super) in_writer: bool,
 }
 
 /// The length of the next item, which borrows nothing: the result of [`Decoder::poll`]. The enum is closed.
@@ -144,7 +149,14 @@ impl Decoder {
             generation: 0,
             node: StreamNode::NONE,
             names: SharedNames::NONE,
+            writer: Excerpt::EMPTY,
+            in_writer: false,
         }
+    }
+
+    /// A decoder of the value in a `DUMP` payload, whose checksum is not this decoder's.
+    pub(super) const fn of_dump(format: Format) -> Self {
+        Self { format, ignore_checksum: true, state: DecoderState::Opcode, ..Self::new() }
     }
 
     /// Accepts versions newer than this decoder. A number that the decoder does not know is still an error.
@@ -337,13 +349,7 @@ impl Decoder {
                 Ok(false) => {}
                 Ok(true) => break None,
                 Err(Halt::Error(kind)) => {
-                    let here = self.offset + cursor.at as u64;
-                    let offset = match (kind, self.window.compressed_from()) {
-                        (RdbErrorKind::Compression(_), _) | (_, None) => here,
-                        // The number of bytes decompressed before the error depends on the input.
-                        (_, Some(start)) => start,
-                    };
-                    let error = RdbError { kind, offset };
+                    let error = self.error_at(kind, &cursor);
                     let Some(bytes) = self.skip_damage() else {
                         self.failed = Some(error);
                         // In this state the fast path finds nothing.
@@ -395,6 +401,17 @@ impl Decoder {
             idle_s: self.key.idle_s,
             frequency: self.key.frequency,
         }
+    }
+
+    /// The error of this kind at the cursor.
+    pub(super) fn error_at(&self, kind: RdbErrorKind, cursor: &Cursor<'_>) -> RdbError {
+        let here = self.offset + cursor.at as u64;
+        let offset = match (kind, self.window.compressed_from()) {
+            (RdbErrorKind::Compression(_), _) | (_, None) => here,
+            // The number of bytes decompressed before the error depends on the input.
+            (_, Some(start)) => start,
+        };
+        RdbError { kind, offset }
     }
 
     pub(super) fn bytes<'d>(&'d self, range: TextRange, input: &'d [u8]) -> &'d [u8] {

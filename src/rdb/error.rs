@@ -1,5 +1,7 @@
 //! The errors of the snapshot decoder.
 
+use core::fmt;
+
 use thiserror::Error;
 
 use crate::base::excerpt::Excerpt;
@@ -32,22 +34,27 @@ pub enum RdbErrorKind {
     #[error("unknown version {0}: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
     UnknownVersion(Format),
     /// A number that is neither a type nor an opcode of this format.
-    #[error("unknown type or opcode {number} in a {format} snapshot: expected {expected}")]
+    #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer))]
     UnknownNumber {
         /// The byte.
         number: u8,
         /// The magic and version. They define the meaning of the number.
         format: Format,
+        /// The auxiliary field `redis-ver` or `valkey-ver` and its value, in which the server states its version. Empty
+        /// if the snapshot has none before the number.
+        writer: Excerpt<24>,
         /// The numbers that the format allows.
         expected: &'static str,
     },
     /// A known type or opcode whose data has no known length, or that servers refuse themselves.
-    #[error("type or opcode {number} in a {format} snapshot can't be read: {why}")]
+    #[error("type or opcode {number} in a {format} snapshot{} can't be read: {why}", InParentheses(writer))]
     Refused {
         /// The byte.
         number: u8,
         /// The magic and version.
         format: Format,
+        /// The auxiliary field that states the version of the server, as in [`UnknownNumber`](Self::UnknownNumber).
+        writer: Excerpt<24>,
         /// The reason.
         why: &'static str,
     },
@@ -103,4 +110,13 @@ pub enum RdbErrorKind {
     /// The input ends before the snapshot does. Contains the missing part.
     #[error("the snapshot is cut short: expected {0}")]
     Truncated(&'static str),
+}
+
+/// A text after a blank, in parentheses. Nothing if it is empty.
+struct InParentheses<'a>(&'a Excerpt<24>);
+
+impl fmt::Display for InParentheses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.as_bytes().is_empty() { Ok(()) } else { write!(f, " ({})", self.0) }
+    }
 }

@@ -53,10 +53,14 @@ impl Type {
 #[non_exhaustive]
 pub enum Role {
     /// The name of an auxiliary field. Its value is the next text.
+    ///
+    /// KeyDB stores the expiry of a member after its key, in the fields `keydb-subexpire-key` (the member) and
+    /// `keydb-subexpire-when` (milliseconds since 1970).
     AuxName,
     /// The value of an auxiliary field.
     AuxValue,
-    /// The code of a function library.
+    /// The code of a function library. A library of a release candidate of Redis 7.0 receives the first line that Redis
+    /// 7.0 adds to it when it loads the library.
     Function,
     /// The name of a slot import (Valkey, 40 bytes).
     SlotImport,
@@ -290,6 +294,13 @@ pub enum Item<'a> {
         /// The number of arguments.
         argc: u64,
     },
+    /// An opcode of Redis Enterprise, which other servers neither write nor load. Its value is a hint.
+    Foreign {
+        /// The opcode: 107 (memory) or 121 (slot).
+        number: u8,
+        /// The value after the opcode.
+        value: u64,
+    },
     /// Data of a module beside the keys. [`Item::Raw`] follows, with all bytes after `when`.
     ModuleAux {
         /// The type that the data belongs to.
@@ -303,6 +314,9 @@ pub enum Item<'a> {
         class: [u8; 4],
     },
     /// A key begins. Its value follows, and then [`Item::KeyEnd`].
+    ///
+    /// A snapshot of a tool that merges files may hold a key twice, which makes servers refuse it. The decoder needs
+    /// constant memory and delivers both.
     Key(Key<'a>),
     /// The score of the last member.
     Score(f64),
@@ -440,6 +454,7 @@ impl<'a> Item<'a> {
             Self::Slot { slot, keys, expires } => Item::Slot { slot, keys, expires },
             Self::SlotRange { first, last } => Item::SlotRange { first, last },
             Self::Command { argc } => Item::Command { argc },
+            Self::Foreign { number, value } => Item::Foreign { number, value },
             Self::ModuleAux { module, when } => Item::ModuleAux { module, when },
             Self::KeyMetadata { class } => Item::KeyMetadata { class },
             Self::Score(inner) => Item::Score(inner),

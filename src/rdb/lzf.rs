@@ -104,6 +104,29 @@ impl Window {
         (self.left, self.lzf) = (0, None);
     }
 
+    /// Replaces the decompressed bytes `from..to`, the whole of a short string, by `line` and them. Returns the length.
+    pub(super) fn prepend(&mut self, line: &[u8], from: usize, to: usize) -> usize {
+        let end = line.len() + to.saturating_sub(from);
+        if from <= to && to <= WINDOW && end <= WINDOW {
+            self.bytes.copy_within(from..to, line.len());
+        }
+        self.write_at(0, line);
+        end
+    }
+
+    /// Replaces the bytes of the window by `line` and `rest`. Returns their length.
+    pub(super) fn fill(&mut self, line: &[u8], rest: &[u8]) -> usize {
+        self.write_at(0, line);
+        self.write_at(line.len(), rest);
+        line.len() + rest.len()
+    }
+
+    fn write_at(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(to) = self.bytes.get_mut(at..at + bytes.len()) {
+            to.copy_from_slice(bytes);
+        }
+    }
+
     pub(super) fn text(&self, from: usize, to: usize) -> &[u8] {
         self.bytes.get(from..to).unwrap_or_default()
     }

@@ -24,11 +24,15 @@
 //! # Ok::<(), redtail::rdb::RdbError>(())
 //! ```
 //!
+//! [`Dump`] reads the payload of a `RESTORE`, with the same items.
+//!
 //! The format is taken from the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c` and `t_stream.c`.
 
 mod checksum;
 mod crc64;
 mod decoder;
+mod dump;
+mod early_library;
 mod error;
 mod fast_path;
 mod format;
@@ -49,6 +53,7 @@ mod value;
 
 pub use crc64::Crc64;
 pub use decoder::{Decoder, Poll};
+pub use dump::Dump;
 pub use error::{RdbError, RdbErrorKind};
 pub use format::{Format, Magic};
 pub use item::{Checksum, Entry, Item, Key, ModuleId, Role, StreamId, StreamState, Text, Type};

@@ -7,7 +7,7 @@ use crate::rdb::format::Magic;
 use crate::rdb::item::{Checksum, Item, ModuleId, Role};
 use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
 use crate::rdb::state::AfterRaw;
-use crate::rdb::state::{DecoderState, UpcomingKey};
+use crate::rdb::state::{DecoderState, FoundItem, LibraryPart, UpcomingKey};
 use crate::rdb::type_table;
 
 impl Decoder {
@@ -19,9 +19,18 @@ impl Decoder {
         match self.state {
             DecoderState::Magic => self.magic(cursor),
             DecoderState::Opcode => self.opcode(cursor),
-            DecoderState::AuxName => self.string(cursor, Role::AuxName, DecoderState::AuxValue),
-            DecoderState::AuxValue => self.string(cursor, Role::AuxValue, DecoderState::Opcode),
+            DecoderState::AuxName => {
+                let found = self.string(cursor, Role::AuxName, DecoderState::AuxValue)?;
+                self.begin_writer(cursor);
+                Ok(found)
+            }
+            DecoderState::AuxValue => {
+                let found = self.string(cursor, Role::AuxValue, DecoderState::Opcode)?;
+                self.end_writer(cursor);
+                Ok(found)
+            }
             DecoderState::Function => self.string(cursor, Role::Function, DecoderState::Opcode),
+            DecoderState::Library(part) => self.early_library(cursor, part),
             DecoderState::SlotImport => self.string(cursor, Role::SlotImport, DecoderState::SlotRangeCount),
             DecoderState::SlotRangeCount => {
                 let left = cursor.number(Peek::length)?;
@@ -159,6 +168,11 @@ impl Decoder {
                 let argc = line(&mut peek, b'*')?;
                 self.emit(Item::Command { argc }, DecoderState::Argument { left: argc })
             }
+            (246, Magic::Redis) => self.advance_to(DecoderState::Library(LibraryPart::Name)),
+            (107 | 121, Magic::Redis) => {
+                let value = peek.length()?;
+                self.emit(Item::Foreign { number, value }, DecoderState::Opcode)
+            }
             (number, _) => self.value_type(number),
         }?;
         cursor.pass(&peek);
@@ -166,17 +180,39 @@ impl Decoder {
     }
 
     /// Begins a key with a value of this type.
-    fn value_type(&mut self, number: u8) -> Attempt<bool> {
-        let format = self.format;
-        if let Some(why) = type_table::refused(format.magic, number) {
-            return Err(Halt::Error(RdbErrorKind::Refused { number, format, why }));
+    pub(super) fn value_type(&mut self, number: u8) -> Attempt<bool> {
+        let (format, writer) = (self.format, self.writer);
+        if let Some(why) = type_table::refused(format, number) {
+            return Err(Halt::Error(RdbErrorKind::Refused { number, format, writer, why }));
         }
         let Some((kind, layout)) = type_table::layout(format.magic, number) else {
             let expected = type_table::expected(format);
-            return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, expected }));
+            return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, writer, expected }));
         };
         self.key = UpcomingKey { number, kind, layout, named: true, ..self.key };
         self.advance_to(DecoderState::KeyName)
+    }
+
+    /// After the name of an auxiliary field: whether its value is the version of the server.
+    fn begin_writer(&mut self, cursor: &Cursor<'_>) {
+        self.in_writer = false;
+        if let FoundItem::Text { range, .. } = self.found {
+            let name = self.bytes(range, cursor.input);
+            if matches!(name, b"redis-ver" | b"valkey-ver") {
+                let mut writer = Excerpt::new(name);
+                writer.append(b" ");
+                (self.writer, self.in_writer) = (writer, true);
+            }
+        }
+    }
+
+    /// After the value of an auxiliary field.
+    fn end_writer(&mut self, cursor: &Cursor<'_>) {
+        if let (true, FoundItem::Text { range, .. }) = (core::mem::take(&mut self.in_writer), self.found) {
+            let mut writer = self.writer;
+            writer.append(self.bytes(range, cursor.input));
+            self.writer = writer;
+        }
     }
 
     fn checksum(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
@@ -219,7 +255,7 @@ impl Decoder {
             DecoderState::Magic => "REDIS or VALKEY and a version",
             DecoderState::Opcode => "a key or the end",
             DecoderState::AuxName | DecoderState::AuxValue => "an auxiliary field",
-            DecoderState::Function => "a function library",
+            DecoderState::Function | DecoderState::Library(_) => "a function library",
             DecoderState::KeyName => "a key's name",
             DecoderState::Checksum => "the checksum",
             DecoderState::Finished | DecoderState::Failed => "nothing",

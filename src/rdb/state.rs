@@ -13,6 +13,7 @@ pub(super) enum DecoderState {
     AuxName,
     AuxValue,
     Function,
+    Library(LibraryPart),
     SlotImport,
     SlotRangeCount,
     SlotRange { left: u64 },
@@ -48,6 +49,18 @@ pub(super) enum DecoderState {
     Checksum,
     Finished,
     Failed,
+}
+
+/// The next part of a function library of a release candidate of Redis 7.0.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LibraryPart {
+    Name,
+    Engine,
+    HasDescription,
+    Description,
+    Code,
+    /// The code is long, and its first line was delivered.
+    LongCode,
 }
 
 /// The part after a packed string.
@@ -90,6 +103,8 @@ pub(super) struct PendingText {
     pub(super) role: Role,
     pub(super) length: u64,
     pub(super) done: u64,
+    /// The number of bytes that were delivered before this string, as the beginning of the same text.
+    pub(super) before: u64,
     /// It belongs to a deleted entry and is not delivered.
     pub(super) unwanted: bool,
 }

@@ -68,14 +68,14 @@ impl Decoder {
 
     /// Begins a string whose bytes are in the window.
     pub(super) fn begin(&mut self, cursor: &mut Cursor<'_>, role: Role, length: u64) -> Attempt<bool> {
-        let pending = PendingText { role, length, done: 0, unwanted: false };
+        let pending = PendingText { role, length, done: 0, before: 0, unwanted: false };
         self.text = Some(pending);
         self.piece(cursor, pending)
     }
 
     /// Delivers the next piece of a string, or the whole string if it is short.
     pub(super) fn piece(&mut self, cursor: &mut Cursor<'_>, pending: PendingText) -> Attempt<bool> {
-        let PendingText { role, length, done, unwanted } = pending;
+        let PendingText { role, length, done, before, unwanted } = pending;
         let left = usize::try_from(length - done).unwrap_or(usize::MAX);
         let want = if length <= WHOLE_TEXT as u64 { left } else { 1 };
         let (bytes, range) = self.window.available(cursor, want)?;
@@ -89,7 +89,7 @@ impl Decoder {
         if unwanted {
             return Ok(false);
         }
-        self.found = FoundItem::Text { role, range: range.part(0, count), at: done, length };
+        self.found = FoundItem::Text { role, range: range.part(0, count), at: before + done, length: before + length };
         Ok(true)
     }
 

@@ -112,11 +112,19 @@ pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
 }
 
 /// The reason why a known number can't be read.
-pub(super) fn refused(magic: Magic, number: u8) -> Option<&'static str> {
-    match (number, magic) {
+pub(super) fn refused(format: Format, number: u8) -> Option<&'static str> {
+    // The version of the snapshots of Dragonfly and KeyDB, which number their own types and opcodes.
+    const OTHERS: u16 = 9;
+    match (number, format.magic) {
         (6, _) => Some("values of modules before Redis 4.0 don't contain their length"),
         (23, Magic::Valkey) => Some("the layout of this hash of a version in development is not known"),
-        (246, _) => Some("functions of a release candidate of Redis 7.0, which servers refuse too"),
+        (246, Magic::Valkey) => Some("functions of a release candidate of Redis 7.0, which Valkey refuses too"),
+        (101 | 102, Magic::Redis) => Some("an opcode of Redis Enterprise, whose length is not known"),
+        (64, Magic::Redis) if format.version == OTHERS => Some("a cron job of KeyDB"),
+        (30..=37, Magic::Redis) if format.version == OTHERS => Some("a type of Dragonfly, which no other server loads"),
+        (200..=203 | 210 | 211 | 220 | 222..=224, Magic::Redis) if format.version == OTHERS => {
+            Some("an opcode of Dragonfly, which no other server loads")
+        }
         _ => None,
     }
 }
@@ -124,7 +132,7 @@ pub(super) fn refused(magic: Magic, number: u8) -> Option<&'static str> {
 /// The numbers that a format allows.
 pub(super) fn expected(format: Format) -> &'static str {
     match format.magic {
-        Magic::Redis => "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 245, 247 to 255",
+        Magic::Redis => "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 255",
         Magic::Valkey => "a type 0 to 5, 7, 9 to 22 or an opcode 242 to 245, 247 to 255",
     }
 }

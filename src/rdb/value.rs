@@ -251,7 +251,7 @@ impl Decoder {
     /// Skips an element.
     pub(super) fn drop_element(&mut self, element: PackedElement) {
         if let PackedElement::Long { length } = element {
-            self.text = Some(PendingText { role: Role::EntryValue, length, done: 0, unwanted: true });
+            self.text = Some(PendingText { role: Role::EntryValue, length, done: 0, before: 0, unwanted: true });
         }
     }
 

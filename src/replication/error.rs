@@ -57,9 +57,9 @@ pub enum SessionError {
     /// After SYNC there is no position to resume from.
     #[error("the link was lost, and a stream started with SYNC can't be resumed: {0}")]
     NotResumable(DisconnectReason),
-    /// A snapshot ended early.
+    /// A snapshot ended early, and [`Options::retry_snapshot`](crate::Options::retry_snapshot) is not set.
     #[error(
-        "the snapshot broke off after {received} bytes: {reason}; it is not requested again unless retry_snapshot is set, \
+        "the snapshot broke off after {received} bytes: {reason}; it is not requested again unless the options allow it, \
          since each attempt makes the primary fork and send its data set"
     )]
     SnapshotBroken {
@@ -109,6 +109,44 @@ pub enum SessionError {
     },
 }
 
+impl SessionError {
+    /// Whether another connection can succeed where this session has failed.
+    ///
+    /// With [`Options::retry_refused`](crate::Options::retry_refused), a session survives the errors of
+    /// [`Recovery::Fix`], and connects again.
+    pub const fn recovery(&self) -> Recovery {
+        match self {
+            Self::Lost { .. } | Self::SnapshotBroken { .. } => Recovery::Retry,
+            Self::Refused { .. }
+            | Self::Unexpected { .. }
+            | Self::NoBacklog
+            | Self::InfoNeeded
+            | Self::CredentialsTooLong { .. }
+            | Self::PasswordMissing
+            | Self::Protocol { stage: SessionStage::Handshake | SessionStage::SnapshotHeader, .. } => Recovery::Fix,
+            Self::Protocol { stage: SessionStage::Stream, .. }
+            | Self::HistoryLost(_)
+            | Self::SecondLinkNeeded
+            | Self::NotResumable(_)
+            | Self::SnapshotNotEmpty { .. }
+            | Self::Snapshot(_)
+            | Self::SnapshotFrame { .. } => Recovery::Never,
+        }
+    }
+}
+
+/// Whether another connection can succeed where a session has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// It can succeed without a change. After [`SessionError::SnapshotBroken`] it costs the primary another fork.
+    Retry,
+    /// It can succeed once a person has changed the server, the network between, or the credentials.
+    Fix,
+    /// It receives the same bytes, or needs other options.
+    Never,
+}
+
 /// The stage of a connection at which an error was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -128,7 +166,10 @@ pub enum SessionStage {
 const fn subject_of(reason: &DisconnectReason) -> &'static str {
     match reason {
         DisconnectReason::Io(_) => "the link failed: ",
-        DisconnectReason::Closed | DisconnectReason::Silence(_) | DisconnectReason::Refused(_) => "",
+        DisconnectReason::Closed
+        | DisconnectReason::Silence(_)
+        | DisconnectReason::Refused(_)
+        | DisconnectReason::NeedsFix(_) => "",
     }
 }
 

@@ -503,11 +503,14 @@ pub enum DisconnectReason {
     /// The primary closed the connection.
     Closed,
     /// Connecting, reading or writing failed, with the system's message.
-    Io(Excerpt<160>),
+    Io(Excerpt<200>),
     /// No byte arrived for this long.
     Silence(Duration),
     /// The primary refused for now, with its message.
     Refused(Excerpt<200>),
+    /// The primary refused, or something else answered, until a person fixes it: the other side's message, then advice.
+    /// Only with [`Options::retry_refused`](crate::Options::retry_refused).
+    NeedsFix(Excerpt<200>),
 }
 
 impl fmt::Display for DisconnectReason {
@@ -517,6 +520,7 @@ impl fmt::Display for DisconnectReason {
             Self::Io(message) => write!(f, "{message}"),
             Self::Silence(limit) => write!(f, "nothing came from the server for {} ms", limit.as_millis()),
             Self::Refused(message) => write!(f, "the server refused for now: {message}"),
+            Self::NeedsFix(message) => write!(f, "refused until this is fixed: {message}"),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! code.
 
 mod backoff;
+mod commits;
 mod databases;
 mod error;
 mod event;
@@ -18,7 +19,8 @@ mod serialize;
 mod session;
 
 pub use backoff::Backoff;
-pub use error::{SessionError, SessionStage};
+pub(crate) use commits::Commits;
+pub use error::{Recovery, SessionError, SessionStage};
 pub use event::{
     AttachMethod, Attached, Database, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Idle, Role,
     Server, ServerKind, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,

@@ -33,6 +33,13 @@ pub struct Options {
     /// Whether to request a snapshot again if one ends early. Default: no, since each attempt makes the primary fork
     /// and send its data set.
     pub retry_snapshot: bool,
+    /// Whether to connect again after a refusal that a person can fix, and how long after it: a wrong password, a
+    /// missing permission, protected mode, an answer of something that is not a server (see
+    /// [`SessionError::recovery`](crate::SessionError::recovery)). Each refusal is delivered as a
+    /// [`DisconnectReason::NeedsFix`](crate::DisconnectReason::NeedsFix), and counts as a failed attempt of
+    /// [`backoff`](Self::backoff). Before the first success, it is tried again only with
+    /// [`retry_first`](Self::retry_first). Default: `None`, the session fails at once.
+    pub retry_refused: Option<Duration>,
     /// Whether there is only one connection: reconnection is off, and a start that needs a second connection is an
     /// error.
     pub single_link: bool,
@@ -74,6 +81,7 @@ impl Default for Options {
             allow_probe: false,
             retry_first: false,
             retry_snapshot: false,
+            retry_refused: None,
             single_link: false,
             control: false,
             parts: None,

@@ -2,11 +2,13 @@
 //!
 //! Nothing is validated again. In other bytes the walk ends early.
 
-use crate::base::limits::MAX_DEPTH;
+use crate::resp::fast_elements::{FastElement, fast_element};
 use crate::resp::kind::Kind;
+use crate::resp::stack::{DepthStack, Level};
 use crate::resp::swar::line_length;
 
 /// The element at the front of the bytes, and the bytes after it.
+#[derive(Clone, Copy)]
 pub(super) enum Element<'a> {
     Scalar { kind: Kind, payload: &'a [u8], rest: &'a [u8] },
     Open { kind: Kind, count: Option<u32>, rest: &'a [u8] },
@@ -24,7 +26,23 @@ impl<'a> Element<'a> {
     }
 }
 
+#[inline(always)]
 pub(super) fn element(bytes: &[u8]) -> Option<Element<'_>> {
+    match fast_element(bytes, 0) {
+        Some(FastElement::Scalar { text, end }) => {
+            let (kind, payload) = (Kind::of(*bytes.first()?)?, bytes.get(text..end - 2)?);
+            Some(Element::Scalar { kind, payload, rest: bytes.get(end..)? })
+        }
+        Some(FastElement::Open { elements, end }) => {
+            let (kind, rest) = (Kind::of(*bytes.first()?)?, bytes.get(end..)?);
+            Some(Element::Open { kind, count: Some(elements), rest })
+        }
+        None => slow_element(bytes),
+    }
+}
+
+#[inline(never)]
+fn slow_element(bytes: &[u8]) -> Option<Element<'_>> {
     let (&byte, line) = bytes.split_first()?;
     let end = line_length(line)?;
     let (line, rest) = (line.get(..end)?, line.get(end + 2..)?);
@@ -53,95 +71,66 @@ pub(super) fn element(bytes: &[u8]) -> Option<Element<'_>> {
     })
 }
 
-/// The bytes after the first frame and its attributes.
-pub(super) fn skip(bytes: &[u8]) -> Option<&[u8]> {
-    match element(bytes)? {
-        Element::Scalar { rest, .. }
-        | Element::Open { kind: Kind::Array | Kind::Map | Kind::Set, count: Some(0), rest } => Some(rest),
-        _ => walk(bytes, WalkStack::is_done),
+/// The bytes after the first frame and its attributes. `first` is the element at its front.
+pub(super) fn skip<'a>(bytes: &'a [u8], first: Element<'a>) -> Option<&'a [u8]> {
+    match first {
+        Element::Scalar { rest, .. } => Some(rest),
+        _ => skip_elements(bytes, 1).or_else(|| walk(bytes, DepthStack::is_done)),
     }
 }
 
 /// The bytes after the attribute at the front.
 pub(super) fn skip_attribute(bytes: &[u8]) -> Option<&[u8]> {
-    walk(bytes, |stack| stack.depth == 0)
+    skip_elements(bytes, 0).or_else(|| walk(bytes, |stack| stack.depth() == 0))
 }
 
-/// Walks over elements until `done` returns true. `done` is called after each element.
-fn walk(bytes: &[u8], done: impl Fn(&WalkStack) -> bool) -> Option<&[u8]> {
-    let mut stack = WalkStack::new();
+/// The bytes after the first element and after `left` elements in all. `None` if an aggregate is streamed.
+fn skip_elements(bytes: &[u8], mut left: u64) -> Option<&[u8]> {
     let mut rest = bytes;
     loop {
         let element = element(rest)?;
         rest = element.rest();
         match element {
-            Element::Scalar { .. } => stack.scalar(),
-            Element::Open { kind, count, .. } => stack.open(kind, count),
+            Element::Open { kind: Kind::BulkString, .. } | Element::Chunk { .. } => continue,
+            Element::Open { kind, count, .. } => {
+                left = (left + u64::from(count?)).saturating_sub(u64::from(kind != Kind::Attribute))
+            }
+            Element::Scalar { .. } | Element::Close { .. } => left = left.saturating_sub(1),
+        }
+        if left == 0 {
+            return Some(rest);
+        }
+    }
+}
+
+/// Walks over elements until `done` returns true. `done` is called after each element.
+fn walk(bytes: &[u8], done: impl Fn(&DepthStack) -> bool) -> Option<&[u8]> {
+    let mut stack = DepthStack::new();
+    let mut rest = bytes;
+    loop {
+        let element = element(rest)?;
+        rest = element.rest();
+        match element {
+            Element::Scalar { .. } => stack.count(),
+            Element::Open { kind, count, .. } => stack.enter(kind, count),
             Element::Chunk { .. } => {}
             Element::Close { .. } => stack.end(),
         }
-        while stack.close() {}
+        stack.unwind();
         if done(&stack) {
             return Some(rest);
         }
     }
 }
 
-/// The number of missing elements at each level of a walk. Level 0 holds the frame itself.
-///
-/// It borrows nothing: the C functions keep it between calls.
-#[derive(Debug, Clone)]
-pub struct WalkStack {
-    left: [u32; MAX_DEPTH + 3],
-    /// The number of open aggregates.
-    pub(crate) depth: usize,
-}
-
-/// Elements follow until an end mark.
-const STREAMED: u32 = u32::MAX;
-
-impl WalkStack {
-    pub(crate) fn new() -> Self {
-        let mut left = [0; MAX_DEPTH + 3];
-        left[0] = 1;
-        Self { left, depth: 0 }
-    }
-
-    pub(super) fn scalar(&mut self) {
-        if let Some(left) = self.left.get_mut(self.depth)
-            && *left != STREAMED
-        {
-            *left = left.saturating_sub(1);
-        }
-    }
-
-    pub(super) fn open(&mut self, kind: Kind, count: Option<u32>) {
+impl DepthStack {
+    /// Opens the aggregate, attribute or streamed string of a walk, also an empty one.
+    pub(super) fn enter(&mut self, kind: Kind, count: Option<u32>) {
         // An attribute does not count as an element.
         if kind != Kind::Attribute {
-            self.scalar();
+            self.count();
         }
-        self.depth += 1;
-        if let Some(left) = self.left.get_mut(self.depth) {
-            *left = count.unwrap_or(STREAMED);
-        }
-    }
-
-    /// Handles the end mark of a streamed aggregate or string.
-    pub(super) fn end(&mut self) {
-        if let Some(left) = self.left.get_mut(self.depth) {
-            *left = 0;
-        }
-    }
-
-    /// Leaves the innermost level if it is complete.
-    pub(super) fn close(&mut self) -> bool {
-        let closes = self.depth > 0 && self.left.get(self.depth) == Some(&0);
-        self.depth -= usize::from(closes);
-        closes
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.depth == 0 && self.left[0] == 0
+        self.open(count.map_or(Level::streamed(0, false), Level::counted));
     }
 }
 

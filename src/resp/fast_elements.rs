@@ -1,13 +1,14 @@
 //! Fast path for the common elements of a reply. Each head is read in one load of eight bytes.
 //!
-//! Any other element, also an incomplete or malformed one, takes the slow path in [`frames`](super::frames).
+//! Any other element, also an incomplete or malformed one, takes the slow path: of a parser in
+//! [`frames`](super::frames), of a walk in [`element`](mod@super::element).
 
 use crate::resp::swar::is_digits;
 
 /// A common element.
 pub(super) enum FastElement {
-    /// A whole element; `end` is the index after it.
-    Scalar { end: usize },
+    /// A whole element; `end` is the index after it. Its text or payload is from `text` to the CR LF before `end`.
+    Scalar { text: usize, end: usize },
     /// The head of an aggregate; `end` is the index after it. A pair of a map counts as two elements.
     Open { elements: u32, end: usize },
 }
@@ -23,31 +24,28 @@ pub(super) fn fast_element(bytes: &[u8], at: usize) -> Option<FastElement> {
     let at = at as u32 as usize;
     let chunk: &[u8; 8] = bytes.get(at..at + 8)?.first_chunk()?;
     let line = u64::from_le_bytes(*chunk) >> 8;
-    let end = match chunk[0] {
+    let (text, end) = match chunk[0] {
         b'$' => {
             let (length, used) = length(line)?;
-            let stop = at + 1 + used + length;
+            let text = at + 1 + used;
+            let stop = text + length;
             if bytes.get(stop..stop + 2)? != b"\r\n" {
                 return None;
             }
-            stop + 2
+            (text, stop + 2)
         }
-        b':' => at + 1 + integer(line)?,
-        b'+' | b'-' => at + 1 + text(line)?,
+        b':' => (at + 1, at + 1 + integer(line)?),
+        b'+' | b'-' => (at + 1, at + 1 + self::text(line)?),
         kind @ (b'*' | b'~' | b'%') => {
             let (count, used) = length(line).filter(|(count, _)| *count < 100)?;
             let elements = count as u32 * if kind == b'%' { 2 } else { 1 };
-            return Some(if elements == 0 {
-                FastElement::Scalar { end: at + 1 + used }
-            } else {
-                FastElement::Open { elements, end: at + 1 + used }
-            });
+            return Some(FastElement::Open { elements, end: at + 1 + used });
         }
-        b'_' if line as u16 == CR_LF => at + 3,
-        b'#' if matches!(line as u8, b't' | b'f') && (line >> 8) as u16 == CR_LF => at + 4,
+        b'_' if line as u16 == CR_LF => (at + 1, at + 3),
+        b'#' if matches!(line as u8, b't' | b'f') && (line >> 8) as u16 == CR_LF => (at + 1, at + 4),
         _ => return None,
     };
-    Some(FastElement::Scalar { end })
+    Some(FastElement::Scalar { text, end })
 }
 
 const CR_LF: u16 = u16::from_le_bytes(*b"\r\n");

@@ -3,8 +3,7 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::resp::element;
-use crate::resp::element::Element;
+use crate::resp::element::{self, Element};
 use crate::resp::kind::Kind;
 use crate::resp::quoted::Quoted;
 
@@ -24,15 +23,29 @@ use crate::resp::quoted::Quoted;
 /// assert_eq!((key.as_str(), value.as_f64()), (Some("k"), Some(1.5)));
 /// # Ok::<(), redtail::ProtocolError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// The bytes, including attributes before the frame.
     raw: &'a [u8],
+    /// The element of the frame itself, after its attributes. It is read once, for all accessors.
+    element: Element<'a>,
 }
 
 impl<'a> Frame<'a> {
+    #[inline]
     pub(super) fn new(raw: &'a [u8]) -> Self {
-        Self { raw }
+        let mut rest = raw;
+        while rest.first() == Some(&b'|') {
+            rest = element::skip_attribute(rest).unwrap_or_default();
+        }
+        let nothing = Element::Scalar { kind: Kind::Null, payload: &[], rest: &[] };
+        Self { raw, element: element::element(rest).unwrap_or(nothing) }
+    }
+
+    /// The frame of an element without attributes.
+    #[inline]
+    pub(super) fn of(raw: &'a [u8], element: Element<'a>) -> Self {
+        Self { raw, element }
     }
 
     /// The bytes of the frame, including the attributes before it.
@@ -44,8 +57,8 @@ impl<'a> Frame<'a> {
     /// The type of the frame. Attributes before it are ignored.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.element() {
-            Some(Element::Scalar { kind, .. } | Element::Open { kind, .. }) => kind,
+        match self.element {
+            Element::Scalar { kind, .. } | Element::Open { kind, .. } => kind,
             _ => Kind::Null,
         }
     }
@@ -56,7 +69,7 @@ impl<'a> Frame<'a> {
     /// `None` for a streamed string: use [`chunks`](Self::chunks).
     #[must_use]
     pub fn as_bytes(&self) -> Option<&'a [u8]> {
-        match self.element()? {
+        match self.element {
             Element::Scalar { kind: Kind::VerbatimString, payload, .. } => payload.get(4..),
             Element::Scalar {
                 kind: Kind::SimpleString | Kind::Error | Kind::BulkString | Kind::BulkError | Kind::BigNumber,
@@ -76,13 +89,20 @@ impl<'a> Frame<'a> {
     /// The value of an integer.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        self.number(Kind::Integer)?.parse().ok()
+        let text = self.number(Kind::Integer)?.as_bytes();
+        let (sign, digits) = match text {
+            [b'-', digits @ ..] => (-1, digits),
+            [b'+', digits @ ..] | digits => (1, digits),
+        };
+        // The parser has validated the number: the smallest one is the only sum that wraps.
+        let add = |sum: i64, digit: &u8| sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')));
+        Some(digits.iter().fold(0, add).wrapping_mul(sign))
     }
 
-    /// The value of a double.
+    /// The value of a double. A payload of `nan`, as in `nan(0x1)`, is ignored.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.number(Kind::Double)?.parse().ok()
+        self.number(Kind::Double)?.split('(').next()?.parse().ok()
     }
 
     /// The value of a boolean.
@@ -106,7 +126,7 @@ impl<'a> Frame<'a> {
     /// The format (such as `txt`) and the text of a verbatim string.
     #[must_use]
     pub fn verbatim(&self) -> Option<(&'a [u8; 3], &'a [u8])> {
-        match self.element()? {
+        match self.element {
             Element::Scalar { kind: Kind::VerbatimString, payload, .. } => {
                 Some((payload.first_chunk()?, payload.get(4..)?))
             }
@@ -123,7 +143,7 @@ impl<'a> Frame<'a> {
         reason = "most frames have no length, so that they are neither empty nor not"
     )]
     pub fn len(&self) -> Option<usize> {
-        match self.element()? {
+        match self.element {
             Element::Open { kind, count, .. } => {
                 count.map(|count| count as usize / if kind.is_paired() { 2 } else { 1 })
             }
@@ -136,8 +156,8 @@ impl<'a> Frame<'a> {
     /// For a deep tree use [`tokens`](Self::tokens), which reads each byte once.
     #[must_use]
     pub fn items(&self) -> Items<'a> {
-        match self.element() {
-            Some(Element::Open { kind, count, rest }) if kind != Kind::BulkString => {
+        match self.element {
+            Element::Open { kind, count, rest } if kind != Kind::BulkString => {
                 Items { rest, left: count, attributes: false }
             }
             _ => Items { rest: &[], left: Some(0), attributes: false },
@@ -165,37 +185,37 @@ impl<'a> Frame<'a> {
     /// frame.
     #[must_use]
     pub fn chunks(&self) -> Chunks<'a> {
-        match self.element() {
-            Some(Element::Open { kind: Kind::BulkString, rest, .. }) => Chunks { rest, whole: None },
-            Some(Element::Scalar { kind: Kind::BulkString, payload, .. }) => Chunks { rest: &[], whole: Some(payload) },
+        match self.element {
+            Element::Open { kind: Kind::BulkString, rest, .. } => Chunks { rest, whole: None },
+            Element::Scalar { kind: Kind::BulkString, payload, .. } => Chunks { rest: &[], whole: Some(payload) },
             _ => Chunks { rest: &[], whole: None },
         }
     }
 
-    /// The element of the frame itself, after its attributes.
-    fn element(&self) -> Option<Element<'a>> {
-        let mut rest = self.raw;
-        while rest.first() == Some(&b'|') {
-            rest = element::skip_attribute(rest)?;
-        }
-        element::element(rest)
-    }
-
     /// The payload of a scalar of any kind.
     pub(crate) fn payload(&self) -> &'a [u8] {
-        match self.element() {
-            Some(Element::Scalar { payload, .. }) => payload,
+        match self.element {
+            Element::Scalar { payload, .. } => payload,
             _ => &[],
         }
     }
 
     fn number(&self, wanted: Kind) -> Option<&'a str> {
-        match self.element()? {
+        match self.element {
             Element::Scalar { kind, payload, .. } if kind == wanted => core::str::from_utf8(payload).ok(),
             _ => None,
         }
     }
 }
+
+/// Frames are equal if their bytes are.
+impl PartialEq for Frame<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.raw == other.raw
+    }
+}
+
+impl Eq for Frame<'_> {}
 
 impl fmt::Debug for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,17 +254,17 @@ impl<'a> Iterator for Items<'a> {
             }
             None => {}
         }
-        match element::skip(self.rest) {
-            Some(rest) => {
-                let raw = self.rest.get(..self.rest.len() - rest.len())?;
-                self.rest = rest;
-                Some(Frame::new(raw))
-            }
-            None => {
-                *self = Items { rest: &[], left: Some(0), attributes: false };
-                None
-            }
+        let before = self.rest;
+        let frame = element::element(before).and_then(|element| {
+            self.rest = element::skip(before, element)?;
+            let raw = before.get(..before.len() - self.rest.len())?;
+            let is_plain = !matches!(element, Element::Open { kind: Kind::Attribute, .. });
+            Some(if is_plain { Frame::of(raw, element) } else { Frame::new(raw) })
+        });
+        if frame.is_none() {
+            *self = Items { rest: &[], left: Some(0), attributes: false };
         }
+        frame
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

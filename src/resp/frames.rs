@@ -6,7 +6,7 @@
 use memchr::memchr2;
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
-use crate::base::limits::{LAST_OFFSET, Limits, MAX_COMMAND, MAX_DEPTH};
+use crate::base::limits::{LAST_OFFSET, Limits, MAX_COMMAND, MAX_DEPTH, MAX_ELEMENTS};
 use crate::base::status::Status;
 use crate::resp::fast_elements::{FastElement, LONGEST_FAST, MOST_FAST_ELEMENTS, fast_element};
 use crate::resp::frame::Frame;
@@ -14,14 +14,15 @@ use crate::resp::kind::Kind;
 use crate::resp::number;
 use crate::resp::number::as_size;
 use crate::resp::number::{Length, NumberState, Scanned};
-use crate::resp::parse_error::ParseError;
+use crate::resp::parse_error::{ParseError, shift};
 use crate::resp::poll::Poll;
 use crate::resp::stack::{DepthStack, Level, SMALLEST};
-use crate::resp::tape::{Bulk, bulk_length, shift};
+use crate::resp::tape::{Bulk, bulk_length};
 
 /// Finds the frames in the bytes that a server sends, in RESP2 and RESP3.
 ///
-/// Attributes (`|`) belong to the frame after them. Pushes (`>`) are frames of their own between replies.
+/// Attributes (`|`) belong to the frame after them. Pushes (`>`) are frames of their own between replies, and elements
+/// where a server writes them inside an array (SUBSCRIBE in a transaction of RESP3).
 ///
 /// ```
 /// use redtail::{FrameParser, Status};
@@ -46,6 +47,8 @@ pub struct FrameParser {
     at: usize,
     state: FrameState,
     stack: DepthStack,
+    /// An index in the frame, and the least number of bytes that the levels around the innermost one need there.
+    outside: (usize, u64),
     /// The length of the last whole frame.
     length: usize,
 }
@@ -101,6 +104,7 @@ impl FrameParser {
             at: 0,
             state: FrameState::Element,
             stack: DepthStack::new(),
+            outside: (0, 0),
             length: 0,
         }
     }
@@ -110,7 +114,7 @@ impl FrameParser {
     pub fn with_limits(self, limits: Limits) -> Self {
         let limits = Limits {
             command: limits.command.min(MAX_COMMAND),
-            arguments: limits.arguments.min(MAX_COMMAND),
+            arguments: limits.arguments.min(MAX_ELEMENTS),
             depth: limits.depth.min(MAX_DEPTH),
             ..limits
         };
@@ -165,12 +169,13 @@ impl FrameParser {
                     self.length = length;
                     self.offset += length as u64;
                     self.stack.restart();
+                    self.outside = (0, 0);
                     return Ok(Poll::Complete { skipped: 0, length });
                 }
-                Ok(ElementStep::Partial(more)) => more + self.stack.after_element(),
+                Ok(ElementStep::Partial(more)) => more + self.stack.after_element() + self.outside(),
                 Ok(ElementStep::Refused(more)) => more,
-                Ok(ElementStep::Nothing) => self.stack.least(),
-                Ok(ElementStep::Mark(more)) => more + self.stack.outside(),
+                Ok(ElementStep::Nothing) => self.stack.least() + self.outside(),
+                Ok(ElementStep::Mark(more)) => more + self.outside(),
                 Err(error) => {
                     let error = error.error(self.offset);
                     self.failed = Some(error);
@@ -179,6 +184,14 @@ impl FrameParser {
             };
             return Ok(Poll::Incomplete { skipped: 0, needed: as_size(needed) });
         }
+    }
+
+    /// The least number of bytes after the innermost level, computed once for each element.
+    fn outside(&mut self) -> u64 {
+        if self.outside.0 != self.at {
+            self.outside = (self.at, self.stack.outside());
+        }
+        self.outside.1
     }
 
     /// Second step: the frame that the last [`poll`](Self::poll) found. `input` must be the same bytes.
@@ -198,7 +211,7 @@ impl FrameParser {
             && let Some(element) = fast_element(window, self.at)
         {
             match element {
-                FastElement::Scalar { end } => {
+                FastElement::Scalar { end, .. } | FastElement::Open { elements: 0, end } => {
                     self.at = end;
                     if self.stack.plain() {
                         return true;
@@ -262,8 +275,8 @@ impl FrameParser {
         let here = |error: ParseError| shift(self.at)(error);
         let after = shift(self.at + 1);
         let text = |kind| move |error| after(number::value(error, kind));
-        let level = *self.stack.last();
-        if level.streamed {
+        let level = self.stack.last();
+        if level.is_streamed() {
             if kind == b'.' && level.may_end() {
                 return match number::literal(line, b"\r\n", "CR LF after '.'").map_err(shift(self.at + 1))? {
                     Scanned::Partial { more } => Ok(ElementStep::Mark(more as u64)),
@@ -274,7 +287,7 @@ impl FrameParser {
                     }
                 };
             }
-            if level.left == 0 && Kind::of(kind).is_some() {
+            if level.left() == 0 && Kind::of(kind).is_some() {
                 let limit = self.limits.arguments;
                 let kind = ProtocolErrorKind::TooManyArguments { count: limit.saturating_add(1), limit };
                 return Err(here(ParseError::new(kind, 0)));
@@ -285,7 +298,10 @@ impl FrameParser {
                 self.state = FrameState::Line { seen: 1, digits: NumberState::Start };
                 Ok(ElementStep::On)
             }
-            b':' => self.text(line.len(), number::integer(line).map_err(text("integer"))?),
+            b':' => {
+                let read = number::integer(line).or_else(|error| number::after_plus(line, error));
+                self.text(line.len(), read.map_err(text("integer"))?)
+            }
             b'#' => {
                 let wanted: &[u8] = if line.first() == Some(&b'f') { b"f\r\n" } else { b"t\r\n" };
                 self.text(line.len(), number::literal(line, wanted, "").map_err(text("boolean"))?)
@@ -294,9 +310,8 @@ impl FrameParser {
                 self.text(line.len(), number::literal(line, b"\r\n", "CR LF after '_'").map_err(shift(self.at + 1))?)
             }
             b'$' | b'!' | b'=' => self.bulk(kind, line),
-            b'*' | b'%' | b'~' | b'|' => self.aggregate(kind, line),
-            b'>' if self.stack.depth() == 0 => self.aggregate(kind, line),
-            b'>' => Err(here(ParseError::unexpected("an element (a push is allowed only at the top level)", b'>', 0))),
+            b'>' if level.is_push() => Err(here(ParseError::unexpected("an element of a push", b'>', 0))),
+            b'*' | b'%' | b'~' | b'>' | b'|' => self.aggregate(kind, line),
             found => Err(here(ParseError::unexpected("the type of a frame", found, 0))),
         }
     }
@@ -341,7 +356,7 @@ impl FrameParser {
 
     /// Checks a text of `length` bytes against the limits.
     fn check_line(&self, length: usize) -> Result<(), ParseError> {
-        let limit = self.limits.line;
+        let limit = self.limits.reply_line;
         self.check_end(length.min(limit) as u64 + 3, 0)?;
         if length > limit {
             return Err(shift(self.at)(ParseError::new(ProtocolErrorKind::LineTooLong { limit }, limit + 1)));
@@ -352,7 +367,7 @@ impl FrameParser {
     /// The longest text that fits the limits, in bytes.
     fn longest_line(&self) -> usize {
         let room = self.limits.command.saturating_sub(self.at as u64 + 3);
-        self.limits.line.min(as_size(room))
+        self.limits.reply_line.min(as_size(room))
     }
 
     /// Checks an element that ends `length` bytes ahead against [`Limits::command`]. An error is at index `at`.
@@ -461,7 +476,8 @@ impl FrameParser {
                 if count > limit {
                     return too_many(count);
                 }
-                self.open(kind, Level::counted(count as u32), 1 + end)
+                let level = Level::counted(count as u32);
+                self.open(kind, if kind == b'>' { level.push() } else { level }, 1 + end)
             }
             Length::Partial { value, more } => {
                 let count = value.unwrap_or(0).saturating_mul(per);
@@ -543,8 +559,9 @@ impl FrameParser {
 }
 
 fn window(limits: &Limits) -> usize {
-    let fits =
-        limits.bulk >= LONGEST_FAST && limits.line as u64 >= LONGEST_FAST && limits.arguments >= MOST_FAST_ELEMENTS;
+    let fits = limits.bulk >= LONGEST_FAST
+        && limits.reply_line as u64 >= LONGEST_FAST
+        && limits.arguments >= MOST_FAST_ELEMENTS;
     if fits { as_size(limits.command) } else { 0 }
 }
 

@@ -31,7 +31,12 @@ pub enum Kind {
     Map,
     /// `~` a set; also a streamed one (`~?`).
     Set,
-    /// `>` data that is not the answer to a command. Only at the top level.
+    /// `>` data that a server sends unasked, between replies: messages, invalidated keys.
+    ///
+    /// In RESP3, SUBSCRIBE and UNSUBSCRIBE are answered by pushes alone, one for each channel. In a transaction these
+    /// pushes are inside the array that answers EXEC. The server counts each such command as one element. With a second
+    /// channel the array therefore ends early, and the rest of its elements follow as frames. A push is never directly
+    /// inside another push.
     Push,
     /// `|` pairs before a frame that describe it. It is the kind of a [`Token`](super::Token), never of a
     /// [`Frame`](super::Frame).
@@ -39,6 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    #[inline(always)]
     pub(super) fn of(byte: u8) -> Option<Self> {
         Some(match byte {
             b'+' => Self::SimpleString,

@@ -89,8 +89,8 @@ pub use crate::base::status::Status;
 #[doc(hidden)]
 pub use command::ArgCursor;
 #[doc(hidden)]
-pub use element::WalkStack;
-#[doc(hidden)]
 pub use keys::{KeyIndices, find_keys};
 #[doc(hidden)]
 pub use span::Span;
+#[doc(hidden)]
+pub use stack::DepthStack;

@@ -1,7 +1,7 @@
 //! Lengths, integers, doubles and fixed line ends, as strictly as servers write them.
 
 use crate::base::error::{Byte, ProtocolErrorKind};
-use crate::resp::parse_error::ParseError;
+use crate::resp::parse_error::{ParseError, shift};
 
 /// A length or count after its type byte.
 pub(super) enum Length {
@@ -89,6 +89,21 @@ pub(super) fn integer(line: &[u8]) -> Result<Scanned, ParseError> {
     Ok(Scanned::Partial { more: if line.len() > first { 2 } else { 3 } })
 }
 
+/// Reads an integer that may have a plus sign. `error` is that of the same integer without one. No server writes the
+/// sign, so that the other integers do not pay for it.
+#[cold]
+pub(super) fn after_plus(line: &[u8], error: ParseError) -> Result<Scanned, ParseError> {
+    let digits = match line {
+        [b'+', b'-', ..] => return Err(ParseError { at: 1, ..error }),
+        [b'+', digits @ ..] => digits,
+        _ => return Err(error),
+    };
+    match integer(digits).map_err(shift(1))? {
+        Scanned::Whole { end } => Ok(Scanned::Whole { end: 1 + end }),
+        partial @ Scanned::Partial { .. } => Ok(partial),
+    }
+}
+
 /// Reads CR LF. The byte at `at` is the CR.
 pub(super) fn line_end(line: &[u8], at: usize) -> Result<Scanned, ParseError> {
     match line.get(at + 1) {
@@ -115,7 +130,7 @@ pub(super) fn payload_end(bytes: &[u8], at: usize, length: u64) -> Result<Scanne
 pub(super) enum NumberState {
     /// Before the first byte.
     Start,
-    /// After a minus sign.
+    /// After a sign.
     Sign,
     /// In whole digits: the number may end.
     Whole,
@@ -133,14 +148,18 @@ pub(super) enum NumberState {
     Inf(u8),
     /// After this number of letters of `nan`.
     Nan(u8),
+    /// In the payload of a `nan`, after its opening parenthesis.
+    NanPayload,
+    /// After the closing parenthesis: the number must end.
+    NanEnd,
 }
 
 impl NumberState {
-    /// The state after one more byte of a double: `-`, digits, fraction, exponent, or `inf` and `nan` in any case, as
-    /// hiredis reads them.
+    /// The state after one more byte of a double: a sign, digits, fraction, exponent, or `inf` and `nan` in any case,
+    /// as hiredis reads them. A C library may print a payload after `nan`, such as `nan(0x1)` or `nan(ind)`.
     pub(super) fn double(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
-            (Self::Start, b'-') => Self::Sign,
+            (Self::Start, b'-' | b'+') => Self::Sign,
             (Self::Start | Self::Sign | Self::Whole, b'0'..=b'9') => Self::Whole,
             (Self::Whole, b'.') => Self::Point,
             (Self::Point | Self::Fraction, b'0'..=b'9') => Self::Fraction,
@@ -153,14 +172,17 @@ impl NumberState {
             (Self::Start | Self::Sign, b'n' | b'N') => Self::Nan(1),
             (Self::Nan(1), b'a' | b'A') => Self::Nan(2),
             (Self::Nan(2), b'n' | b'N') => Self::Nan(3),
+            (Self::Nan(3), b'(') => Self::NanPayload,
+            (Self::NanPayload, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'_') => Self::NanPayload,
+            (Self::NanPayload, b')') => Self::NanEnd,
             _ => return None,
         })
     }
 
-    /// The state after one more byte of a big number: an optional minus sign, then digits.
+    /// The state after one more byte of a big number: an optional sign, then digits.
     pub(super) fn big(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
-            (Self::Start, b'-') => Self::Sign,
+            (Self::Start, b'-' | b'+') => Self::Sign,
             (Self::Start | Self::Sign | Self::Whole, b'0'..=b'9') => Self::Whole,
             _ => return None,
         })
@@ -169,8 +191,8 @@ impl NumberState {
     /// The least number of bytes before the number may end.
     pub(super) fn owed(self) -> usize {
         match self {
-            Self::Whole | Self::Fraction | Self::Power => 0,
-            Self::Start | Self::Sign | Self::Point | Self::Exponent | Self::ExponentSign => 1,
+            Self::Whole | Self::Fraction | Self::Power | Self::NanEnd => 0,
+            Self::Start | Self::Sign | Self::Point | Self::Exponent | Self::ExponentSign | Self::NanPayload => 1,
             Self::Inf(letters) | Self::Nan(letters) => 3usize.saturating_sub(usize::from(letters)),
         }
     }

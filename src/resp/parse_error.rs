@@ -22,3 +22,8 @@ impl ParseError {
         ProtocolError { kind: self.kind, offset: base.saturating_add(self.at) }
     }
 }
+
+/// Moves the index of an error from a line to the item that the line is in.
+pub(super) fn shift(by: usize) -> impl Fn(ParseError) -> ParseError {
+    move |error| ParseError { at: error.at.saturating_add(by as u64), ..error }
+}

@@ -8,8 +8,8 @@ use crate::resp::commands::{Advance, CommandParser};
 use crate::resp::number;
 use crate::resp::number::as_size;
 use crate::resp::number::{Length, Scanned};
-use crate::resp::parse_error::ParseError;
-use crate::resp::tape::{Bulk, bulk_length, shift};
+use crate::resp::parse_error::{ParseError, shift};
+use crate::resp::tape::{Bulk, bulk_length};
 
 /// Finds the commands in a stream as [`CommandParser`] does, and delivers large ones in parts. A value of any size then
 /// passes through a small buffer.

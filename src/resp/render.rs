@@ -11,7 +11,7 @@ use crate::resp::token_walk::Token;
 
 impl fmt::Display for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut printer = ReplyPrinter { levels: [PrintLevel::default(); MAX_DEPTH + 3], depth: 0, fresh: true };
+        let mut printer = ReplyPrinter { levels: [PrintLevel::default(); MAX_DEPTH + 2], depth: 0, fresh: true };
         for token in self.tokens() {
             match token {
                 Token::Scalar(frame) => {
@@ -34,7 +34,7 @@ impl fmt::Display for Frame<'_> {
 
 /// The position of the next value on the page.
 struct ReplyPrinter {
-    levels: [PrintLevel; MAX_DEPTH + 3],
+    levels: [PrintLevel; MAX_DEPTH + 2],
     depth: usize,
     /// The next value continues the current line.
     fresh: bool,
@@ -44,9 +44,9 @@ struct ReplyPrinter {
 struct PrintLevel {
     kind: Option<Kind>,
     /// The number of values printed.
-    index: usize,
+    index: u32,
     /// The number of digits of the highest label.
-    digits: usize,
+    digits: u8,
     /// The label of the next value is printed already: it is before the attributes.
     labelled: bool,
 }
@@ -58,7 +58,7 @@ impl PrintLevel {
 
     /// The columns of a label.
     fn width(&self) -> usize {
-        if self.kind.is_some() { self.digits + 2 } else { 0 }
+        if self.kind.is_some() { usize::from(self.digits) + 2 } else { 0 }
     }
 }
 
@@ -81,7 +81,7 @@ impl ReplyPrinter {
             label(f, level)?;
         }
         if let Some(level) = self.levels.get_mut(self.depth) {
-            level.index += usize::from(!level.labelled);
+            level.index += u32::from(!level.labelled);
             level.labelled = false;
         }
         self.fresh = below;
@@ -115,7 +115,7 @@ impl ReplyPrinter {
     fn open(&mut self, kind: Kind, count: Option<usize>) {
         self.depth += 1;
         let highest = count.unwrap_or(0) / if kind.is_paired() { 2 } else { 1 };
-        let digits = highest.checked_ilog10().map_or(1, |power| power as usize + 1);
+        let digits = highest.checked_ilog10().map_or(1, |power| power as u8 + 1);
         if let Some(level) = self.levels.get_mut(self.depth) {
             *level = PrintLevel { kind: Some(kind), index: 0, digits, labelled: count == Some(0) };
         }
@@ -139,7 +139,7 @@ impl ReplyPrinter {
 }
 
 fn label(f: &mut fmt::Formatter<'_>, level: PrintLevel) -> fmt::Result {
-    let digits = level.digits;
+    let digits = usize::from(level.digits);
     let (number, mark) = match level.kind {
         None => return Ok(()),
         Some(Kind::Map) => (level.index / 2 + 1, '#'),

@@ -1,4 +1,4 @@
-//! The open aggregates of an unfinished frame: a stack of fixed depth instead of recursion.
+//! The open aggregates of a frame: a stack of fixed depth instead of recursion.
 
 use crate::base::limits::MAX_DEPTH;
 
@@ -6,147 +6,220 @@ use crate::base::limits::MAX_DEPTH;
 pub(super) const SMALLEST: u64 = 3;
 
 /// Level 0 holds the frame itself as its one element.
+///
+/// It borrows nothing: the C functions keep it between calls.
 #[derive(Debug, Clone)]
-pub(super) struct DepthStack {
+pub struct DepthStack {
     depth: usize,
-    stack: [Level; MAX_DEPTH + 1],
+    /// The innermost level.
+    last: Level,
+    /// The levels around it, from the outermost one.
+    near: [Level; NEAR],
+    /// Levels that few frames have. Without them a new stack is cheap.
+    far: Option<[Level; FAR]>,
 }
 
+const NEAR: usize = 16;
+
+/// A walk also opens a streamed string or an empty aggregate inside the deepest level.
+const FAR: usize = MAX_DEPTH + 1 - NEAR;
+
+/// The number of elements left, including the current one, in the low bits, and flags above them. For a streamed
+/// aggregate: the number that the limit still allows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Level {
-    /// The number of elements left, including the current one. For a streamed aggregate: the number that the limit
-    /// still allows.
-    pub(super) left: u32,
-    pub(super) streamed: bool,
-    paired: bool,
-    /// The key of a pair is complete; its value is next.
-    odd: bool,
-    /// An attribute is complete; its element is next.
-    attributed: bool,
-}
+pub(crate) struct Level(u32);
+
+const LEFT: u32 = PUSH - 1;
+/// The elements are those of a push.
+const PUSH: u32 = 1 << 27;
+/// An attribute is complete; its element is next.
+const ATTRIBUTED: u32 = 1 << 28;
+/// The key of a streamed pair is complete; its value is next.
+const ODD: u32 = 1 << 29;
+/// The elements of the streamed aggregate are pairs.
+const PAIRED: u32 = 1 << 30;
+const STREAMED: u32 = 1 << 31;
 
 impl Level {
     pub(super) fn counted(elements: u32) -> Self {
-        Self { left: elements, streamed: false, paired: false, odd: false, attributed: false }
+        Self(elements & LEFT)
     }
 
     pub(super) fn streamed(at_most: u32, paired: bool) -> Self {
-        Self { left: at_most, streamed: true, paired, odd: false, attributed: false }
+        Self(at_most & LEFT | STREAMED | if paired { PAIRED } else { 0 })
+    }
+
+    fn has(self, flag: u32) -> bool {
+        self.0 & flag != 0
+    }
+
+    pub(super) fn is_streamed(self) -> bool {
+        self.has(STREAMED)
+    }
+
+    /// The same level as that of a push.
+    pub(super) fn push(self) -> Self {
+        Self(self.0 | PUSH)
+    }
+
+    pub(super) fn is_push(self) -> bool {
+        self.has(PUSH)
+    }
+
+    /// The number of elements left.
+    pub(super) fn left(self) -> u32 {
+        self.0 & LEFT
     }
 
     /// Whether no element belongs to it.
-    pub(super) fn is_empty(&self) -> bool {
-        self.left == 0 && !self.streamed
+    pub(super) fn is_empty(self) -> bool {
+        self.0 & (LEFT | STREAMED) == 0
     }
 
     /// Whether an end mark is allowed here.
-    pub(super) fn may_end(&self) -> bool {
-        self.streamed && !self.odd && !self.attributed
+    pub(super) fn may_end(self) -> bool {
+        self.0 & (STREAMED | ODD | ATTRIBUTED) == STREAMED
     }
 
     /// The least number of bytes the level needs after the levels inside it end.
-    fn owed(&self) -> u64 {
-        if !self.streamed {
-            return u64::from(self.left) * SMALLEST;
-        }
-        let element = u64::from(self.attributed);
+    #[inline(always)]
+    fn owed(self) -> u64 {
+        if self.is_streamed() { self.owed_before_end() } else { u64::from(self.left()) * SMALLEST }
+    }
+
+    #[cold]
+    fn owed_before_end(self) -> u64 {
+        let element = u64::from(self.has(ATTRIBUTED));
         // A key needs a value, whether the key is complete or still missing.
-        let value = u64::from(self.paired && self.odd != self.attributed);
+        let value = u64::from(self.has(PAIRED) && self.has(ODD) != self.has(ATTRIBUTED));
         (1 + element + value) * SMALLEST
     }
 }
 
 impl DepthStack {
-    pub(super) fn new() -> Self {
-        Self { depth: 0, stack: [Level::counted(1); MAX_DEPTH + 1] }
+    pub(crate) fn new() -> Self {
+        Self { depth: 0, last: Level::counted(1), near: [Level(0); NEAR], far: None }
     }
 
     /// Restarts at the beginning of a frame.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.depth = 0;
-        self.stack[0] = Level::counted(1);
+        self.last = Level::counted(1);
     }
 
     /// The number of open aggregates.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
     /// The innermost level.
-    pub(super) fn last(&self) -> &Level {
-        &self.stack[self.depth.min(MAX_DEPTH)]
-    }
-
-    fn last_mut(&mut self) -> &mut Level {
-        &mut self.stack[self.depth.min(MAX_DEPTH)]
+    pub(super) fn last(&self) -> Level {
+        self.last
     }
 
     /// Counts one element, of which at least the head is read.
     pub(super) fn count(&mut self) {
-        let level = self.last_mut();
-        level.left = level.left.saturating_sub(1);
-        level.odd = level.streamed && level.paired && !level.odd;
-        level.attributed = false;
+        let Level(level) = self.last;
+        if self.is_plain() {
+            self.last.0 = level.saturating_sub(1);
+            return;
+        }
+        let left = self.last.left().saturating_sub(1);
+        let odd = if level & (STREAMED | PAIRED | ODD) == STREAMED | PAIRED { ODD } else { 0 };
+        self.last = Level(level & (STREAMED | PAIRED | PUSH) | odd | left);
     }
 
     /// Notes that an attribute is complete and its element is missing.
     pub(super) fn attribute(&mut self) {
-        self.last_mut().attributed = true;
+        self.last.0 |= ATTRIBUTED;
     }
 
     /// Whether the innermost level is counted and awaits a plain element.
     #[inline(always)]
     pub(super) fn is_plain(&self) -> bool {
-        let level = self.last();
-        !level.streamed && !level.attributed
+        !self.last.has(STREAMED | ATTRIBUTED)
     }
 
     /// Counts one whole element of a plain level. Returns whether it ends the frame.
     #[inline(always)]
     pub(super) fn plain(&mut self) -> bool {
-        let level = self.last_mut();
-        level.left = level.left.saturating_sub(1);
-        level.left == 0 && self.unwind()
+        self.last.0 = self.last.0.saturating_sub(1);
+        self.last.left() == 0 && self.unwind()
     }
 
     pub(super) fn open(&mut self, level: Level) {
+        let outer = core::mem::replace(&mut self.last, level);
+        let depth = self.depth;
         self.depth += 1;
-        *self.last_mut() = level;
+        if let Some(place) = self.near.get_mut(depth) {
+            *place = outer;
+        } else {
+            self.open_far(depth - NEAR, outer);
+        }
     }
 
-    /// Closes the innermost level, a streamed one, at its end mark.
+    #[cold]
+    fn open_far(&mut self, index: usize, outer: Level) {
+        if let Some(place) = self.far.get_or_insert([Level(0); FAR]).get_mut(index) {
+            *place = outer;
+        }
+    }
+
+    /// Marks the innermost level, a streamed one, as complete.
+    pub(super) fn end(&mut self) {
+        self.last = Level(0);
+    }
+
+    /// Leaves the innermost level.
     pub(super) fn close(&mut self) {
         self.depth = self.depth.saturating_sub(1);
+        self.last = self.outer(self.depth);
     }
 
     /// Leaves all complete levels. Returns whether that ends the frame.
     pub(super) fn unwind(&mut self) -> bool {
-        while self.last().is_empty() {
+        while self.last.is_empty() {
             if self.depth == 0 {
                 return true;
             }
-            self.depth -= 1;
+            self.close();
         }
         false
     }
 
-    /// The least number of bytes at the beginning of an element.
-    pub(super) fn least(&self) -> u64 {
-        if self.last().may_end() { SMALLEST + self.outside() } else { SMALLEST + self.after_element() }
+    /// Whether the frame is complete.
+    pub(super) fn is_done(&self) -> bool {
+        self.depth == 0 && self.last.is_empty()
     }
 
-    /// The least number of bytes after the current element.
+    /// The level that has this number of levels around it.
+    fn outer(&self, depth: usize) -> Level {
+        let far = || self.far.as_ref()?.get(depth - NEAR);
+        *self.near.get(depth).or_else(far).unwrap_or(&Level(0))
+    }
+
+    /// The least number of bytes of the innermost level at the beginning of an element.
+    pub(super) fn least(&self) -> u64 {
+        if self.last.may_end() { SMALLEST } else { SMALLEST + self.after_element() }
+    }
+
+    /// The least number of bytes of the innermost level after the current element.
     pub(super) fn after_element(&self) -> u64 {
-        let inside = match *self.last() {
-            Level { streamed: false, left, .. } => u64::from(left.saturating_sub(1)) * SMALLEST,
-            Level { paired: true, odd: false, .. } => 2 * SMALLEST,
-            _ => SMALLEST,
-        };
-        inside + self.outside()
+        let last = self.last;
+        if !last.is_streamed() {
+            u64::from(last.left().saturating_sub(1)) * SMALLEST
+        } else if last.has(PAIRED) && !last.has(ODD) {
+            2 * SMALLEST
+        } else {
+            SMALLEST
+        }
     }
 
     /// The least number of bytes after the innermost level.
     pub(super) fn outside(&self) -> u64 {
-        self.stack.get(..self.depth).unwrap_or_default().iter().map(Level::owed).sum()
+        let owed = |levels: &[Level]| levels.iter().map(|level| level.owed()).sum::<u64>();
+        let near = owed(self.near.get(..self.depth).unwrap_or(&self.near));
+        let far = self.far.as_ref().and_then(|far| far.get(..self.depth.saturating_sub(NEAR))).map_or(0, owed);
+        near + far
     }
 }

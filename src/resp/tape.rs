@@ -8,7 +8,7 @@ use crate::base::limits::{Limits, MAX_COMMAND, TAPE_LENGTH};
 use crate::resp::number;
 use crate::resp::number::as_size;
 use crate::resp::number::{Length, Scanned};
-use crate::resp::parse_error::ParseError;
+use crate::resp::parse_error::{ParseError, shift};
 use crate::resp::span::Span;
 use crate::resp::swar::{fast_argument, fast_count, long_argument};
 use crate::resp::templates::Templates;
@@ -401,11 +401,6 @@ pub(super) fn bulk_length(line: &[u8], at: usize, limit: u64) -> Result<Bulk, Pa
         Length::Huge => too_long(u64::MAX),
         Length::Partial { value, more } => Ok(Bulk::Partial { value, more }),
     }
-}
-
-/// Moves the index of an error from a line to the item that the line is in.
-pub(super) fn shift(by: usize) -> impl Fn(ParseError) -> ParseError {
-    move |error| ParseError { at: error.at.saturating_add(by as u64), ..error }
 }
 
 /// The number of arguments whose length is read, the end of the last one's payload, and its length.

@@ -2,9 +2,10 @@
 
 use core::iter::FusedIterator;
 
-use crate::resp::element::{Element, WalkStack, element};
+use crate::resp::element::{Element, element};
 use crate::resp::frame::Frame;
 use crate::resp::kind::Kind;
+use crate::resp::stack::DepthStack;
 
 /// A step of a [`Tokens`] walk. Every `Begin` has its `End`, whether it is counted or streamed. The enum is closed, as
 /// [`Kind`] is.
@@ -43,7 +44,7 @@ pub enum Token<'a> {
 #[derive(Debug, Clone)]
 pub struct Tokens<'a> {
     rest: &'a [u8],
-    stack: WalkStack,
+    stack: DepthStack,
 }
 
 impl<'a> Iterator for Tokens<'a> {
@@ -60,31 +61,33 @@ impl<'a> Frame<'a> {
     /// The frame and everything in it, depth first, in one pass.
     #[must_use]
     pub fn tokens(&self) -> Tokens<'a> {
-        Tokens { rest: self.raw(), stack: WalkStack::new() }
+        Tokens { rest: self.raw(), stack: DepthStack::new() }
     }
 }
 
-impl WalkStack {
+impl DepthStack {
     /// The next step of a walk. `rest` is the part of a frame that the walk has not read; the step moves it.
     pub(crate) fn next<'a>(&mut self, rest: &mut &'a [u8]) -> Option<Token<'a>> {
-        if self.close() {
-            return Some(Token::End);
+        if self.last().is_empty() {
+            return self.depth().checked_sub(1).map(|_| {
+                self.close();
+                Token::End
+            });
         }
         let before = *rest;
-        let element = if self.is_done() { None } else { element(before) };
+        let element = element(before);
         *rest = element.as_ref().map_or(&[], Element::rest);
         Some(match element? {
-            Element::Scalar { rest, .. } => {
-                self.scalar();
-                Token::Scalar(Frame::new(before.get(..before.len() - rest.len())?))
+            scalar @ Element::Scalar { rest, .. } => {
+                self.count();
+                Token::Scalar(Frame::of(before.get(..before.len() - rest.len())?, scalar))
             }
             Element::Open { kind, count, .. } => {
-                self.open(kind, count);
+                self.enter(kind, count);
                 Token::Begin { kind, count: count.map(|count| count as usize) }
             }
             Element::Chunk { payload, .. } => Token::Chunk(payload),
             Element::Close { .. } => {
-                self.end();
                 self.close();
                 Token::End
             }

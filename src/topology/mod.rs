@@ -4,6 +4,7 @@
 
 mod access;
 mod cluster;
+mod ending;
 mod error;
 mod random;
 mod sentinel;

@@ -1,10 +1,8 @@
 //! Random choice among servers.
 
-use crate::net::Target;
-
 /// Takes out any of them, so that several followers don't all choose the same.
-pub(super) fn take_any(targets: &mut Vec<Target>) -> Option<Target> {
-    let count = targets.len() as u64;
+pub(super) fn take_any<T>(servers: &mut Vec<T>) -> Option<T> {
+    let count = servers.len() as u64;
     let chosen = crate::io::random().checked_rem(count)?;
-    Some(targets.swap_remove(usize::try_from(chosen).ok()?))
+    Some(servers.swap_remove(usize::try_from(chosen).ok()?))
 }

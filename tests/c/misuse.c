@@ -350,6 +350,62 @@ static void rdb(void) {
     redtail_rdb_free(rdb);
 }
 
+static void dump(void) {
+    static const char payload[] = "\0\003abc\t\0\t^a\xf1\x15\xf4\xc1S";
+    const redtail_rdb_item *item = NULL;
+    redtail_dump *dump;
+    uint64_t offset;
+    int kind;
+
+    redtail_dump_free(NULL);
+    CHECK(redtail_dump_message(NULL) != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_next(NULL, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_error_offset(NULL, &offset));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_error_kind(NULL, &kind));
+    dump = redtail_dump_new(NULL, 1);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_next(dump, &item));
+    CHECK(strstr(redtail_dump_message(dump), "payload") != NULL);
+    redtail_dump_free(dump);
+    dump = redtail_dump_new(payload, SIZE_MAX);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_next(dump, &item));
+    redtail_dump_free(dump);
+
+    dump = redtail_dump_new(payload, sizeof payload - 1);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_next(dump, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_error_offset(dump, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_dump_error_kind(dump, NULL));
+    IS(REDTAIL_NONE, redtail_dump_error_offset(dump, &offset));
+    IS(REDTAIL_NONE, redtail_dump_error_kind(dump, &kind));
+    IS(REDTAIL_OK, redtail_dump_next(dump, &item));
+    CHECK(item->kind == REDTAIL_RDB_ITEM_START && item->number == 9 && item->magic == REDTAIL_RDB_MAGIC_REDIS);
+    IS(REDTAIL_OK, redtail_dump_next(dump, &item));
+    CHECK(item->kind == REDTAIL_RDB_ITEM_KEY && item->key_type == REDTAIL_RDB_TYPE_STRING && item->bytes.len == 0);
+    IS(REDTAIL_OK, redtail_dump_next(dump, &item));
+    CHECK(item->kind == REDTAIL_RDB_ITEM_TEXT && item->bytes.len == 3 && memcmp(item->bytes.data, "abc", 3) == 0);
+    IS(REDTAIL_OK, redtail_dump_next(dump, &item));
+    CHECK(item->kind == REDTAIL_RDB_ITEM_KEY_END);
+    IS(REDTAIL_OK, redtail_dump_next(dump, &item));
+    CHECK(item->kind == REDTAIL_RDB_ITEM_END && item->checksum == REDTAIL_RDB_CHECKSUM_VERIFIED);
+    IS(REDTAIL_END, redtail_dump_next(dump, &item));
+    IS(REDTAIL_END, redtail_dump_next(dump, &item));
+    redtail_dump_free(dump);
+
+    /* Without its last byte the checksum is wrong. */
+    dump = redtail_dump_new(payload, sizeof payload - 2);
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_dump_next(dump, &item));
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_dump_next(dump, &item));
+    IS(REDTAIL_OK, redtail_dump_error_kind(dump, &kind));
+    CHECK(kind == REDTAIL_RDB_ERROR_CHECKSUM);
+    IS(REDTAIL_OK, redtail_dump_error_offset(dump, &offset));
+    CHECK(offset == 6);
+    redtail_dump_free(dump);
+    dump = redtail_dump_new(NULL, 0);
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_dump_next(dump, &item));
+    IS(REDTAIL_OK, redtail_dump_error_kind(dump, &kind));
+    CHECK(kind == REDTAIL_RDB_ERROR_TRUNCATED);
+    redtail_dump_free(dump);
+}
+
 /* A command with 5000 arguments, through an array of 100 and the walk beyond it, in a batch too. */
 static int each_long(void *context, const redtail_item *item) {
     redtail_slice arg;
@@ -696,6 +752,7 @@ int main(void) {
     encoder();
     parser();
     rdb();
+    dump();
     many_arguments();
     session();
     follower();

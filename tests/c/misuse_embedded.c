@@ -60,6 +60,46 @@ static void followers(void) {
     redtail_primary_free(primary);
 }
 
+/* The callback requests events of its own follower: a status at once, and the batch continues. */
+static int each_requests(void *context, const redtail_event *event) {
+    redtail_follower *follower = context;
+    const redtail_event *another = NULL;
+    redtail_position position;
+    int64_t fd = 0;
+
+    IS(REDTAIL_ERROR_STATE, redtail_follower_next(follower, &another));
+    CHECK(strstr(redtail_follower_message(follower), "cannot request events") != NULL);
+    IS(REDTAIL_ERROR_STATE, redtail_follower_next_timeout(follower, UINT64_MAX, &another));
+    IS(REDTAIL_ERROR_STATE, redtail_follower_batch(follower, each_requests, follower));
+    IS(REDTAIL_ERROR_STATE, redtail_follower_connect(follower, "127.0.0.1:1"));
+    IS(REDTAIL_ERROR_STATE, redtail_follower_record(follower, "x"));
+    IS(REDTAIL_OK, redtail_follower_finish_recording(follower));
+    IS(REDTAIL_OK, redtail_follower_fd(follower, &fd));
+    IS(REDTAIL_OK, redtail_follower_login(follower, NULL, NULL, 0));
+    CHECK(another == NULL);
+    if (event->kind != REDTAIL_EVENT_ATTACHED) return 0;
+    IS(REDTAIL_OK, redtail_event_position(event, &position));
+    IS(REDTAIL_OK, redtail_follower_commit(follower, &position));
+    return 1;
+}
+
+static void inside_a_batch(void) {
+    redtail_primary *primary = redtail_primary_new();
+    redtail_follower *follower = redtail_follower_new(NULL);
+    const redtail_event *event = NULL;
+    int status = REDTAIL_OK;
+
+    IS(REDTAIL_OK, redtail_primary_serve_bytes(primary, RECORDED, sizeof RECORDED - 1));
+    IS(REDTAIL_OK, redtail_follower_connect(follower, redtail_primary_address(primary)));
+    while (status == REDTAIL_OK) status = redtail_follower_batch(follower, each_requests, follower);
+    IS(REDTAIL_STOPPED, status);
+    /* After the batch the follower continues. */
+    status = redtail_follower_next_timeout(follower, 1, &event);
+    CHECK(status == REDTAIL_OK || status == REDTAIL_IDLE);
+    redtail_follower_free(follower);
+    redtail_primary_free(primary);
+}
+
 static void discovery(void) {
     const char *nowhere[] = {"127.0.0.1:1", "nothing", NULL};
     redtail_sentinel sentinel;
@@ -156,6 +196,7 @@ static void sessions(void) {
 int main(void) {
     primaries();
     followers();
+    inside_a_batch();
     discovery();
     names();
     sessions();

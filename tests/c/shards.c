@@ -91,7 +91,7 @@ static int on_idle(void *context, redtail_shard *shard) {
 }
 
 static void on_notice(void *context, const redtail_notice *notice) {
-    static const char *const NAMES[] = {"?", "added", "failed_over", "slots_moved", "removed", "ended", "lost", "unreachable"};
+    static const char *const NAMES[] = {"?", "added", "failed_over", "slots_moved", "removed", "ended", "lost", "unreachable", "moved"};
     char words[2 * ROOM] = "";
     mine *my;
     CHECK(context == &all && notice->message != NULL && strlen(notice->message) > 0);
@@ -103,6 +103,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
         IS(REDTAIL_OK, redtail_shard_set_context(notice->shard, my));
         snprintf(words, sizeof words, "%d %d", notice->start, notice->position != NULL);
         break;
+    case REDTAIL_NOTICE_MOVED:
     case REDTAIL_NOTICE_FAILED_OVER: snprintf(words, sizeof words, "%s %s", notice->from, notice->to); break;
     case REDTAIL_NOTICE_SLOTS_MOVED: snprintf(words, sizeof words, "[%s] [%s]", notice->gained, notice->lost); break;
     case REDTAIL_NOTICE_ENDED:
@@ -117,7 +118,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     case REDTAIL_NOTICE_UNREACHABLE: CHECK(notice->shard == NULL); break;
     default: break;
     }
-    say(notice->shard, notice->kind <= 7 ? NAMES[notice->kind] : "?", words);
+    say(notice->shard, notice->kind <= 8 ? NAMES[notice->kind] : "?", words);
 }
 
 static void tell(const char *name, int (*which)(redtail_cluster *, char *, size_t, size_t *)) {

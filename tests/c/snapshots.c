@@ -1,6 +1,7 @@
 /* Reads a snapshot cut at random offsets, and prints a line for each item:
  *
  *     snapshots rdb FILE SEED         an RDB file, through a redtail_rdb
+ *     snapshots dump FILE 0           the payload of a RESTORE, through a redtail_dump
  *     snapshots session FILE SEED     a recorded link, through a session              (SEED 0: not cut)
  *
  * Of strings and raw bytes that come in pieces one line tells all, at the last piece.
@@ -41,6 +42,7 @@ static void show(const redtail_rdb_item *item) {
     case REDTAIL_RDB_ITEM_TEXT: printf(" %d %" PRIu64 " %016" PRIx64, item->role, item->length, hash); break;
     case REDTAIL_RDB_ITEM_SIZES: printf(" %" PRIu64 " %" PRIu64, item->count, item->expires); break;
     case REDTAIL_RDB_ITEM_SLOT: printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, item->number, item->count, item->expires); break;
+    case REDTAIL_RDB_ITEM_FOREIGN:
     case REDTAIL_RDB_ITEM_SLOT_RANGE: printf(" %" PRIu64 " %" PRIu64, item->number, item->count); break;
     case REDTAIL_RDB_ITEM_MODULE_AUX:
     case REDTAIL_RDB_ITEM_MODULE: printf(" %s %" PRIu64, item->module, item->number); break;
@@ -157,12 +159,31 @@ static int over_session(FILE *file, uint64_t random) {
     return 0;
 }
 
+static int over_dump(FILE *file) {
+    static char payload[1 << 20];
+    redtail_dump *dump = redtail_dump_new(payload, fread(payload, 1, sizeof payload, file));
+    const redtail_rdb_item *item;
+    uint64_t offset;
+    int status, kind;
+    while ((status = redtail_dump_next(dump, &item)) == REDTAIL_OK)
+        show(item);
+    if (redtail_dump_error_offset(dump, &offset) != (status < 0 ? REDTAIL_OK : REDTAIL_NONE) ||
+        redtail_dump_error_kind(dump, &kind) != (status < 0 ? REDTAIL_OK : REDTAIL_NONE))
+        printf("the kind and offset of the error are not those of the status\n");
+    if (status < 0)
+        printf("%s: %s\n", redtail_status_name(status), redtail_dump_message(dump));
+    redtail_dump_free(dump);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     FILE *file = argc == 4 ? fopen(argv[2], "rb") : NULL;
     if (file == NULL)
         return 2;
     uint64_t random = strtoull(argv[3], NULL, 10);
-    int status = strcmp(argv[1], "rdb") == 0 ? over_rdb(file, random) : over_session(file, random);
+    int status = strcmp(argv[1], "rdb") == 0    ? over_rdb(file, random)
+                 : strcmp(argv[1], "dump") == 0 ? over_dump(file)
+                                                : over_session(file, random);
     fclose(file);
     return status;
 }

@@ -237,6 +237,20 @@ static void snapshots() {
     CHECK(std::strstr(moved.message(), "0x40"));
 }
 
+static void dumps() {
+    const std::string payload("\0\x03" "abc\t\0\t^a\xf1\x15\xf4\xc1S", 15);
+    redtail::dump dump(payload);
+    std::string seen;
+    for (const redtail::snapshot_item &item : dump.items())
+        seen += std::string(item.kind_name()) + std::string(item.bytes()) + " ";
+    CHECK(seen == "start key textabc key_end end " && !dump.error_offset() && !dump.error_kind());
+    redtail::snapshot_item item;
+    CHECK(!dump.next(item));
+    redtail::dump broken(std::string_view(payload).substr(0, 14));
+    CHECK(thrown([&] { broken.next(item); }) == REDTAIL_ERROR_SNAPSHOT && broken.error_offset() == 6u);
+    CHECK(broken.error_kind() == REDTAIL_RDB_ERROR_CHECKSUM && std::strstr(broken.message(), "checksum"));
+}
+
 static void encoder() {
     std::string encoded = redtail::encode_command({"SET", "", "a b"});
     CHECK(encoded == "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$3\r\na b\r\n");
@@ -337,8 +351,15 @@ static void clusters() {
     cluster = redtail::cluster(of);
     CHECK(thrown([&] { cluster.follow(each); }) == REDTAIL_ERROR_CONNECT);
     CHECK(redtail::slot("user:{1000}:name") == redtail::slot("1000") && redtail::slot("123456789") == 12739);
-    CHECK(!redtail::shard());
+    const redtail::shard none;
+    CHECK(!none && !redtail::shard(nullptr));
     CHECK(thrown([] { redtail::shard().id(); }) == REDTAIL_ERROR_STATE && thrown([] { redtail::shard().slots(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.target(); }) == REDTAIL_ERROR_STATE && thrown([&] { none.position(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.commit({}); }) == REDTAIL_ERROR_STATE && thrown([&] { none.heartbeat(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.stop(); }) == REDTAIL_ERROR_STATE && thrown([&] { none.message(); }) == REDTAIL_ERROR_STATE);
+    CHECK(thrown([&] { none.set_context(nullptr); }) == REDTAIL_ERROR_STATE && thrown([&] { none.context(); }) == REDTAIL_ERROR_STATE);
+    redtail_notice without_shard = {};
+    CHECK(thrown([&] { redtail::notice(&without_shard).shard().id(); }) == REDTAIL_ERROR_STATE);
 }
 
 int main() {
@@ -347,6 +368,7 @@ int main() {
     sessions();
     followers();
     snapshots();
+    dumps();
     encoder();
     positions();
     sentinels();

@@ -5,11 +5,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::sync::mpsc::{self, Sender};
 
 use redtail::io::CommandReader;
 use redtail::replay::{Primary, Recording};
 
 use crate::build::{How, program, root, stdout, valgrind};
+use crate::help::PATIENCE;
 use crate::listening::{Link, Listening};
 use crate::live::Example;
 use crate::scripted_nodes::{Node, Plan};
@@ -129,4 +131,51 @@ fn python_calls_the_library_through_cffi() {
         .arg(crate::build::library(How::Debug).join("libredtail.so"))
         .arg(primary.address().to_string());
     assert_eq!(stdout(python.stderr(Stdio::inherit())), "attached\nSET k v\nDEL k\n70 0\n");
+}
+
+/// Sends a write, a request for an acknowledgement and another write, and then nothing more. Reports what it hears.
+fn waiting_primary(link: Link<'_>, heard: &Sender<String>) -> std::io::Result<()> {
+    const INCR: &str = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+    let mut socket = link.socket;
+    let mut reader = CommandReader::stream(link);
+    while let Ok(Some(command)) = reader.next_command() {
+        let args: Vec<_> = command.args().map(String::from_utf8_lossy).collect();
+        match &*args[0] {
+            "INFO" => socket.write_all(b"$0\r\n\r\n")?,
+            "PSYNC" => socket.write_all(
+                format!("+CONTINUE\r\n{INCR}*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n{INCR}").as_bytes(),
+            )?,
+            "REPLCONF" if args[1] == "ACK" => drop(heard.send(args[2].clone().into_owned())),
+            _ => socket.write_all(b"+OK\r\n")?,
+        }
+    }
+    Ok(())
+}
+
+fn commits(mut command: Command) {
+    let (heard, hears) = mpsc::channel();
+    let listening = Listening::at(0, move |link| waiting_primary(link, &heard));
+    command.arg(format!("127.0.0.1:{}", listening.port)).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut sink = command.spawn().unwrap();
+    // At the start of the stream, and in reply to the request.
+    let mut offset = "0".to_owned();
+    while offset == "0" {
+        offset = hears.recv_timeout(PATIENCE).expect("the commit is acknowledged");
+    }
+    assert_eq!(offset, "158");
+    sink.stdin.take().unwrap().write_all(b"\n").unwrap();
+    let output = sink.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "commits are acknowledged\n");
+}
+
+#[test]
+fn a_commit_of_another_thread_answers_the_primary() {
+    commits(Command::new(program("tests/c/commits.c", How::Debug)));
+}
+
+#[test]
+#[ignore = "needs valgrind: tests/tools"]
+fn a_commit_of_another_thread_under_valgrind_and_asan() {
+    commits(valgrind(&program("tests/c/commits.c", How::Debug)));
+    commits(Command::new(program("tests/c/commits.c", How::Sanitized)));
 }

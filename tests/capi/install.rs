@@ -53,6 +53,34 @@ pub(crate) fn prefix() -> &'static Path {
     })
 }
 
+/// `make FEATURES=capi,tls` after a plain `make` builds again, and without cargo it fails. Nothing is installed then.
+#[test]
+#[ignore = "needs make: tests/tools"]
+fn an_install_with_other_features_builds_again_or_fails() {
+    let (target, own) = (folder("features-target"), folder("features"));
+    let built = target.join("release");
+    fs::create_dir_all(&built).unwrap();
+    for name in ["libredtail.so", "libredtail.a", "redtail"] {
+        fs::copy("/bin/true", built.join(name)).unwrap();
+    }
+    fs::write(built.join("libredtail.features"), "capi\n").unwrap();
+    fs::write(built.join("redtail.features"), "cli\n").unwrap();
+    let install = |what: &str, chosen: &[&str]| {
+        let mut make = make(what);
+        make.env("CARGO_TARGET_DIR", &target).args(["CARGO=false", "STRIP=:"]).args(chosen);
+        make.arg(format!("PREFIX={}", own.display())).output().unwrap().status.success()
+    };
+    assert!(!install("install", &["FEATURES=capi,tls"]));
+    assert!(!install("install-tool", &["TOOL_FEATURES=cli,tls"]));
+    assert!(!own.join("lib").exists() && !own.join("bin").exists());
+    // The same features, and none: what is built.
+    assert!(install("install", &["FEATURES=capi"]) && install("install", &[]));
+    assert!(install("install-tool", &["TOOL_FEATURES=cli"]) && install("install-tool", &[]));
+    assert!(own.join("lib/libredtail.so").exists() && own.join("bin/redtail").exists());
+    fs::remove_dir_all(own).unwrap();
+    fs::remove_dir_all(target).unwrap();
+}
+
 fn expected() -> String {
     format!("{} REDTAIL_OK\n", env!("CARGO_PKG_VERSION"))
 }

@@ -23,6 +23,7 @@ mod layout;
 mod live;
 mod names;
 mod parity;
+mod process;
 mod programs;
 mod replay;
 mod snapshots;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use redtail::Status;
-use redtail::rdb::{Checksum, Decoder, Item, Role, StreamId, StreamState, Type};
+use redtail::rdb::{Checksum, Crc64, Decoder, Dump, Item, Role, StreamId, StreamState, Type};
 
 use crate::build::{How, program, root, stdout, valgrind};
 
@@ -46,6 +46,41 @@ fn in_rust(rdb: &[u8]) -> String {
         writeln!(lines.text, "REDTAIL_ERROR_SNAPSHOT: {error}").unwrap();
     }
     lines.text
+}
+
+/// The same for a payload.
+fn payload_in_rust(payload: &[u8]) -> String {
+    let mut lines = Lines::default();
+    let end = Dump::new(payload).and_then(|mut dump| {
+        while let Some(item) = dump.next_item()? {
+            lines.item(&item);
+        }
+        Ok(())
+    });
+    if let Err(error) = end {
+        writeln!(lines.text, "REDTAIL_ERROR_SNAPSHOT: {error}").unwrap();
+    }
+    lines.text
+}
+
+/// Each key of a snapshot as the payload that RESTORE takes.
+fn payloads(rdb: &[u8]) -> Vec<Vec<u8>> {
+    let (mut decoder, mut input, mut payloads) = (Decoder::new(), rdb, Vec::new());
+    let (mut version, mut number, mut begin) = (0, 0, 0);
+    while let Status::Complete(item) = decoder.next(&mut input).unwrap() {
+        match item {
+            Item::Start(format) => version = format.version,
+            Item::Key(key) => (number, begin) = (key.number, rdb.len() - input.len()),
+            Item::KeyEnd => {
+                let value = &rdb[begin..rdb.len() - input.len()];
+                let mut payload = [&[number], value, &version.to_le_bytes()].concat();
+                payload.extend(Crc64::new().update(&payload).value().to_le_bytes());
+                payloads.push(payload);
+            }
+            _ => {}
+        }
+    }
+    payloads
 }
 
 const HASH: u64 = 14695981039346656037;
@@ -107,6 +142,7 @@ impl Lines {
             Item::Slot { slot, keys, expires } => format!("5 {slot} {keys} {expires}"),
             Item::SlotRange { first, last } => format!("6 {first} {last}"),
             Item::Command { argc } => format!("7 {argc}"),
+            Item::Foreign { number, value } => format!("34 {number} {value}"),
             Item::ModuleAux { module, when } => format!("8 {module} {when}"),
             Item::KeyMetadata { class } => format!("9 {}", String::from_utf8_lossy(&class)),
             Item::Score(score) => format!("11 {:016x}", score.to_bits()),
@@ -228,6 +264,19 @@ fn snapshots_give_in_c_what_they_give_in_rust() {
     for kind in [1, 2, 3, 10, 11, 13, 14, 15, 16, 17, 18, 19, 32, 33] {
         assert!(kinds.contains(&kind), "no item of kind {kind} was met");
     }
+}
+
+#[test]
+fn payloads_give_in_c_what_they_give_in_rust() {
+    let snapshot = program("tests/c/snapshots.c", How::Debug);
+    let file = std::env::temp_dir().join(format!("redtail-payload-{}", std::process::id()));
+    for payload in carried().iter().flat_map(|file| payloads(&fs::read(file).unwrap())) {
+        for bytes in [&payload[..], &payload[..payload.len() - 1], &[0], &[]] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(in_c(Command::new(&snapshot), "dump", &file, 0), payload_in_rust(bytes));
+        }
+    }
+    fs::remove_file(file).unwrap();
 }
 
 #[test]

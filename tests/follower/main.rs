@@ -6,6 +6,9 @@
 #[path = "../help/options.rs"]
 mod options;
 
+#[path = "../help/refusing.rs"]
+mod refusing;
+
 mod hostile;
 mod peer;
 mod shell;

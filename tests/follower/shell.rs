@@ -1,6 +1,6 @@
 //! The follower's additions to its session: links, time, threads.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
@@ -9,9 +9,12 @@ use std::{io, thread};
 
 use redtail::net::Login;
 use redtail::owned::OwnedEvent;
-use redtail::{Ack, Backoff, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start};
+use redtail::{
+    Ack, Backoff, Checkpoint, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start,
+};
 
 use crate::peer::{ID, Peer, info};
+use crate::refusing::Refusing;
 
 const INCR: &str = "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
 /// Longer than anything here takes.
@@ -321,6 +324,47 @@ fn a_commit_of_another_thread_is_acknowledged() {
     following.join().unwrap();
 }
 
+/// The sink commits on another thread while the follower's own thread does nothing: no further byte arrives, and no
+/// time passes for the follower.
+#[test]
+fn a_commit_answers_a_waiting_primary_from_any_thread() {
+    for is_own_thread in [false, true] {
+        let (heard, hears) = mpsc::channel();
+        let peer = Peer::start(move |talk| {
+            talk.handshake(&info(100));
+            talk.say(format!("+CONTINUE\r\n{INCR}*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n{INCR}"));
+            while let Some(words) = talk.hear() {
+                heard.send(words).unwrap();
+            }
+            false
+        });
+        let place = |offset| format!("{ID}:{offset}:0").parse().unwrap();
+        let mut follower = peer.follower().start(Start::At(place(100))).ack(Ack::Applied).connect().unwrap();
+        while !matches!(follower.next_event().unwrap(), Some(Event::Command(command)) if command.offset == 179) {}
+        // The first acknowledgement of the stream, and the reply to the request.
+        for _ in 0..2 {
+            assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "0"]);
+        }
+        let handle = follower.handle();
+        let mut commit = |offset| match is_own_thread {
+            true => follower.commit(place(offset)),
+            false => {
+                let handle = handle.clone();
+                thread::spawn(move || handle.commit(place(offset))).join().unwrap();
+            }
+        };
+        commit(110);
+        commit(121);
+        assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "158"]);
+        // Nothing was requested since: the next acknowledgement is a heartbeat, which has the last commit.
+        commit(179);
+        handle.heartbeat().unwrap();
+        assert_eq!(hears.recv_timeout(PATIENCE).unwrap(), ["REPLCONF", "ACK", "179"]);
+        drop(follower);
+        peer.join();
+    }
+}
+
 #[test]
 fn each_connect_asks_for_the_login() {
     let (heard, hears) = mpsc::channel();
@@ -392,8 +436,8 @@ fn a_start_that_needs_two_connections_is_refused_on_one() {
 
 #[test]
 fn a_failed_first_connect_is_reported() {
-    // A port that was free a moment ago.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let refusing = Refusing::new();
+    let address = refusing.address.to_string();
     match Follower::builder(&*address).connect() {
         Err(Error::Connect { target, source }) => {
             assert_eq!((target, source.kind()), (address.clone(), io::ErrorKind::ConnectionRefused));
@@ -550,4 +594,40 @@ fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
     let options = options! { limits };
     let mut follower = peer.follower().options(options).buffer(1024).connect().unwrap();
     assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
+}
+
+/// The example of `Checkpoint`: one write, and PINGs after it.
+#[test]
+fn a_checkpoint_catches_up_with_a_quiet_stream() {
+    let (heard, hears) = mpsc::channel();
+    let peer = Peer::start(move |talk| {
+        talk.handshake(&info(100));
+        talk.say(format!("+CONTINUE\r\n{INCR}{}", "*1\r\n$4\r\nPING\r\n".repeat(3)));
+        while let Some(words) = talk.hear() {
+            heard.send(words).unwrap();
+        }
+        false
+    });
+    let file = std::env::temp_dir().join(format!("redtail-quiet-{}", std::process::id()));
+    let mut checkpoint = Checkpoint::open(&file, &peer.address).unwrap();
+    let start = Start::At(format!("{ID}:100:0").parse().unwrap());
+    let mut follower = peer.follower().start(start).ack(Ack::Applied).connect().unwrap();
+    let handle = follower.handle();
+    let following = thread::spawn(move || {
+        while let Some(event) = follower.next_timeout(Checkpoint::INTERVAL).unwrap() {
+            if let Event::Command(_) = event {
+                checkpoint.count(1);
+            }
+            if let Some(position) = follower.position().filter(|_| checkpoint.is_due()) {
+                checkpoint.save(position).unwrap();
+                follower.commit(position);
+            }
+        }
+    });
+    while hears.recv_timeout(PATIENCE).unwrap()[2] != "163" {}
+    let saved = Checkpoint::open(&file, &peer.address).unwrap().position().unwrap();
+    assert_eq!(saved.offset, 163);
+    handle.stop();
+    following.join().unwrap();
+    std::fs::remove_file(file).unwrap();
 }

@@ -21,6 +21,10 @@ pub(crate) struct Planned {
     pub(crate) port: u16,
     pub(crate) slots: Vec<(u16, u16)>,
     pub(crate) replicas: Vec<u16>,
+    /// The host name it announces; without one it is where it was asked.
+    pub(crate) endpoint: &'static str,
+    /// The other nodes see it down.
+    pub(crate) is_down: bool,
 }
 
 pub(crate) struct Node {
@@ -42,13 +46,17 @@ struct Inner {
     acks: AtomicUsize,
     acked: AtomicUsize,
     links: AtomicUsize,
+    /// The reply to CLUSTER MYID, instead of the id.
+    myid: Mutex<Option<String>>,
+    /// More lines of INFO.
+    info: Mutex<String>,
 }
 
 impl Node {
     /// Starts a node with these slots. A digit names its history.
     pub(crate) fn start(plan: &Plan, digit: char, slots: &[(u16, u16)]) -> Node {
         let node = Node::apart(plan, digit, Vec::new());
-        let planned = Planned { id: node.id.clone(), port: node.port, slots: slots.to_vec(), replicas: Vec::new() };
+        let planned = Planned { id: node.id.clone(), port: node.port, slots: slots.to_vec(), ..Planned::default() };
         plan.lock().unwrap().push(planned);
         node
     }
@@ -62,6 +70,8 @@ impl Node {
             acks: AtomicUsize::new(0),
             acked: AtomicUsize::new(0),
             links: AtomicUsize::new(0),
+            myid: Mutex::default(),
+            info: Mutex::default(),
         });
         let shared = inner.clone();
         let listening = Listening::at(0, move |link| shared.serve(link));
@@ -94,6 +104,18 @@ impl Node {
         self.inner.links.load(Ordering::Acquire)
     }
 
+    /// Replies this line to CLUSTER MYID, for example the id of another node.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn identifies(&self, reply: &str) {
+        *self.inner.myid.lock().unwrap() = Some(reply.to_owned());
+    }
+
+    /// Adds these lines to INFO.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn informs(&self, lines: &str) {
+        *self.inner.info.lock().unwrap() = lines.to_owned();
+    }
+
     /// The saved position of its start.
     pub(crate) fn beginning(&self) -> String {
         format!("{}@={}:0:0", self.id, self.digit.to_string().repeat(40))
@@ -116,12 +138,18 @@ impl Inner {
             match words[..] {
                 ["CLUSTER", "SHARDS"] => socket.write_all(self.shards().as_bytes())?,
                 ["CLUSTER", "INFO"] => socket.write_all(b"$18\r\ncluster_state:ok\r\n\r\n")?,
+                ["CLUSTER", "MYID"] => {
+                    let own = || format!("+{:040}", socket.local_addr().unwrap().port());
+                    let reply = self.myid.lock().unwrap().clone().unwrap_or_else(own);
+                    write!(socket, "{reply}\r\n")?;
+                }
                 ["ROLE"] => socket.write_all(b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")?,
                 ["INFO", ..] => {
                     let (replid, length) = (&self.replid, self.stream.lock().unwrap().len());
                     let text = format!(
                         "role:master\r\nmaster_replid:{replid}\r\nmaster_repl_offset:{length}\r\nrepl_backlog_active:1\r\n\
-                         repl_backlog_first_byte_offset:1\r\nrepl_backlog_histlen:{length}\r\n"
+                         repl_backlog_first_byte_offset:1\r\nrepl_backlog_histlen:{length}\r\n{}",
+                        self.info.lock().unwrap()
                     );
                     write!(socket, "${}\r\n{text}\r\n", text.len())?;
                 }
@@ -168,17 +196,18 @@ impl Inner {
 
     fn shards(&self) -> String {
         let plan = self.plan.lock().unwrap();
-        let node = |id: &str, port: u16, role: &str| {
+        let node = |id: &str, port: u16, role: &str, endpoint: &str, health: &str| {
             format!(
-                "*12\r\n+id\r\n+{id}\r\n+port\r\n:{port}\r\n+ip\r\n+127.0.0.1\r\n+endpoint\r\n$0\r\n\r\n+role\r\n+{role}\r\n\
-                 +health\r\n+online\r\n"
+                "*12\r\n+id\r\n+{id}\r\n+port\r\n:{port}\r\n+ip\r\n+127.0.0.1\r\n+endpoint\r\n+{endpoint}\r\n+role\r\n+{role}\r\n\
+                 +health\r\n+{health}\r\n"
             )
         };
-        let shard = |Planned { id, port, slots, replicas }: &Planned| {
+        let shard = |Planned { id, port, slots, replicas, endpoint, is_down }: &Planned| {
             let bounds: String = slots.iter().map(|(first, last)| format!(":{first}\r\n:{last}\r\n")).collect();
-            let others: String = replicas.iter().map(|port| node(&format!("{port:040}"), *port, "replica")).collect();
+            let other = |port: &u16| node(&format!("{port:040}"), *port, "replica", "", "online");
+            let others: String = replicas.iter().map(other).collect();
             let (bound_count, node_count) = (2 * slots.len(), 1 + replicas.len());
-            let primary = node(id, *port, "master");
+            let primary = node(id, *port, "master", endpoint, if *is_down { "fail" } else { "online" });
             format!("*4\r\n+slots\r\n*{bound_count}\r\n{bounds}+nodes\r\n*{node_count}\r\n{primary}{others}")
         };
         format!("*{}\r\n{}", plan.len(), plan.iter().map(shard).collect::<String>())

@@ -71,7 +71,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn connect(port: u16, password: Option<&str>) -> std::io::Result<Client> {
-        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        Client::connect_at("127.0.0.1", port, password)
+    }
+
+    pub(crate) fn connect_at(host: &str, port: u16, password: Option<&str>) -> std::io::Result<Client> {
+        let stream = TcpStream::connect((host, port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
         let mut client = Client { reader: BufReader::new(stream) };

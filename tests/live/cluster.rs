@@ -1,7 +1,9 @@
 //! A follower of all shards of a cluster: while its primaries change, its slots move, its nodes join and leave, and
 //! from one saved value.
 
+mod identity;
 mod load;
+mod many;
 pub(crate) mod nodes;
 #[cfg(feature = "tls")]
 mod secured;
@@ -406,7 +408,7 @@ fn hundreds_of_shards_cost_little() {
     const SHARDS: usize = 300;
     let server = crate::server::Server::start(Kind::Redis70);
     server.make_backlog();
-    let seed = nodes::seed_of(SHARDS, server.port);
+    let many = many::Many::start(SHARDS, &server);
     let status = |name: &str| -> usize {
         let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
         let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
@@ -416,7 +418,7 @@ fn hundreds_of_shards_cost_little() {
     let attached = Arc::new(AtomicUsize::new(0));
     let writes = Arc::new(AtomicUsize::new(0));
     let (count_attached, count_writes) = (attached.clone(), writes.clone());
-    let cluster = Cluster::builder([seed]).expect("an address").start(Start::NowWithoutFork);
+    let cluster = Cluster::builder([&many.seed]).expect("an address").start(Start::NowWithoutFork);
     let following = cluster.follow(
         |_| {},
         move |_: &Shard| {

@@ -11,8 +11,9 @@ use socket2::{Domain, Type};
 use crate::client::{Value, command};
 use crate::copy::count;
 use crate::follow::{Watch, follow};
-use crate::help::{eventually, free_port};
+use crate::help::eventually;
 use crate::refusals::while_loading;
+use crate::refusing::Refusing;
 use crate::server::{Kind, Server};
 use crate::tool::redtail;
 
@@ -229,7 +230,7 @@ fn protected_mode_and_passwords() {
         examine_as(&server.address(), &[("nobody", "secret")], &[]).says("bad", &["wrong user or password"]);
         assert_ne!(examine_as(&server.address(), &[("", "secret")], &[]).code, 1);
     }
-    examine_as(&format!("127.0.0.1:{}", free_port()), &[], &[]).says("bad", &["can't connect"]);
+    examine_as(&Refusing::new().address.to_string(), &[], &[]).says("bad", &["can't connect"]);
 }
 
 /// An address that leads to the server through a client that is not on the server's own host.
@@ -389,7 +390,8 @@ fn a_sentinel_and_the_nodes_of_a_cluster() {
     let strange = Server::start_sentinel(&another);
     let both = format!("redis+sentinel://{},{}/watched", sentinel.address(), strange.address());
     examine_as(&both, &[], &[]).says("warn", &["they disagree on the address of watched", &another.address()]);
-    let dead = format!("redis+sentinel://{},127.0.0.1:{}/watched", sentinel.address(), crate::help::free_port());
+    let refusing = Refusing::new();
+    let dead = format!("redis+sentinel://{},{}/watched", sentinel.address(), refusing.address);
     examine_as(&dead, &[], &[]).says("warn", &["does not answer: Connection refused"]);
 
     for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {

@@ -121,7 +121,7 @@ fn chosen_keys_make_their_data_in_another_server() {
         ALL.iter().for_each(|&db| write(&mut server.client(), db, "before"));
         let address = server.address();
         let start = |arguments: &[&str]| {
-            let common = ["tail", &address, "--from", "snapshot", "--format", "resp"];
+            let common = ["tail", &address, "--from", "snapshot", "--format", "resp", "--empty-target"];
             let tool = Tool::start(&[&common, arguments].concat());
             tool.says("the snapshot is complete");
             tool

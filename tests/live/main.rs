@@ -3,12 +3,16 @@
 #[macro_use]
 #[path = "../help/options.rs"]
 mod options;
+#[path = "../help/refusing.rs"]
+mod refusing;
 
 mod append_only;
 mod checkpoint;
 mod client;
+mod client_form;
 mod cluster;
 mod commands;
+mod commits;
 mod copy;
 mod doctor;
 mod failover;
@@ -27,6 +31,7 @@ mod proxy;
 mod rebuild;
 mod record;
 mod refusals;
+mod replies;
 mod restart;
 mod resume;
 mod save;
@@ -38,6 +43,7 @@ mod state;
 mod stats;
 mod stream;
 mod tail;
+mod target;
 #[cfg(feature = "tls")]
 mod tls;
 mod tool;

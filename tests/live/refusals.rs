@@ -12,8 +12,10 @@ use socket2::{Domain, Type};
 use crate::client::{Client, command};
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{Told, Watch, follow};
-use crate::help::{eventually, free_port};
+use crate::help::eventually;
+use crate::refusing::Refusing;
 use crate::server::{Kind, Server};
+use crate::tool::Tool;
 
 /// The error of a follower without retries at a server.
 fn words<S: Source<Transport: Send>>(builder: redtail::Builder<S>) -> String {
@@ -283,7 +285,8 @@ fn a_server_without_psync_is_explained() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_port_without_a_server_is_an_error_at_once() {
-    let target = format!("127.0.0.1:{}", free_port());
+    let refusing = Refusing::new();
+    let target = refusing.address.to_string();
     let error = Follower::builder(target.clone()).connect().expect_err("nobody listens");
     assert!(matches!(&error, Error::Connect { .. }), "{error:?}");
     assert_says(&error.to_string(), &[&target, "refused"]);
@@ -298,4 +301,49 @@ fn a_sentinel_is_not_followed() {
     let (_, error) = Watch::start(follow(&sentinel).retry_first(true)).fails();
     assert!(matches!(&error, Error::Session(why) if matches!(**why, SessionError::Refused { .. })), "{error:?}");
     assert_says(&error.to_string(), &["renamed or blocked"]);
+}
+
+/// A permission is withdrawn while a follower is attached, and given back later.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_permission_withdrawn_at_a_reconnect_is_survived() {
+    for kind in [Kind::Redis70, Kind::Valkey91] {
+        let server = Server::start(kind);
+        server.make_backlog();
+        let watch = Watch::attached(follow(&server).retry_refused(std::time::Duration::from_millis(100)));
+        count(&server, "before", 0..5);
+        watch.reaches(server.offset());
+        server.call(&["ACL", "SETUSER", "default", "-psync"]);
+        server.drop_replicas();
+        let is_denied = |lost: &Disconnected| matches!(lost.reason, DisconnectReason::NeedsFix(message) if message.to_string().starts_with("NOPERM "));
+        watch.wait("refused twice", |seen| seen.disconnected().into_iter().filter(|lost| is_denied(lost)).count() >= 2);
+        count(&server, "meanwhile", 0..5);
+        server.call(&["ACL", "SETUSER", "default", "+psync"]);
+        watch.wait("attached again", |seen| seen.attached().len() == 2);
+        watch.reaches(server.offset());
+        assert!(watch.stop().gaps().is_empty(), "{kind:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_replica_killed_during_its_snapshot_requests_another() {
+    for kind in [Kind::Redis70, Kind::Valkey91] {
+        let server = Server::start(kind);
+        server.config_set("rdbcompression", "no");
+        let keys: Vec<_> = (0..500).map(|n| command(&["SET", &format!("k{n}"), &"x".repeat(4000)])).collect();
+        server.client().pipeline(&keys);
+        server.config_set("repl-diskless-sync-delay", "0");
+        server.config_set("rdb-key-save-delay", "10000");
+        let arguments = ["tail", &server.address(), "--from", "snapshot", "--on-gap", "snapshot", "--format", "json"];
+        let mut tool = Tool::start(&[&arguments[..], &["--reconnect", "forever"]].concat());
+        eventually("a snapshot", || tool.errors().contains("receiving a snapshot"));
+        server.config_set("rdb-key-save-delay", "0");
+        server.drop_replicas();
+        assert_eq!(tool.event_named("void")["of"], "snapshot", "{kind:?}");
+        let position = tool.event_named("disconnected");
+        assert!(position["resume"].is_null(), "{position}");
+        assert_eq!(tool.event_named("snapshot")["keys"], 500, "{kind:?}");
+        assert!(tool.errors().contains("trying again in"), "{}", tool.errors());
+    }
 }

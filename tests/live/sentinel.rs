@@ -11,8 +11,9 @@ use crate::client::{Client, Value};
 use crate::copy::{replay, same_data};
 use crate::failover::{another_is_promoted, nothing_is_missing, replicas_known_to, three_sentinels, watched};
 use crate::follow::{BACKOFF, Seen, Told, Watch};
-use crate::help::{eventually, free_port};
+use crate::help::eventually;
 use crate::load::Load;
+use crate::refusing::Refusing;
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
 
@@ -136,8 +137,9 @@ fn a_replica_may_be_followed_instead() {
         })
     });
     let login = |password: &'static str| move || Ok(Login::password(password));
+    let refusing = Refusing::new();
     let finder = || {
-        let dead = format!("127.0.0.1:{}", free_port());
+        let dead = refusing.address.to_string();
         let sentinels = [dead, sentinel.address()];
         let finder = Sentinel::builder(sentinels, "watched").expect("addresses");
         finder.password("secret").sentinel_login(login("other"))
@@ -168,7 +170,8 @@ fn what_can_not_be_found_says_why() {
     let error = error.expect_err("it is not known");
     assert!(error.to_string().contains("know no primary called \"unheard-of\""), "{error}");
     // A server that is not a Sentinel, and an unused port.
-    let nobody = format!("127.0.0.1:{}", free_port());
+    let refusing = Refusing::new();
+    let nobody = refusing.address.to_string();
     let error = Sentinel::builder([server.address(), nobody], "watched").expect("addresses").find().expect_err("none");
     let words = error.to_string();
     assert!(words.contains("unknown command") && words.contains("refused"), "{words}");
@@ -180,10 +183,9 @@ fn what_can_not_be_found_says_why() {
     let wrong = Server::start_sentinel(&replica);
     let outcome = Sentinel::builder([wrong.address()], "watched").expect("an address").connect();
     match outcome {
-        Err(Error::Connect { source, .. }) => assert!(
-            source.to_string().contains("is a replica, although the Sentinels name it as the primary of watched"),
-            "{source}"
-        ),
+        Err(Error::Connect { source, .. }) => {
+            assert!(source.to_string().contains("is a replica and not the primary of watched"), "{source}")
+        }
         // It has corrected itself meanwhile.
         Ok(_) => {}
         Err(error) => panic!("{error}"),

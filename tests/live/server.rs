@@ -52,6 +52,7 @@ impl Kind {
 
 pub(crate) struct Server {
     pub(crate) kind: Kind,
+    host: &'static str,
     pub(crate) port: u16,
     /// The password of the default user; the harness uses it for its own connections too.
     pub(crate) password: Option<String>,
@@ -70,6 +71,18 @@ impl Server {
     /// "secret"]`.
     pub(crate) fn start_with(kind: Kind, args: &[&str]) -> Server {
         let password = args.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].into());
+        Server::launch(kind, new_folder(), password, &Server::arguments(kind, args))
+    }
+
+    /// Like `start_with`, at this address of the loopback interface.
+    pub(crate) fn start_at(kind: Kind, host: &'static str, port: u16, args: &[&str]) -> Server {
+        let args = Server::arguments(kind, args).into_iter().map(str::to_owned).collect();
+        let mut server = Server { kind, host, port, password: None, folder: new_folder(), args, process: None };
+        assert!(server.try_start(), "{kind:?} does not start at {host}:{port}:\n{}", server.log());
+        server
+    }
+
+    fn arguments<'a>(kind: Kind, args: &[&'a str]) -> Vec<&'a str> {
         // A PING at a random moment would change the offset between two reads of it.
         let mut all = vec!["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"];
         all.extend(["--repl-ping-replica-period", "3600"]);
@@ -77,7 +90,7 @@ impl Server {
             all.extend(["--enable-debug-command", "yes"]);
         }
         all.extend(args);
-        Server::launch(kind, new_folder(), password, &all)
+        all
     }
 
     /// A server that has loaded this dump file.
@@ -128,7 +141,7 @@ impl Server {
 
     fn launch(kind: Kind, folder: PathBuf, password: Option<String>, args: &[&str]) -> Server {
         let args = args.iter().map(|arg| arg.to_string()).collect();
-        let mut server = Server { kind, port: 0, password, folder, args, process: None };
+        let mut server = Server { kind, host: "127.0.0.1", port: 0, password, folder, args, process: None };
         // Another process may take the port between the check and the server's bind.
         for _ in 0..20 {
             server.port = free_port();
@@ -154,16 +167,7 @@ impl Server {
         // with these.
         let child = Command::new(&binary)
             .args(&self.args)
-            .args([
-                "--port",
-                &port,
-                "--bind",
-                "127.0.0.1",
-                "--dir",
-                &folder,
-                "--unixsocket",
-                &format!("{folder}/socket"),
-            ])
+            .args(["--port", &port, "--bind", self.host, "--dir", &folder, "--unixsocket", &format!("{folder}/socket")])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle of the log"))
             .stderr(log)
@@ -190,7 +194,7 @@ impl Server {
     }
 
     fn process_id(&self) -> Option<String> {
-        let mut client = Client::connect(self.port, self.password.as_deref()).ok()?;
+        let mut client = Client::connect_at(self.host, self.port, self.password.as_deref()).ok()?;
         let ready = client.try_call(&["PING"]).ok()? == Value::Simple("PONG".into());
         let text = client.try_call(&["INFO", "server"]).ok()?;
         let Value::Bulk(text) = text else { return None };
@@ -200,7 +204,7 @@ impl Server {
 
     /// `127.0.0.1:port`
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.host, self.port)
     }
 
     /// The path of its Unix socket.
@@ -213,7 +217,7 @@ impl Server {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::connect(self.port, self.password.as_deref()).expect("connect to the server")
+        Client::connect_at(self.host, self.port, self.password.as_deref()).expect("connect to the server")
     }
 
     /// One command on a connection of its own.
@@ -271,6 +275,14 @@ impl Server {
     /// Makes a replica a primary.
     pub(crate) fn promote(&self) {
         self.call(&["REPLICAOF", "NO", "ONE"]);
+    }
+
+    /// Whether it is a primary now. Sentinel closes the connections of the servers that it promotes, the test's too: a
+    /// question that gets no answer is asked again.
+    pub(crate) fn is_promoted(&self) -> bool {
+        let role =
+            Client::connect(self.port, self.password.as_deref()).and_then(|mut client| client.try_call(&["ROLE"]));
+        matches!(role, Ok(Value::Array(role)) if role[0] == Value::Bulk(b"master".into()))
     }
 
     /// The orderly end, with `SAVE` or `NOSAVE`.

@@ -190,7 +190,17 @@ fn a_second_snapshot_takes_the_place_of_the_first() {
     for kind in Kind::ALL {
         let server = Server::start(kind);
         server.client().pipeline(&data(kind));
-        let args = ["tail", &server.address(), "--from", "snapshot", "--on-gap", "snapshot", "--format", "resp"];
+        let args = [
+            "tail",
+            &server.address(),
+            "--from",
+            "snapshot",
+            "--on-gap",
+            "snapshot",
+            "--format",
+            "resp",
+            "--empty-target",
+        ];
         let mut tool = Tool::start(&args);
         tool.says("the snapshot is complete");
         server.call(&["SET", "first", "1"]);

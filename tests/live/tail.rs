@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 
 use crate::client::{Command, command};
 use crate::copy::count;
-use crate::help::{eventually, free_port};
+use crate::help::eventually;
+use crate::refusing::Refusing;
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
 use crate::workload::parse;
@@ -315,7 +316,8 @@ fn reconnection_is_told_line_by_line() {
     assert_eq!(tool.event_named("command")["args"], json!(["SET", "k", "2"]));
     drop(tool);
 
-    let nobody = format!("127.0.0.1:{}", free_port());
+    let refusing = Refusing::new();
+    let nobody = refusing.address.to_string();
     let ran = Tool::run(&["tail", &nobody, "--reconnect", "2"], b"");
     assert_eq!(ran.status.code(), Some(1), "{ran:?}");
     assert_eq!(String::from_utf8_lossy(&ran.stderr).matches("trying again").count(), 2, "{ran:?}");

@@ -315,3 +315,24 @@ fn the_doctor_and_saved_snapshots_go_over_tls_too() {
     let copy = Server::start_from_dump(Kind::Redis70, &std::fs::read(&saved).expect("the snapshot"));
     same_data(&secured.server, &copy);
 }
+
+/// A certificate of X.509 version 1 has no names, and its chain can't be verified. Its key still can.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_certificate_of_version_1_is_accepted_for_its_key_alone() {
+    for protocol in ["TLSv1.2", "TLSv1.3"] {
+        let secured = Secured::start("version1", &["--tls-protocols", protocol]);
+        let itself = Tls::new().ca_file(file("version1.crt"));
+        for tls in [Tls::new().verify(Verify::Nothing), itself.clone().verify(Verify::Authority)] {
+            drop(Watch::attached(secured.follow("127.0.0.1", tls)));
+        }
+        for tls in [itself, trusting(), trusting().verify(Verify::Authority)] {
+            let error = secured.refused("127.0.0.1", tls);
+            assert_eq!(error, TlsError::Version1, "{protocol}");
+            assert!(error.to_string().contains("openssl x509 -req"), "{error}");
+        }
+        let examined = Tool::run(&["doctor", &secured.address(), "--tls", "--cacert", &file("ca.crt")], b"");
+        let report = String::from_utf8_lossy(&examined.stdout).into_owned();
+        assert!(report.contains("X.509 version 1") && report.contains("openssl x509 -req"), "{report}");
+    }
+}

@@ -408,7 +408,10 @@ fn broken_bytes_are_named_by_file_and_byte() {
     let place = |of: &str| folder.path(of).display().to_string();
     folder.append("a.1.incr.aof", b"hello\r\n");
     let words = error(&folder.0);
-    assert_eq!(words, format!("expected '*' of a command, found 'h', at byte 66 of {}", place("a.1.incr.aof")));
+    let file = place("a.1.incr.aof");
+    let expected =
+        format!("expected '*' of a command, found 'h', at byte 66 of {file}; everything before byte 66 is valid");
+    assert_eq!(words, expected);
     assert!(matches!(
         all(&folder.0),
         Err(AppendOnlyError::Protocol { kind: ProtocolErrorKind::Unexpected { .. }, at: 66, offset: 66, .. })
@@ -423,7 +426,62 @@ fn broken_bytes_are_named_by_file_and_byte() {
     assert_eq!(first.next_event().unwrap().unwrap().end, 11);
     let error = first.next_event().unwrap_err();
     assert!(matches!(error, AppendOnlyError::Protocol { at: 13, offset: 1013, .. }), "{error}");
-    assert!(error.to_string().ends_with("at byte 13 of the input"), "{error}");
+    let end = "at byte 13 of the input; everything before byte 11 is valid";
+    assert!(error.to_string().ends_with(end), "{error}");
+}
+
+/// As servers do whose aof-load-corrupt-tail-max-size is set.
+#[test]
+fn a_corrupt_tail_up_to_the_limit_is_passed_over() {
+    let folder = Folder::new("corrupt");
+    folder.write("a.1.base.rdb", DUMP);
+    folder.manifest(&[BASE, INCR_1]);
+    for (text, valid, events) in [
+        (&["SELECT 0", "SET k v"][..], 50, 2),
+        (&["SELECT 0", "MULTI", "INCR n"], 23, 3),
+        (&["SELECT 0", "MULTI", "INCR n", "EXEC"], 73, 4),
+        (&[], 0, 0),
+    ] {
+        for zeros in [1, 4096, 100_000] {
+            let bytes = [commands(text), vec![0; zeros]].concat();
+            folder.write("a.1.incr.aof", &bytes);
+            let tail = (bytes.len() - valid) as u64;
+            let open = |most| AppendOnly::with(&folder.0, options! { control: true }).unwrap().max_corrupt_tail(most);
+            let mut files = open(tail);
+            let lines = read(&mut files).unwrap();
+            assert_eq!(lines.iter().filter(|line| line.contains("incr.aof")).count(), events, "{text:?} {zeros}");
+            let end = bytes.len() as u64;
+            assert_eq!(files.unfinished().map(unfinished), Some((UnfinishedKind::Corrupt, valid as u64, end)));
+            // A tail that is too long is an error, again and again.
+            for most in [0, tail - 1] {
+                let mut files = open(most);
+                let first = read(&mut files).unwrap_err().to_string();
+                assert!(first.contains("found 0x00, at byte"), "{first}");
+                assert_eq!(read(&mut files).unwrap_err().to_string(), first);
+            }
+        }
+    }
+    // Only the last file may end so.
+    folder.write("a.2.incr.aof", commands(&["DEL k"]));
+    folder.manifest(&[BASE, INCR_1, INCR_2]);
+    let mut files = AppendOnly::open(&folder.0).unwrap().max_corrupt_tail(1 << 30);
+    assert!(read(&mut files).unwrap_err().to_string().contains("found 0x00, at byte 0 of"));
+}
+
+/// Servers load such a dump.rdb.
+#[test]
+fn bytes_behind_a_snapshot_are_passed_over() {
+    for tail in [&[0; 1][..], &[0; 70_000], b"6ce932509f837be396595080afae0e8044314847", b"\r\n0"] {
+        let bytes = [DUMP, tail].concat();
+        let mut file = AppendOnly::of(std::io::Cursor::new(bytes.clone()), "the input", None, Options::default());
+        let mut ends = false;
+        while let Some(event) = file.next_event().unwrap() {
+            ends = matches!(event.event, Event::SnapshotEnd(_));
+        }
+        assert!(ends);
+        let expected = (UnfinishedKind::Trailing, DUMP.len() as u64, bytes.len() as u64);
+        assert_eq!(file.unfinished().map(unfinished), Some(expected));
+    }
 }
 
 // ---- following ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use redtail::net::{Socket, Target, TargetError, Timeouts, Transport};
 
+use crate::refusing::Refusing;
+
 const SHORT: Duration = Duration::from_millis(20);
 
 /// Both ends of a TCP link.
@@ -121,9 +123,8 @@ fn a_peer_that_takes_nothing_is_an_error_in_time() {
 
 #[test]
 fn a_refused_connection_says_so() {
-    // Bound, never listening again: the port is free but known to be nobody's.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let target = Target::Tcp { host: "127.0.0.1".into(), port };
+    let refusing = Refusing::new();
+    let target = Target::Tcp { host: "127.0.0.1".into(), port: refusing.address.port() };
     let error = Socket::connect(&target, &Timeouts::default()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
 }

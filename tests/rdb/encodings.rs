@@ -54,6 +54,32 @@ pub(crate) fn small() -> Vec<(&'static str, Vec<u8>)> {
                 .raw(b"\x00\x01l\x00\x00\x01m\x01v")
                 .end(),
         ),
+        (
+            "early libraries",
+            redis()
+                .number(246)
+                .string("lib1")
+                .string("LUA")
+                .len(0)
+                .string("code 1")
+                .number(246)
+                .lzf("library_library_library_library")
+                .lzf("LUALUALUALUALUALUALUALUALUA")
+                .len(1)
+                .lzf("description description description")
+                .lzf("code code code code code code code")
+                .raw(b"\xf6\xc0\x07\xc0\x08\x01\xc0\x09\xc0\x0a")
+                .number(246)
+                .string("")
+                .string("")
+                .len(0)
+                .string("")
+                .end(),
+        ),
+        (
+            "opcodes of Redis Enterprise",
+            redis().raw(b"\x6b\x05\x00\x01k\x01v\x79\x70\x00\x6b\x81\0\0\0\0\0\0\0\x02\x00\x01l\x01w").end(),
+        ),
         ("integers", redis().raw(b"\x00\xc0\x80\xc1\x00\x80\x00\xc2\x00\x00\x00\x80\xc2\xff\xff\xff\x7f").end()),
         ("compressed name and value", redis().number(0).lzf("kkkkkkkkkk").lzf("abcabcabcabcabcabcabcd").end()),
         ("long lengths", redis().raw(b"\x00\x80\0\0\0\x01k\x81\0\0\0\0\0\0\0\x01v").end()),
@@ -241,6 +267,10 @@ pub(crate) fn large() -> Vec<(&'static str, Vec<u8>)> {
         let file = nodes.iter().fold(redis().key(15, "s").len(3), |file, node| file.raw([16]).id(5, 5).raw(pack(node)));
         file.lens(&[6, 5, 9, 0]).end()
     };
+    let early = texts.iter().fold(redis(), |file, text| {
+        let file = file.number(246).string("name").string("LUA").len(1).lzf(text).string(text);
+        file.number(246).string("name").string("LUA").len(1).string(text).lzf(text)
+    });
     let plain = crate::build::string;
     vec![
         ("strings", strings.end()),
@@ -259,6 +289,7 @@ pub(crate) fn large() -> Vec<(&'static str, Vec<u8>)> {
         ("stream", stream(plain)),
         ("stream, compressed", stream(lzf)),
         ("module", redis().key(7, "m").len(5).raw([5]).string(&texts[12]).raw([5]).lzf(&texts[13]).raw([0]).end()),
+        ("early libraries with long code", early.end()),
         ("function", redis().number(245).string(&texts[12]).number(245).lzf(&texts[13]).end()),
     ]
 }
@@ -311,6 +342,42 @@ fn key(name: &str, facts: &str) -> Seen {
 }
 
 // The oracle's result, once in a form that a person can check.
+
+#[test]
+fn early_libraries_begin_with_their_engine_and_name() {
+    assert_eq!(
+        seen("early libraries"),
+        [
+            text(Role::Function, "#!LUA name=lib1\ncode 1"),
+            text(
+                Role::Function,
+                "#!LUALUALUALUALUALUALUALUALUA name=library_library_library_library\n\
+                 code code code code code code code"
+            ),
+            text(Role::Function, "#!8 name=7\n10"),
+            text(Role::Function, "#! name=\n"),
+        ]
+    );
+}
+
+#[test]
+fn opcodes_of_redis_enterprise_are_passed_over() {
+    let name = |name| key(name, "String db 0 type 0 expires None idle None frequency None");
+    assert_eq!(
+        seen("opcodes of Redis Enterprise"),
+        [
+            other(Item::Foreign { number: 107, value: 5 }),
+            name("k"),
+            text(Role::Value, "v"),
+            other(Item::KeyEnd),
+            other(Item::Foreign { number: 121, value: 0x3000 }),
+            other(Item::Foreign { number: 107, value: 2 }),
+            name("l"),
+            text(Role::Value, "w"),
+            other(Item::KeyEnd),
+        ]
+    );
+}
 
 #[test]
 fn attributes_belong_to_the_next_key_alone() {

@@ -154,7 +154,17 @@ fn unknown_numbers_are_named() {
     says(File::new("VALKEY080").number(24), "unknown type or opcode 24 in a VALKEY080 snapshot", 9);
     says(File::new("VALKEY080").number(23), "23 in a VALKEY080 snapshot can't be read: the layout", 9);
     says(redis().number(6), "6 in a REDIS0014 snapshot can't be read: values of modules", 9);
-    says(redis().number(246), "servers refuse", 9);
+    says(File::new("VALKEY080").number(246), "Valkey refuses", 9);
+    says(redis().number(246).string([b'a'; 201]), "at most 200 bytes", 10);
+    says(redis().number(101), "101 in a REDIS0014 snapshot can't be read: an opcode of Redis Enterprise", 9);
+    says(File::new("REDIS0009").number(64), "64 in a REDIS0009 snapshot can't be read: a cron job of KeyDB", 9);
+    says(File::new("REDIS0009").number(30), "30 in a REDIS0009 snapshot can't be read: a type of Dragonfly", 9);
+    says(File::new("REDIS0009").number(200), "can't be read: an opcode of Dragonfly", 9);
+    says(redis().number(30), "unknown type or opcode 30 in a REDIS0014 snapshot: expected", 9);
+    let by = |name: &str, version: &str, number| redis().number(250).string(name).string(version).number(number);
+    says(by("redis-ver", "6.2.11", 99), "99 in a REDIS0014 snapshot (redis-ver 6.2.11): expected", 27);
+    says(by("valkey-ver", "9.1.2", 6), "6 in a REDIS0014 snapshot (valkey-ver 9.1.2) can't be read", 27);
+    says(by("redis-bits", "64", 99), "99 in a REDIS0014 snapshot: expected", 24);
     says(redis().number(242), "unknown type or opcode 242", 9);
     says(File::new("REDIS0015"), "unknown version REDIS0015", 0);
     says(File::new("REDIS0000"), "unknown version REDIS0000", 0);

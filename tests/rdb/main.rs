@@ -4,6 +4,7 @@
 
 mod build;
 mod corpus;
+mod dump;
 mod encodings;
 mod hostile;
 mod oracle;

@@ -170,6 +170,18 @@ impl Oracle<'_> {
                     self.module(start);
                 }
                 245 => self.tell_string(Role::Function),
+                246 => {
+                    let (name, engine) = (self.string(), self.string());
+                    if self.len() > 0 {
+                        self.string();
+                    }
+                    let code = self.string();
+                    self.text(Role::Function, [b"#!", &engine[..], b" name=", &name, b"\n", &code].concat());
+                }
+                number @ (107 | 121) => {
+                    let value = self.len();
+                    self.tell(Item::Foreign { number, value });
+                }
                 244 => {
                     let item = Item::Slot { slot: self.len(), keys: self.len(), expires: self.len() };
                     self.tell(item);

@@ -109,7 +109,7 @@ pub(crate) fn one_byte_at_a_time(bytes: &[u8]) -> Vec<usize> {
     (0..bytes.len()).collect()
 }
 
-fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
+pub(crate) fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
     match item {
         Item::Key(key) => {
             assert!(key.name.is_first());

@@ -9,6 +9,9 @@ const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 const OTHER: &str = "36c5b256fc563b711ac7b6ff2e615bab7d161378";
 const MARK: &str = "398c1a683d14df9f2e290fd53a6174729509e866";
 const PING: &[u8] = b"*1\r\n$4\r\nping\r\n";
+const INCR: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";
+const SELECT: &[u8] = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
 
 fn start() -> Start {
     Start::At(format!("{ID}:1000:0").parse().unwrap())
@@ -76,7 +79,7 @@ fn what_is_void_counts_as_committed_no_more() {
     handshake(&mut shell);
     // A promoted replica, which never had the transaction: these offsets now hold other bytes.
     shell.arrive(format!("+CONTINUE {OTHER}\r\n").as_bytes());
-    shell.arrive(&PING.repeat(3));
+    shell.arrive(&INCR.repeat(2));
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1000"]);
 }
 
@@ -85,9 +88,9 @@ fn what_is_void_counts_as_committed_no_more() {
 #[test]
 fn a_gap_that_was_never_told_voids_nothing_that_was_committed() {
     let mut shell = attached(options! { ack: Ack::Applied, on_gap: OnGap::Continue });
-    shell.arrive(&PING.repeat(2));
-    shell.session.commit(place(ID, 1014));
-    for committed in [1014, 1028] {
+    shell.arrive(&INCR.repeat(2));
+    shell.session.commit(place(ID, 1021));
+    for committed in [1021, 1042] {
         shell.close(Closed::ByPeer);
         shell.connect();
         handshake(&mut shell);
@@ -112,7 +115,7 @@ fn the_start_position_can_be_committed_before_a_connection() {
     shell.connect();
     handshake(&mut shell);
     shell.arrive(b"+CONTINUE\r\n");
-    shell.arrive(PING);
+    shell.arrive(INCR);
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1000"]);
 }
 
@@ -153,4 +156,96 @@ fn acknowledgements_hurry_only_after_a_snapshots_mark() {
     handshake(&mut shell);
     shell.arrive(b"+CONTINUE\r\n");
     assert_eq!(shell.session.deadline_ms(), shell.now_ms + 1000);
+}
+
+/// Nobody writes: every byte of the stream is a PING. Without this rule SHUTDOWN, WAIT and FAILOVER of the primary wait
+/// for a follower that has nothing left to commit.
+#[test]
+fn a_quiet_stream_is_acknowledged_without_a_commit() {
+    let mut shell = attached(options! { ack: Ack::Applied });
+    shell.arrive(INCR);
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 0"]);
+    shell.arrive(&[PING, SELECT, b"\n"].concat());
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 0"], "the event before them is not committed");
+    shell.session.commit(place(ID, 1021));
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1059"]);
+    shell.arrive(&PING.repeat(3));
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1101"]);
+    // WAIT asks without waiting for a commit.
+    shell.arrive(GETACK);
+    assert_eq!(shell.sent(), ["REPLCONF ACK 1101"]);
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1138"]);
+    // The next event needs a commit of its own.
+    shell.arrive(INCR);
+    shell.arrive(PING);
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1138"]);
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    handshake(&mut shell);
+    shell.arrive(b"+CONTINUE\r\n");
+    shell.arrive(PING);
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1138"]);
+    shell.session.commit(place(ID, 1159));
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1187"], "also behind the bytes of another connection");
+}
+
+/// They are delivered, so they are committed like other events.
+#[test]
+fn control_events_are_acknowledged_when_they_are_committed() {
+    let mut shell = attached(options! { ack: Ack::Applied, control: true });
+    shell.arrive(&[INCR, PING].concat());
+    shell.session.commit(place(ID, 1021));
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1021"]);
+    shell.session.commit(place(ID, 1035));
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1035"]);
+}
+
+#[test]
+fn a_commit_answers_the_request_that_it_reaches() {
+    let mut shell = attached(options! { ack: Ack::Applied });
+    shell.session.commit(place(ID, 1000));
+    shell.sent();
+    shell.arrive(&[INCR, GETACK].concat());
+    assert_eq!(shell.sent(), ["REPLCONF ACK 1000"], "a request is answered, although nothing new is committed");
+    shell.session.commit(place(ID, 1021));
+    assert_eq!(shell.sent(), ["REPLCONF ACK 1058"]);
+    shell.session.commit(place(ID, 1021));
+    assert_eq!(shell.sent(), [""; 0], "once");
+    // Two requests, and a commit between them.
+    shell.arrive(&[INCR, GETACK, INCR, INCR, GETACK].concat());
+    shell.sent();
+    for (committed, acknowledged) in
+        [(1079, "REPLCONF ACK 1079"), (1137, "REPLCONF ACK 1137"), (1158, "REPLCONF ACK 1195")]
+    {
+        shell.session.commit(place(ID, committed));
+        assert_eq!(shell.sent(), [acknowledged]);
+    }
+}
+
+#[test]
+fn an_answer_that_is_blocked_follows_what_blocks_it() {
+    for ack in [Ack::Applied, Ack::Received] {
+        let mut shell = attached(options! { ack });
+        shell.session.commit(place(ID, 1000));
+        shell.sent();
+        shell.pass(1000);
+        // The socket takes nothing yet.
+        shell.arrive(&[INCR, GETACK].concat());
+        shell.session.commit(place(ID, 1021));
+        assert_eq!(shell.sent().len(), 1, "{ack:?}");
+        assert_eq!(shell.sent(), ["REPLCONF ACK 1058"], "{ack:?}");
+    }
+}
+
+/// A primary that shuts down requests an acknowledgement each second, and waits for one that contains the request.
+#[test]
+fn requests_do_not_postpone_the_acknowledgement_of_each_second() {
+    let mut shell = attached(options! { ack: Ack::Received });
+    shell.pass(1000);
+    shell.sent();
+    shell.now_ms += 900;
+    shell.arrive(GETACK);
+    assert_eq!(shell.sent(), ["REPLCONF ACK 1000"]);
+    shell.pass(100);
+    assert_eq!(shell.sent(), ["REPLCONF ACK 1037"]);
 }

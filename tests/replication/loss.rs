@@ -1,6 +1,6 @@
 //! Links that end: which events are void, where the next link resumes, and when there is no next one.
 
-use redtail::replication::Closed;
+use redtail::replication::{Closed, Recovery};
 use redtail::{Backoff, DisconnectReason, Limits, OnGap, Options, SessionError, Start};
 use std::time::Duration;
 
@@ -450,4 +450,85 @@ fn commands_that_steer_the_stream_come_whole_whatever_the_limit() {
     assert_eq!(shell.session.position().unwrap().db, Some(7));
     shell.arrive(&command(&["EXEC"]));
     assert_eq!(shell.session.position().unwrap().offset, BASE + 23 + 15 + 21 + 14);
+}
+
+/// The server's messages that a person can answer only, and the page of a proxy.
+const REFUSALS: [&[u8]; 5] = [
+    b"-NOAUTH Authentication required.\r\n",
+    b"-ERR invalid password\r\n",
+    b"-DENIED Redis is running in protected mode\r\n",
+    b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    b":1\r\n",
+];
+
+#[test]
+fn a_refusal_is_survived_where_that_was_chosen() {
+    let pause = Duration::from_secs(30);
+    for refusal in REFUSALS {
+        let mut shell = attached(options! { retry_refused: Some(pause) });
+        shell.arrive(&command(&["SET", "a", "1"]));
+        let resume = BASE + command(&["SET", "a", "1"]).len() as u64;
+        shell.close(Closed::ByPeer);
+        for _ in 0..5 {
+            shell.connect();
+            shell.arrive(refusal);
+            let seen = shell.events();
+            let [.., Seen::Other(lost), Seen::Reconnect(30_000)] = &seen[..] else { panic!("{seen:?}") };
+            assert!(lost.contains("NeedsFix("), "{lost}");
+            let line = String::from_utf8_lossy(refusal);
+            let told = line.trim_end().strip_prefix('-');
+            assert!(told.is_none_or(|told| lost.contains(told)), "{lost}");
+            assert_eq!(resume_of(&seen[seen.len() - 2]), resume);
+        }
+        // A person has fixed it.
+        shell.connect();
+        assert_eq!(handshake(&mut shell), resume + 1);
+        shell.arrive(&[b"+CONTINUE\r\n", &command(&["SET", "b", "2"])[..]].concat());
+        assert!(matches!(shell.events().pop(), Some(Seen::Command { .. })));
+    }
+}
+
+#[test]
+fn a_refusal_ends_the_session_where_nothing_was_chosen() {
+    let pause = Some(Duration::from_secs(30));
+    let ends = |shell: &mut Shell, refusal: &[u8]| {
+        shell.arrive(refusal);
+        let Some(Seen::Failed(error)) = shell.events().pop() else { panic!("{:?}", shell.seen) };
+        assert_eq!(error.recovery(), Recovery::Fix, "{error}");
+    };
+    for refusal in REFUSALS {
+        let mut shell = attached(Options::default());
+        shell.close(Closed::ByPeer);
+        shell.connect();
+        ends(&mut shell, refusal);
+        shell = Shell::connected(options! { retry_refused: pause });
+        ends(&mut shell, refusal);
+        shell = Shell::connected(options! { retry_refused: pause, retry_first: true, single_link: true });
+        ends(&mut shell, refusal);
+    }
+}
+
+#[test]
+fn a_refusal_counts_as_a_failed_attempt() {
+    let backoff = Backoff::default().give_up_after(2);
+    let mut shell = attached(options! { retry_refused: Some(Duration::from_secs(5)), backoff });
+    shell.close(Closed::ByPeer);
+    shell.connect();
+    shell.arrive(REFUSALS[0]);
+    assert_eq!(shell.events().pop(), Some(Seen::Reconnect(5000)));
+    shell.connect();
+    shell.arrive(REFUSALS[0]);
+    let Some(Seen::Failed(error)) = shell.events().pop() else { panic!("{:?}", shell.seen) };
+    assert!(error.to_string().contains("NOAUTH Authentication required."), "{error}");
+    assert!(error.to_string().contains("(3 attempts failed)"), "{error}");
+}
+
+#[test]
+fn a_snapshot_that_breaks_off_on_the_only_link_is_an_error() {
+    let mut shell = Shell::connected(options! { start: Start::Snapshot, retry_snapshot: true, single_link: true });
+    handshake(&mut shell);
+    shell.arrive(format!("+FULLRESYNC {ID} 7\r\n$1000\r\nREDIS0010").as_bytes());
+    shell.close(Closed::ByPeer);
+    let Some(Seen::Failed(error)) = shell.events().pop() else { panic!("{:?}", shell.seen) };
+    assert!(matches!(error, SessionError::SnapshotBroken { received: 9, .. }), "{error}");
 }

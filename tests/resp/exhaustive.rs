@@ -140,9 +140,9 @@ fn all_short_inline_commands_agree() {
 /// The limits are so small that most strings exceed one.
 #[test]
 fn all_strings_agree_under_tight_limits() {
-    let tight = feed::limits!(bulk: 2, command: 12, arguments: 2, depth: 1, line: 2);
+    let tight = feed::limits!(bulk: 2, command: 12, arguments: 2, depth: 1, line: 2, reply_line: 2);
     try_all_wrong(Mode::Frames, tight, b"*%|?.12\r\n_", 7);
-    try_all_wrong(Mode::Frames, feed::limits!(tight; line: 9, command: 6), b"+(,:$0123\r\n", 5);
+    try_all_wrong(Mode::Frames, feed::limits!(tight; reply_line: 9, command: 6), b"+(,:$0123\r\n", 5);
     try_all_wrong(Mode::Frames, feed::limits!(tight; command: 99), b"+(,:-.1\r\n", 6);
     try_all_wrong(Mode::Frames, feed::limits!(tight; command: 99, depth: 9), b"$?;0123\r\n", 9);
     for mode in [Mode::Stream, Mode::Aof, Mode::Requests] {

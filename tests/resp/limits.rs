@@ -7,7 +7,7 @@ use redtail::{CommandParser, FrameParser, Limits, MAX_DEPTH, ProtocolError, Prot
 
 use crate::feed::{self, Mode};
 
-const LIMITS: Limits = feed::limits!(bulk: 100, command: 200, arguments: 10, depth: 3, line: 20);
+const LIMITS: Limits = feed::limits!(bulk: 100, command: 200, arguments: 10, depth: 3, line: 20, reply_line: 20);
 
 fn error(kind: ProtocolErrorKind, offset: u64) -> ProtocolError {
     ProtocolError { kind, offset }
@@ -165,10 +165,11 @@ fn long_lines_are_refused() {
     assert_eq!(request(format!("{}\r\n", "x".repeat(20)).as_bytes()), Ok(Poll::Complete { skipped: 0, length: 22 }));
     // An error line without an end is refused at the limit, however it arrives.
     let endless = vec![b'-'; 200_000];
-    let limit = Limits::DEFAULT.line;
+    let limit = 64 << 10;
+    let limits = feed::limits!(reply_line: limit);
     let expected = error(ProtocolErrorKind::LineTooLong { limit }, 1 + limit as u64);
-    assert_eq!(FrameParser::new().poll(&endless), Err(expected));
-    let mut parser = FrameParser::new();
+    assert_eq!(FrameParser::new().with_limits(limits).poll(&endless), Err(expected));
+    let mut parser = FrameParser::new().with_limits(limits);
     let first = (1..).find_map(|length| parser.poll(&endless[..length * 1000]).err());
     assert_eq!(first, Some(expected));
 }
@@ -193,7 +194,8 @@ fn errors_name_the_byte() {
     assert_eq!(command(b"*1\r\n$-1\r\n"), Err(error(ProtocolErrorKind::InvalidLength("negative"), 505)));
     assert_eq!(command(b"*1\r\n$01\r\n"), Err(error(ProtocolErrorKind::InvalidLength("leading zero"), 506)));
     assert_eq!(frame(b":-0\r\n"), Err(error(ProtocolErrorKind::InvalidValue("integer"), 502)));
-    assert_eq!(frame(b":+5\r\n"), Err(error(ProtocolErrorKind::InvalidValue("integer"), 501)));
+    assert_eq!(frame(b":+5\r\n"), Ok(Poll::Complete { skipped: 0, length: 5 }));
+    assert_eq!(frame(b":+-5\r\n"), Err(error(ProtocolErrorKind::InvalidValue("integer"), 502)));
     assert_eq!(request(b"set \"a\"b\r\n"), Err(error(ProtocolErrorKind::UnbalancedQuotes, 507)));
 }
 

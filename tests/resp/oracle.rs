@@ -115,7 +115,7 @@ enum Number {
 /// The frame at the front of the bytes.
 pub(crate) fn frame(bytes: &[u8], limits: Limits) -> Seen<Node> {
     let mut reader = Reader { bytes, at: 0, begin: 0, limits };
-    let read = reader.frame(0);
+    let read = reader.frame(0, 0);
     seen(read, 0, reader.at)
 }
 
@@ -215,22 +215,22 @@ impl Reader<'_> {
         if end - self.begin as u64 > self.limits.command { wrong(Fault::Command, at) } else { Ok(()) }
     }
 
-    fn frame(&mut self, depth: usize) -> Read<Node> {
+    fn frame(&mut self, depth: usize, parent: u8) -> Read<Node> {
         let mut attributes = Vec::new();
         while self.peek() == Some(b'|') {
             let Value::Aggregate(_, pairs) = self.aggregate(b'|', depth).map_err(|stop| stop.and(3))? else { panic!() };
             attributes.extend(pairs);
         }
-        let value = self.value(depth)?;
+        let value = self.value(depth, parent)?;
         Ok(Node { attributes, value })
     }
 
-    fn value(&mut self, depth: usize) -> Read<Value> {
+    fn value(&mut self, depth: usize, parent: u8) -> Read<Value> {
         let start = self.at;
         let Some(kind) = self.peek() else { return Err(Stop::Needs(3)) };
         match kind {
             b'+' | b'-' => self.text(kind, |_, _| true, |_| 0),
-            b'(' => self.text(kind, big, |text| u64::from(text.is_empty() || text == b"-")),
+            b'(' => self.text(kind, big, |text| u64::from(matches!(text, b"" | b"-" | b"+"))),
             b',' => {
                 let text = self.text(
                     kind,
@@ -238,7 +238,8 @@ impl Reader<'_> {
                     |text| doubles(text).unwrap(),
                 )?;
                 let Value::Text(_, text) = text else { panic!() };
-                let number: f64 = String::from_utf8(text).unwrap().parse().unwrap();
+                let text = String::from_utf8(text).unwrap();
+                let number: f64 = text.split_once('(').map_or(&text[..], |(nan, _)| nan).parse().unwrap();
                 Ok(Value::Double(format!("{number:?}")))
             }
             b':' => self.integer(),
@@ -262,8 +263,8 @@ impl Reader<'_> {
                 Ok(Value::Boolean(value))
             }
             b'$' | b'!' | b'=' => self.bulk(kind),
-            b'*' | b'%' | b'~' => self.aggregate(kind, depth),
-            b'>' if depth == 0 => self.aggregate(kind, depth),
+            b'>' if parent == b'>' => wrong(Fault::Unexpected, self.at),
+            b'*' | b'%' | b'~' | b'>' => self.aggregate(kind, depth),
             _ => wrong(Fault::Unexpected, self.at),
         }
     }
@@ -275,9 +276,9 @@ impl Reader<'_> {
         let mut text = Vec::new();
         let fault = if matches!(kind, b'+' | b'-') { Fault::Unexpected } else { Fault::Value };
         loop {
-            self.fits((start + text.len().min(self.limits.line) + 3) as u64, start)?;
-            if text.len() > self.limits.line {
-                return wrong(Fault::Line, start + 1 + self.limits.line);
+            self.fits((start + text.len().min(self.limits.reply_line) + 3) as u64, start)?;
+            if text.len() > self.limits.reply_line {
+                return wrong(Fault::Line, start + 1 + self.limits.reply_line);
             }
             match self.peek() {
                 None => return Err(Stop::Needs(owed(&text) + 2)),
@@ -295,9 +296,9 @@ impl Reader<'_> {
 
     /// The limits of a line that are checked only at its end.
     fn short_line(&self, start: usize, text: usize) -> Read<()> {
-        self.fits((start + text.min(self.limits.line) + 3) as u64, start)?;
-        if text > self.limits.line {
-            return wrong(Fault::Line, start + 1 + self.limits.line);
+        self.fits((start + text.min(self.limits.reply_line) + 3) as u64, start)?;
+        if text > self.limits.reply_line {
+            return wrong(Fault::Line, start + 1 + self.limits.reply_line);
         }
         Ok(())
     }
@@ -326,7 +327,10 @@ impl Reader<'_> {
                 }
                 Some(byte) => {
                     let next = format!("{text}{}", byte as char);
-                    let canonical = next == "-" || next.parse::<i64>().is_ok_and(|number| number.to_string() == next);
+                    let digits = next.strip_prefix('+').unwrap_or(&next);
+                    let canonical = matches!(&next[..], "-" | "+")
+                        || !next.starts_with("+-")
+                            && digits.parse::<i64>().is_ok_and(|number| number.to_string() == digits);
                     if !canonical {
                         return wrong(Fault::Value, self.at);
                     }
@@ -464,7 +468,7 @@ impl Reader<'_> {
         self.fits(self.at as u64, start)?;
         let mut items = Vec::new();
         for index in 0..count {
-            items.push(self.frame(depth + 1).map_err(|stop| stop.and(3 * (count - 1 - index)))?);
+            items.push(self.frame(depth + 1, kind).map_err(|stop| stop.and(3 * (count - 1 - index)))?);
         }
         Ok(Value::Aggregate(kind, items))
     }
@@ -485,7 +489,7 @@ impl Reader<'_> {
                 _ => {}
             }
             let after = if may_end { 3 * per } else { 3 };
-            items.push(self.frame(depth).map_err(|stop| stop.and(after))?);
+            items.push(self.frame(depth, kind).map_err(|stop| stop.and(after))?);
         }
     }
 
@@ -549,13 +553,13 @@ impl Reader<'_> {
 }
 
 fn big(text: &[u8], byte: u8) -> bool {
-    byte.is_ascii_digit() || (byte == b'-' && text.is_empty())
+    byte.is_ascii_digit() || (matches!(byte, b'-' | b'+') && text.is_empty())
 }
 
 /// The least number of bytes that complete the text of a double; `None` if no bytes do.
 fn doubles(text: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?.to_ascii_lowercase();
-    ["", "0", "n", "f", "nf", "an", "inf", "nan"]
+    ["", "0", "n", "f", "nf", "an", ")", "inf", "nan"]
         .iter()
         .filter(|end| is_double(&format!("{text}{end}")))
         .map(|end| end.len() as u64)
@@ -563,7 +567,10 @@ fn doubles(text: &[u8]) -> Option<u64> {
 }
 
 fn is_double(text: &str) -> bool {
-    let text = text.strip_prefix('-').unwrap_or(text);
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if let Some(payload) = text.strip_prefix("nan(").and_then(|text| text.strip_suffix(')')) {
+        return payload.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+    }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if matches!(text, "inf" | "nan") {
         return true;

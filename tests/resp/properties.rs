@@ -135,7 +135,7 @@ fn change(bytes: &mut Vec<u8>, changes: &[(prop::sample::Index, u8, u8)]) {
 
 fn limits() -> impl Strategy<Value = Limits> {
     let tight = (0..30u64, 0..200u64, 0..12u64, 0..4usize, 0..24usize);
-    let tight = tight.prop_map(|(bulk, command, arguments, depth, line)| feed::limits!(bulk: bulk.max(9), command: command, arguments: arguments, depth: depth, line: line));
+    let tight = tight.prop_map(|(bulk, command, arguments, depth, line)| feed::limits!(bulk: bulk.max(9), command: command, arguments: arguments, depth: depth, line: line, reply_line: line));
     prop_oneof![Just(Limits::DEFAULT), tight]
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn options(rng: &mut Rng) -> Options {
         allow_probe: rng.chance(50),
         retry_first: rng.chance(92),
         retry_snapshot: rng.chance(75),
+        retry_refused: rng.chance(50).then(|| ms(rng.pick(&[1, 5000, 30_000]))),
         single_link: rng.chance(4),
         control: rng.chance(40),
         parts,

@@ -61,6 +61,7 @@ kinds! {
         GapContinued => "a gap, and on from there",
         GapStopped => "a gap that ends the session",
         GapSnapshot => "a gap, and a snapshot",
+        AnotherServer => "another server at the primary's address, for one link",
         AttemptsUsedUp => "attempts used up",
     }
 }
@@ -98,6 +99,8 @@ kinds! {
         AckObserve => "acknowledgements of nothing",
         AckReceived => "acknowledgements of what was received",
         AckApplied => "acknowledgements of what was committed",
+        AckOverSilence => "acknowledgements of bytes without an event, behind what was committed",
+        AckAnswers => "commits that a primary waited for",
         Withdrawn => "versions that were withdrawn",
         Beats => "newlines sent while a snapshot comes",
         OneByte => "reads of one byte",

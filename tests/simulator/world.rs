@@ -1,7 +1,7 @@
 //! One life: a session, its primary, the links between them, and time, all out of one seed.
 
 use redtail::replication::{Closed, Credentials, Progress, Session};
-use redtail::{Ack, DisconnectReason, Excerpt, Position, Start};
+use redtail::{Ack, DisconnectReason, Excerpt, Position, SessionError, Start};
 use std::time::Duration;
 
 use crate::chance::{Plan, Strike, options, style};
@@ -96,7 +96,8 @@ impl World {
     fn live(&mut self) -> Check {
         for _ in 0..self.rng.between(1, 8) {
             let plan = Plan::new(&mut self.rng, &self.judge.options);
-            match self.link(&plan)? {
+            let flow = if self.rng.chance(5) { self.link_elsewhere(&plan)? } else { self.link(&plan)? };
+            match flow {
                 Flow::Again { after } => self.pass(after.as_millis() as u64),
                 Flow::Over | Flow::Done => return Ok(()),
             }
@@ -105,6 +106,10 @@ impl World {
         // Then all is well again, and everything must get through.
         for _ in 0..8 {
             (self.primary.out_of_step, self.primary.shown) = (false, None);
+            if self.judge.lacks == Some(SessionError::NoBacklog) {
+                // A person attaches a replica.
+                self.primary.backlog_first.get_or_insert(self.primary.end() + 1);
+            }
             let plan = Plan::clean(&mut self.rng);
             match self.link(&plan)? {
                 Flow::Again { after } => self.pass(after.as_millis() as u64),
@@ -115,11 +120,35 @@ impl World {
                 }
             }
         }
+        // Nobody gives the permission, or makes another server of this one.
+        let profile = self.primary.profile;
+        let is_for_ever = match self.judge.lacks {
+            Some(SessionError::InfoNeeded) => true,
+            Some(SessionError::NoBacklog) => !profile.shows_replid,
+            _ => !profile.is_primary(),
+        };
+        if is_for_ever {
+            return Ok(());
+        }
         Err("all is well, and it never arrives".into())
     }
 
     fn pass(&mut self, ms: u64) {
         self.now += ms + self.rng.ms(0, 3);
+    }
+
+    /// One link to another server at the address of the primary, with a history of its own at the same offsets. Not one
+    /// of its writes may be delivered as the continuation of the primary's.
+    fn link_elsewhere(&mut self, plan: &Plan) -> Result<Flow, String> {
+        self.tally.fault(Fault::AnotherServer);
+        self.say(|| "-- another server".into());
+        let other = self.primary.stranger(&mut self.rng, &mut self.tally);
+        let primary = std::mem::replace(&mut self.primary, other);
+        self.judge.is_elsewhere = self.judge.resume.is_some();
+        let flow = self.link(plan);
+        self.judge.is_elsewhere = false;
+        self.primary = primary;
+        flow
     }
 
     /// One link, from connecting to its end.
@@ -235,7 +264,7 @@ impl World {
                     judge.note(used as u64 ^ self.now << 20);
                     judge.event(&event, unread, used, &primary.log, tally)?;
                     self.offers(was_empty, false)?;
-                    self.commit();
+                    self.commit()?;
                 }
                 Progress::Space { at_least } => {
                     judge.consumed += used;
@@ -246,6 +275,7 @@ impl World {
                     let late = silence > 0 && deadline > (self.last_received + silence).max(self.now + 1000);
                     ensure!(!late, "at {} ms it is not to be asked again before {deadline} ms", self.now);
                     self.offers(was_empty, true)?;
+                    self.commit()?;
                     return Ok(None);
                 }
                 end => {
@@ -295,6 +325,7 @@ impl World {
         let count = if self.rng.chance(85) { most } else { self.rng.between(1, most) };
         self.session.sent(count);
         self.taken.extend(self.offered.drain(..count));
+        self.offers(false, false)?;
         while let Some((words, length)) = decode(&self.taken)? {
             self.taken.drain(..length);
             if self.is_told {
@@ -458,19 +489,27 @@ impl World {
         self.judge.spoiled(offset, spoil.at, spoil.bytes.len() as u64, self.wire.total);
     }
 
-    fn commit(&mut self) {
+    fn commit(&mut self) -> Check {
         if self.judge.options.ack != Ack::Applied || !self.rng.chance(20) {
-            return;
+            return Ok(());
         }
         let newest = self.judge.resume;
         let place = if self.rng.chance(10) { self.stale } else { newest };
         if let Some(place) = place.filter(|place| self.judge.may_commit(place)) {
+            let was_empty = self.offered.is_empty();
             self.session.commit(place);
-            self.judge.committed(&place);
+            self.judge.committed(&place, &self.primary.log);
+            let owed = self.judge.owes();
+            self.offers(was_empty, false)?;
+            ensure!(!was_empty || !self.judge.owes(), "the primary waits for a commit, and hears nothing of it");
+            if owed && was_empty {
+                self.tally.sight(Sight::AckAnswers);
+            }
         }
         if self.rng.chance(5) {
             self.stale = newest;
         }
+        Ok(())
     }
 
     fn say(&self, words: impl FnOnce() -> String) {

@@ -127,6 +127,16 @@ fn a_tail_that_a_crash_has_torn_is_said_and_is_no_failure() {
     let ran = run(&["decode", "--commands-only", folder.name()]);
     assert_eq!((ran.code, ran.err.lines().count(), ran.text().lines().count()), (1, 1, 4));
     assert!(ran.err.contains(&folder.path("a.1.incr.aof")) && ran.err.contains("not the last file"), "{}", ran.err);
+    // Zeros after a loss of power.
+    folder.write("a.2.incr.aof", [commands(&["SELECT 0", "SET k v"]), vec![0; 100]].concat());
+    folder.write("a.1.incr.aof", commands(&["SELECT 3", "SET k v"]));
+    let arguments = ["decode", "--commands-only", folder.name(), "--max-corrupt-tail"];
+    let ran = run(&arguments[..3]);
+    let message = "at byte 50 of";
+    assert!(ran.code == 1 && ran.err.contains(message) && ran.err.contains(arguments[3]), "{}", ran.err);
+    let ran = run(&[&arguments[..], &["100"]].concat()).ok();
+    assert!(ran.err.contains("the last 100 bytes, from byte 50 on, are corrupt; everything before"), "{}", ran.err);
+    assert_eq!(run(&[&arguments[..], &["99"]].concat()).code, 1);
     // And not in the base.
     folder.write("a.1.base.rdb", &small()[..40]);
     let ran = run(&["decode", folder.name()]);
@@ -406,4 +416,48 @@ fn directories_of_servers_are_their_files() {
             assert_eq!(fs::read(folder.path("out.rdb")).unwrap(), fs::read(file(".base.")).unwrap());
         }
     }
+}
+
+#[test]
+fn a_file_without_a_select_begins_in_database_0() {
+    let input = commands(&["SET k v", "SELECT 1", "SET k w"]);
+    let folder = Folder::new("no-select");
+    let path = folder.path("appendonly.aof");
+    std::fs::write(&path, &input).unwrap();
+    for ran in [run(&["decode", "--format", "resp", &path]), run_on(&["decode", "--format", "resp"], &input)] {
+        assert_eq!(ran.ok().out, [commands(&["SELECT 0"]), input.clone()].concat());
+    }
+    // A part of a stream has an offset, and no known database.
+    let ran = run_on(&["decode", "--format", "resp", "--offset", "100"], &input);
+    assert_eq!((ran.code, ran.out.as_slice()), (1, b"".as_slice()));
+    assert!(ran.err.contains("use --assume-db N"), "{}", ran.err);
+}
+
+/// The form that only a primary may send. A directory, because servers write it there.
+#[test]
+fn resp_of_files_has_no_command_that_clients_may_not_send() {
+    let large = "v".repeat(200_000);
+    let input = commands(&[
+        "SELECT 0",
+        "XADD s MAXLEN = 3 LIMIT 10 1-1 f v",
+        &format!("XADD s MAXLEN = 3 LIMIT 10 2-1 f {large}"),
+        "MULTI",
+        "XTRIM s MINID = 1 LIMIT 10",
+        "CLUSTER SETSLOT 1 NODE x",
+        "EXEC",
+        "PUBLISH __sentinel__:hello x",
+        "CLUSTER SETSLOT 2 NODE x",
+    ]);
+    let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+    let expected = commands(&[
+        "SELECT 0",
+        "XADD s MAXLEN = 3 1-1 f v",
+        &format!("XADD s MAXLEN = 3 2-1 f {large}"),
+        "MULTI",
+        "XTRIM s MINID = 1",
+        "EXEC",
+    ]);
+    assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+    assert_eq!(ran.err.matches("CLUSTER commands of the stream are left out").count(), 1, "{}", ran.err);
+    assert!(ran.err.contains("messages to the channel __sentinel__:hello are left out"), "{}", ran.err);
 }

@@ -264,6 +264,37 @@ fn frames_of_every_kind_take_one_line_each() {
     assert_eq!((ran.code, ran.text().lines().count()), (1, 16));
 }
 
+/// A JSON object with a name twice loses one of the two values in nearly every reader.
+#[test]
+fn frames_with_two_attributes_have_one_list() {
+    let input: &[u8] = b"|1\r\n+a\r\n:1\r\n|0\r\n|2\r\n+b\r\n|1\r\n+c\r\n:3\r\n|1\r\n+d\r\n:4\r\n+v\r\n+e\r\n_\r\n\
+        *2\r\n|0\r\n+x\r\n|1\r\n+f\r\n#t\r\n~1\r\n|1\r\n+g\r\n#f\r\n+y\r\n";
+    let ran = run_on(&["decode", "--frames", "--format", "json"], input).ok();
+    let expected = concat!(
+        r#"{"event":"frame","at":0,"bytes":103,"attributes":["#,
+        r#"[{"type":"simple_string","value":"a"},{"type":"integer","value":1}],"#,
+        r#"[{"type":"simple_string","value":"b"},{"attributes":["#,
+        r#"[{"type":"simple_string","value":"c"},{"type":"integer","value":3}],"#,
+        r#"[{"type":"simple_string","value":"d"},{"type":"integer","value":4}]],"type":"simple_string","value":"v"}],"#,
+        r#"[{"type":"simple_string","value":"e"},{"type":"null","value":null}]],"type":"array","value":["#,
+        r#"{"attributes":[],"type":"simple_string","value":"x"},"#,
+        r#"{"attributes":[[{"type":"simple_string","value":"f"},{"type":"boolean","value":true}]],"type":"set","value":["#,
+        r#"{"attributes":[[{"type":"simple_string","value":"g"},{"type":"boolean","value":false}]],"#,
+        r#""type":"simple_string","value":"y"}]}]}"#,
+        "\n"
+    );
+    assert_eq!(ran.text(), expected);
+    let ran = run_on(&["decode", "--frames"], input).ok();
+    assert_eq!(
+        ran.text(),
+        "0 attribute {simple_string \"a\": integer 1} attribute {} attribute {simple_string \"b\": \
+         attribute {simple_string \"c\": integer 3} attribute {simple_string \"d\": integer 4} simple_string \"v\", \
+         simple_string \"e\": null} array [attribute {} simple_string \"x\", \
+         attribute {simple_string \"f\": boolean true} set [attribute {simple_string \"g\": boolean false} \
+         simple_string \"y\"]]\n"
+    );
+}
+
 #[test]
 fn what_has_come_is_printed_at_once() {
     use std::io::{BufRead, BufReader, Write};

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use redtail::io::CommandReader;
 use serde_json::Value;
 
+use crate::refusing::Refusing;
 use crate::run::{REPLID, Ran, redtail, run};
 
 /// Answers by the start of a question. The longest match counts.
@@ -633,14 +634,15 @@ fn what_is_no_server_of_ours_is_named() {
 
 #[test]
 fn nobody_there_is_a_report_too() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let examined = Examined::of(run(&["doctor", &format!("127.0.0.1:{port}"), "--json"]), Vec::new());
+    let refusing = Refusing::new();
+    let address = refusing.address.to_string();
+    let examined = Examined::of(run(&["doctor", &address, "--json"]), Vec::new());
     examined.only("bad", &["can't connect", "refused", "nothing listens there"]);
     let examined = Examined::of(run(&["doctor", "unix:/nowhere/at/all", "--json"]), Vec::new());
     examined.only("bad", &["no such socket"]);
     let examined = Examined::of(run(&["doctor", "redtail.invalid:6379", "--json"]), Vec::new());
     examined.only("bad", &["can't connect", "check host and port"]);
-    let ran = run(&["doctor", &format!("127.0.0.1:{port}")]);
+    let ran = run(&["doctor", &address]);
     assert_eq!((ran.code, ran.err.as_str()), (1, ""));
     assert!(ran.text().ends_with("It can't be followed.\n"), "{}", ran.text());
 }

@@ -40,6 +40,7 @@ impl Nodes {
     fn node(&self, at: usize) -> Script {
         let script = Script::healthy().info(&[("cluster_enabled", "1"), ("redis_mode", "cluster")]);
         let script = script.answer("CLUSTER SHARDS", &self.shards([0, 1, 2]));
+        let script = script.answer("CLUSTER MYID", &format!("+{at:040}\r\n"));
         let script = script.answer("CLUSTER INFO", "$18\r\ncluster_state:ok\r\n\r\n");
         match at {
             0..3 => script.answer("ROLE", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n"),
@@ -73,7 +74,8 @@ impl Nodes {
         let (address, asked) = self.serve(change);
         let ran = run(&["doctor", &address, "--cluster", "--json", "--sample", "0.01"]);
         let harmless = ["PING", "INFO", "ROLE", "REPLCONF capa", "REPLCONF rdb", "COMMAND INFO", "CONFIG GET"];
-        let harmless_too = ["ACL WHOAMI", "ACL DRYRUN", "CLUSTER SHARDS", "CLUSTER SLOTS", "CLUSTER INFO"];
+        let harmless_too =
+            ["ACL WHOAMI", "ACL DRYRUN", "CLUSTER SHARDS", "CLUSTER SLOTS", "CLUSTER INFO", "CLUSTER MYID"];
         for question in asked.iter().flat_map(|asked| asked.lock().unwrap().clone()) {
             assert!(harmless.iter().chain(&harmless_too).any(|words| question.starts_with(words)), "{question}");
         }
@@ -130,6 +132,30 @@ fn slots_and_primaries_that_nodes_disagree_about_are_warnings() {
     Nodes::new().examine(demoted).only("warn", &["listed as a primary, but reports that it is a replica"]);
 }
 
+/// All answers are from the node that was asked first: nobody has confirmed anything.
+#[test]
+fn nodes_whose_answers_are_from_another_are_no_nodes() {
+    let first = |_: usize, script: Script, _: &Nodes| Some(script.answer("CLUSTER MYID", &format!("+{:040}\r\n", 0)));
+    let examined = Nodes::new().examine(first);
+    let [bad, warn, good] = ["bad", "warn", "good"].map(|severity| examined.all(severity).concat());
+    for shard in [1, 2] {
+        assert!(bad.contains(&format!("is announced as node {shard:040}, but answers: {:040}", 0)), "{bad}");
+    }
+    assert!(warn.contains(&format!("is announced as node {:040}, but answers: {:040}", 3, 0)), "{warn}");
+    assert!(!good.contains("agree") && !bad.contains(&format!("node {:040}", 0)), "{good}");
+    let shards = &examined.report["facts"]["shards"];
+    assert_eq!(shards[1]["primary"]["answers_as"], format!("{:040}", 0));
+    assert_eq!((&shards[1]["facts"], examined.code), (&serde_json::Value::Null, 1));
+    let single = |at: usize, script: Script, _: &Nodes| {
+        Some(if at == 1 {
+            script.answer("CLUSTER MYID", "-ERR This instance has cluster support disabled\r\n")
+        } else {
+            script
+        })
+    };
+    Nodes::new().examine(single).only("bad", &["answers: ERR This instance has cluster support", "cluster-announce"]);
+}
+
 #[test]
 fn a_cluster_that_is_down_can_not_be_followed() {
     let fails = "$20\r\ncluster_state:fail\r\n\r\n";
@@ -153,8 +179,17 @@ fn what_may_not_be_asked_of_a_cluster_is_named_with_its_rules() {
         let examined = Nodes::new().examine(|_, script, _| Some(script.denied(question)));
         examined.only("warn", &["lacks", rule, "ACL SETUSER cdc"]);
     }
+    let anonymous = Nodes::new().examine(|_, script, _| Some(script.denied("CLUSTER MYID")));
+    anonymous
+        .only("bad", &["lacks +cluster|myid", "another node may be at its address", "ACL SETUSER cdc +cluster|myid"]);
     let nothing = Nodes::new().examine(|_, script, _| Some(script.denied("CLUSTER")));
-    nothing.only("bad", &["may not ask for the nodes of the cluster", "+cluster|shards +cluster|slots"]);
+    nothing.only(
+        "bad",
+        &[
+            "may not ask for the nodes of the cluster",
+            "+cluster|shards +cluster|slots +cluster|info +cluster|myid +role",
+        ],
+    );
     let psync = Nodes::new().examine(|_, script, _| Some(script.answer("ACL DRYRUN", "$2\r\nno\r\n")));
     psync.says("bad", &["each shard: the user cdc may not replicate"]);
 }

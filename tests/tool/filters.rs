@@ -326,9 +326,54 @@ fn keys_of_snapshots_are_chosen_too() {
         let ran = run_on(&[&["decode"], arguments].concat(), &small()).ok();
         assert_eq!(ran.text().lines().count(), lines);
     }
-    let ran = run_on(&["decode", "--key", "[st]", "--format", "resp"], &small()).ok();
+    let ran = run_on(&["decode", "--key", "[st]", "--format", "resp", "--empty-target"], &small()).ok();
     let expected = commands(&["SELECT 0", "SET s value", "SELECT 3", "SADD t x"]);
-    assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+    // The matching keys of the target are deleted first.
+    let (emptying, keys) = ran.out.split_at(ran.out.len() - expected.len());
+    assert_eq!(String::from_utf8_lossy(keys), String::from_utf8_lossy(&expected));
+    assert!(emptying.starts_with(b"*4\r\n$4\r\nEVAL\r\n") && emptying.ends_with(b"\r\n$1\r\n0\r\n$4\r\n[st]\r\n"));
+    assert!(ran.err.contains("emptied the target before the snapshot: all keys that match --key"), "{}", ran.err);
+    let ran = run_on(&["decode", "--key", "[st]", "--format", "resp"], &small());
+    assert_eq!((ran.code, ran.out.as_slice()), (1, b"".as_slice()));
+    assert!(ran.err.contains("a filtered snapshot needs --empty-target"), "{}", ran.err);
+    let ran = run_on(&["decode", "--db", "3", "--format", "resp", "--empty-target", "--count", "1"], &small()).ok();
+    assert_eq!(
+        String::from_utf8_lossy(&ran.out),
+        "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$7\r\nFLUSHDB\r\n*6\r\n$4\r\nZADD\r\n$1\r\nz\r\n$3\r\n1.5\r\n$1\r\nm\r\n$3\r\ninf\r\n$1\r\nn\r\n"
+    );
+}
+
+/// A KeyDB active replica. The wrapped writes are not seen, and a message says so once.
+#[test]
+fn filters_say_that_they_do_not_see_inside_rreplay() {
+    let write = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    let uuid = b"f4d5b2b5-4f07-4ee5-a4f2-5dc98507dfce";
+    let input = command(&[b"RREPLAY", uuid, write, b"2", b"1878060940079923202"]).repeat(2);
+    for arguments in [&["--command", "SET"][..], &["--db", "2"], &["--key", "k"], &["--command", "rreplay"]] {
+        let ran = run_on(&[&["decode"], arguments].concat(), &input).ok();
+        assert_eq!(ran.err.matches("the filters see RREPLAY, not the write inside").count(), 1, "{}", ran.err);
+    }
+}
+
+/// A snapshot that may meet selected keys of the target is refused before the run starts.
+#[test]
+fn a_snapshot_that_may_leave_keys_behind_is_refused() {
+    for arguments in [
+        "tail h:1 --from snapshot --format resp --key user:*",
+        "tail h:1 --from snapshot --format resp --db 3",
+        "tail h:1 --from snapshot --format resp --checkpoint file",
+        "tail h:1 --from snapshot --format resp --command SET --empty-target",
+        "tail h:1 --on-gap snapshot --format resp",
+        "tail h:1 --on-gap snapshot --format resp --command SET",
+        "snapshot h:1 --format resp --key user:*",
+        "tail h:1 --format resp --empty-target",
+        "tail h:1 --from snapshot --empty-target",
+        "snapshot h:1 -o file --empty-target",
+        "decode file --format resp --empty-target --commands-only",
+    ] {
+        let ran = run(&arguments.split(' ').collect::<Vec<_>>());
+        assert_eq!((ran.code, ran.out.as_slice()), (2, b"".as_slice()), "{arguments}: {}", ran.err);
+    }
 }
 
 /// A name of more than 16 KiB arrives in pieces.

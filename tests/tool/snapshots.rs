@@ -115,14 +115,17 @@ fn text_is_one_short_line_a_key() {
 fn resp_makes_the_keys_again() {
     let ran = run_on(&["decode", "--format", "resp"], &small()).ok();
     let expected = [
-        commands(&["SELECT 0", "SET s value", "RPUSH l a b", "HSET h f v", "PEXPIREAT h 4000000000000", "SELECT 3"]),
-        commands(&["ZADD z 1.5 m inf n", "SADD t x"]),
-        command(&[b"FUNCTION", b"LOAD", b"#!lua name=l\n"]),
+        commands(&["SELECT 0", "SET s value", "DEL l", "RPUSH l a b", "DEL h", "HSET h f v"]),
+        commands(&["PEXPIREAT h 4000000000000", "SELECT 3"]),
+        commands(&["DEL z", "ZADD z 1.5 m inf n", "DEL t", "SADD t x"]),
+        command(&[b"FUNCTION", b"LOAD", b"REPLACE", b"#!lua name=l\n"]),
     ];
     assert_eq!(ran.text(), String::from_utf8(expected.concat()).unwrap());
     assert_eq!(
         ran.err,
-        "redtail: no command recreates the times and frequencies of access, which the server uses for eviction\n"
+        "redtail: the snapshot replaces keys of the same name in the target, and leaves its other keys: --empty-target \
+         deletes them first\nredtail: no command recreates the times and frequencies of access, which the server uses \
+         for eviction\n"
     );
 }
 
@@ -132,7 +135,7 @@ fn many_elements_come_in_batches() {
     let input = list.string(vec![b'x'; 100_000]).end();
     let ran = run_on(&["decode", "--format", "resp"], &input).ok();
     let numbers: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
-    let mut expected = commands(&["SELECT 0"]);
+    let mut expected = commands(&["SELECT 0", "DEL l"]);
     for batch in numbers.chunks(128) {
         expected.extend(commands(&[&format!("RPUSH l {}", batch.join(" "))]));
     }
@@ -146,7 +149,12 @@ fn long_strings_flow() {
     let long: Vec<u8> = (0..40_000_000_u32).map(|n| b'a' + (n / 1000 % 26) as u8).collect();
     let input = Snapshot::new().key(0, "s").string(&long).key(4, "h").len(1).string("f").string(&long).end();
     let ran = run_on(&["decode", "--format", "resp"], &input).ok();
-    let expected = [commands(&["SELECT 0"]), command(&[b"SET", b"s", &long]), command(&[b"HSET", b"h", b"f", &long])];
+    let expected = [
+        commands(&["SELECT 0"]),
+        command(&[b"SET", b"s", &long]),
+        commands(&["DEL h"]),
+        command(&[b"HSET", b"h", b"f", &long]),
+    ];
     assert!(ran.out == expected.concat());
     let ran = json(&input, &["--elements"]).ok();
     let mut found = Vec::new();
@@ -299,9 +307,16 @@ fn commands_follow_in_an_append_only_file() {
     assert!(ran.err.contains(&format!("byte {}", input.len() - 3)), "{}", ran.err);
     let ran = run_on(&["decode"], &[&input[..], b"hello\r\n"].concat());
     assert!(ran.err.contains("'h'") && ran.err.contains(&format!("byte {}", input.len())), "{}", ran.err);
-    let ran = run_on(&["decode"], &[&before[..], b"hello\r\n"].concat());
-    let words = format!("behind the snapshot, found 'h', at byte {}", before.len());
-    assert!(ran.code == 1 && ran.err.contains(&words), "{}", ran.err);
+    // Servers load a dump.rdb with other bytes behind it.
+    let ran = run_on(&["decode"], &[&before[..], b"hello\r\n"].concat()).ok();
+    let words = format!(
+        "redtail: the input: the 7 bytes from byte {} on, behind the snapshot, are not commands; servers ignore them in \
+         a dump.rdb, and refuse them in an append-only file\n",
+        before.len()
+    );
+    assert_eq!(ran.err, words);
+    let whole = run_on(&["decode"], &before).ok();
+    assert_eq!(ran.text(), whole.text());
 }
 
 /// A hash as a ziplist whose second entry says it is longer than the ziplist, between two good keys.
@@ -329,7 +344,7 @@ fn damage_ends_it_or_is_passed_over() {
     let ran = run_on(&["decode", "--skip-damaged"], &damaged()).ok();
     assert!(ran.text().contains("(damaged)"), "{}", ran.text());
     let ran = run_on(&["decode", "--skip-damaged", "--format", "resp"], &damaged()).ok();
-    assert_eq!(ran.out, commands(&["SELECT 0", "SET a 1", "SET b 2"]));
+    assert_eq!(ran.out, commands(&["SELECT 0", "SET a 1", "DEL h", "SET b 2"]));
 }
 
 /// A compressed string whose second half is damaged, after a part of it has been written.
@@ -371,4 +386,35 @@ fn what_is_unknown_names_number_place_and_remedy() {
     wrong[last] = 1;
     let ran = json(&wrong, &[]);
     assert!(ran.code == 1 && ran.err.contains("checksum") && ran.err.contains("damaged"), "{}", ran.err);
+}
+
+#[test]
+fn data_of_other_products_gives_one_warning_per_kind() {
+    let mut input = Snapshot::new().key(0, "a").string("1").raw([107, 5, 121, 7, 107, 6]).key(0, "b").string("2");
+    for (name, value) in [("keydb-subexpire-key", "m"), ("keydb-subexpire-when", "9"), ("keydb-subexpire-key", "n")] {
+        input = input.raw([250]).string(name).string(value);
+    }
+    let input = input.end();
+    for format in ["text", "json", "resp"] {
+        let ran = run_on(&["decode", "--format", format], &input).ok();
+        for message in [
+            "skipped opcode 107, a hint of Redis Enterprise",
+            "skipped opcode 121, a hint of Redis Enterprise",
+            "(keydb-subexpire-key). Those members are printed without their expiry",
+        ] {
+            assert_eq!(ran.err.matches(message).count(), 1, "{format}: {}", ran.err);
+        }
+    }
+    let commands = loaded(&run_on(&["decode", "--format", "resp"], &input).ok().out).unwrap();
+    assert!(commands.contains(&vec!["SET".into(), "b".into(), "2".into()]), "{commands:?}");
+}
+
+#[test]
+fn an_unknown_number_is_named_with_its_writer() {
+    let ran = json(&Snapshot::new().raw([99]).end(), &[]);
+    assert_eq!(ran.code, 1);
+    let message = "opcode 99 in a REDIS0012 snapshot (redis-ver 7.4.0): expected";
+    assert!(ran.err.contains(message), "{}", ran.err);
+    let hint = "; another product or a server newer than this version of redtail wrote it";
+    assert!(ran.err.contains(hint), "{}", ran.err);
 }

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use redtail::replay::{Cut, Playback, Primary, Recording};
 use serde_json::json;
 
+use crate::refusing::Refusing;
 use crate::run::{REPLID, command, commands, redtail, run, run_on};
 use crate::snapshots::small;
 
@@ -217,15 +218,95 @@ fn a_second_snapshot_starts_anew() {
     let address = scripted(vec![link, other]);
     let arguments =
         ["tail", &address, "--from", "snapshot", "--on-gap", "snapshot", "--count", "12", "--format", "resp"];
-    let ran = run(&arguments).ok();
-    let keys = run_on(&["decode", "--format", "resp"], &small()).ok();
+    let refused = run(&arguments);
+    assert_eq!((refused.code, refused.out.as_slice()), (2, b"".as_slice()));
+    assert!(refused.err.contains("--on-gap snapshot with --format resp needs --empty-target"), "{}", refused.err);
+    let ran = run(&[&arguments[..], &["--empty-target"]].concat()).ok();
+    let keys = run_on(&["decode", "--format", "resp", "--empty-target"], &small()).ok();
     let after = commands(&["SELECT 3", "DEL z"]);
-    let again = [commands(&["FLUSHALL", "FUNCTION FLUSH"]), keys.out.clone()].concat();
+    // Nothing to replace: each snapshot is preceded by these two commands.
+    assert!(keys.out.starts_with(&commands(&["FLUSHALL", "FUNCTION FLUSH", "SELECT 0", "SET s value", "RPUSH l a b"])));
+    let again = keys.out.clone();
     assert_eq!(
         String::from_utf8_lossy(&ran.out),
         String::from_utf8_lossy(&[&keys.out[..], &after, &again, &after].concat()),
     );
     assert!(ran.err.contains("history lost"), "{}", ran.err);
+}
+
+#[test]
+fn a_broken_snapshot_is_requested_again_by_a_run_that_survives() {
+    let [link, _] = with_keys();
+    let start = link.windows(5).position(|bytes| bytes == b"REDIS").unwrap();
+    let broken = link[..start + 40].to_vec();
+    let other = |link: &[u8]| {
+        let head = String::from_utf8_lossy(&link[..56]).replace(REPLID, &REPLID.replace('a', "b"));
+        [head.as_bytes(), &link[56..]].concat()
+    };
+    // The history is lost at a reconnect, and the snapshot after it breaks off twice.
+    let links = vec![link.clone(), other(&broken), other(&broken[..start]), other(&link)];
+    for survive in [&["--reconnect", "forever"][..], &["--reconnect", "5"], &[]] {
+        let address = scripted(links.clone());
+        let arguments = ["tail", &address, "--from", "snapshot", "--on-gap", "snapshot", "--format", "json"];
+        let ran = run(&[&arguments[..], &["--count", "13"], survive].concat()).ok();
+        let lines = ran.json();
+        let kinds = |kind: &str| lines.iter().filter(|line| line["event"] == kind).count();
+        assert_eq!((kinds("attached"), kinds("snapshot"), kinds("gap")), (4, 2, 1), "{lines:?}");
+        let void: Vec<_> = lines.iter().filter(|line| line["event"] == "void").map(|line| &line["keys"]).collect();
+        assert_eq!(void, [1, 0], "{lines:?}");
+        assert_eq!(ran.err.matches("trying again in").count(), 3, "{}", ran.err);
+    }
+    // The first snapshot is requested again only with --reconnect.
+    let address = scripted(vec![broken.clone()]);
+    let ran = run(&["tail", &address, "--from", "snapshot"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("broke off after 39 bytes"), "{}", ran.err);
+    assert!(ran.err.contains("--reconnect forever") && !ran.err.contains("retry_snapshot"), "{}", ran.err);
+    let address = scripted(vec![broken, link]);
+    run(&["tail", &address, "--from", "snapshot", "--reconnect", "forever", "--count", "5"]).ok();
+}
+
+#[test]
+fn a_refusal_at_a_reconnect_is_told_and_tried_again() {
+    let [link, _] = with_keys();
+    for (refusal, told) in [
+        (&b"-NOAUTH Authentication required.\r\n"[..], "NOAUTH Authentication required."),
+        (b"-DENIED Redis is running in protected mode\r\n", "DENIED Redis is running in protected mode"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "in the handshake"),
+    ] {
+        for reconnect in [&["--reconnect", "forever"][..], &[], &["--reconnect", "7"]] {
+            let address = refusing(link.clone(), refusal);
+            let mut tool = Running::start(&[&["tail", &address, "--from", "snapshot"][..], reconnect].concat());
+            let err = BufReader::new(tool.child.stderr.take().unwrap());
+            let told = err.lines().map(Result::unwrap).find(|line| line.contains(told)).unwrap();
+            if reconnect.contains(&"7") {
+                assert!(!told.contains("trying again"), "{told}");
+                assert_eq!(tool.child.wait().unwrap().code(), Some(1), "{told}");
+                continue;
+            }
+            assert!(told.ends_with("; trying again in 30000 ms"), "{told}");
+            let pid = tool.child.id().to_string();
+            assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+            assert_eq!(tool.child.wait().unwrap().code(), Some(0), "{told}");
+        }
+    }
+}
+
+/// A primary that sends `link` to its first follower, and `refusal` to all that connect after it.
+fn refusing(link: Vec<u8>, refusal: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let (mut first, _) = listener.accept().unwrap();
+        answer_until_psync(&mut first);
+        first.write_all(&link).unwrap();
+        close(first);
+        for mut later in listener.incoming().flatten() {
+            later.write_all(refusal).unwrap();
+            close(later);
+        }
+    });
+    address
 }
 
 #[test]
@@ -380,7 +461,8 @@ fn a_full_disk_is_resumed_from_what_is_on_it() {
 
 #[test]
 fn without_reconnection_a_refused_connect_names_the_server() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let refusing = Refusing::new();
+    let address = refusing.address.to_string();
     let ran = run(&["tail", &address, "--reconnect", "never"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains(&address) && ran.err.lines().count() == 1, "{}", ran.err);

@@ -1,5 +1,6 @@
 //! Wrong usage ends with exit code 2 and a message with the option, the value and the fix.
 
+use crate::refusing::Refusing;
 use crate::run::{redtail, run, run_on};
 
 #[test]
@@ -156,11 +157,11 @@ fn unreadable_files_are_exit_code_1_with_one_line() {
 
 #[test]
 fn a_server_that_is_not_there_is_one_line_and_no_retry() {
-    // Bound and closed again: probably no server listens there.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let ran = run(&["tail", &format!("127.0.0.1:{port}")]);
+    let refusing = Refusing::new();
+    let address = refusing.address.to_string();
+    let ran = run(&["tail", &address]);
     assert_eq!(ran.code, 1, "{}", ran.err);
-    assert!(ran.err.contains(&format!("127.0.0.1:{port}")), "{}", ran.err);
+    assert!(ran.err.contains(&address), "{}", ran.err);
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     let ran = run(&["tail", "redtail.invalid:6379"]);
     assert_eq!(ran.code, 1, "{}", ran.err);

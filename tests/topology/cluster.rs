@@ -103,7 +103,7 @@ fn a_moved_shard_continues_while_others_join_and_leave() {
     let notice = move |notice: Notice| {
         notes.lock().unwrap().push(match notice {
             Notice::Added { .. } => "added".into(),
-            Notice::FailedOver { from, to, .. } => format!("failed over {from} {to}"),
+            Notice::Moved { from, to, .. } => format!("moved {from} {to}"),
             Notice::SlotsMoved { gained, lost, .. } => format!("slots +{gained} -{lost}"),
             Notice::Removed { position, .. } => format!("removed {}", position.unwrap().offset),
             other => format!("{other:?}"),
@@ -126,10 +126,11 @@ fn a_moved_shard_continues_while_others_join_and_leave() {
     let successor = Node::apart(&plan, 'a', nodes[0].stream());
     successor.write(&["SET", "k", "after"]);
     nodes[0].stop();
+    successor.identifies(&format!("+{}", nodes[0].id));
     plan.lock().unwrap()[0].port = successor.port;
     eventually("it goes on there", || told.lock().unwrap().len() == 201);
     assert_eq!(successor.links(), 1);
-    let moved = format!("failed over 127.0.0.1:{} 127.0.0.1:{}", nodes[0].port, successor.port);
+    let moved = format!("moved 127.0.0.1:{} 127.0.0.1:{}", nodes[0].port, successor.port);
     assert!(notices.lock().unwrap().contains(&moved));
     assert!(told.lock().unwrap()[200].starts_with(&nodes[0].id));
 
@@ -197,6 +198,135 @@ fn only_committed_positions_are_saved() {
     assert_eq!(committed(&following), [Some(0), None]);
     following.stop();
     assert_eq!(committed(&following), [Some(0), None]);
+}
+
+/// All events of the shards, with the ids of the shards, and all notices.
+type Told = Arc<Mutex<Vec<String>>>;
+
+fn told(cluster: Builder<Cluster>) -> (ClusterHandle, Told) {
+    let told = Told::default();
+    let (notices, all) = (told.clone(), told.clone());
+    let notice = move |notice: Notice| notices.lock().unwrap().push(notice.to_string());
+    let handler = move |_: &Shard| {
+        let all = all.clone();
+        move |shard: &Shard, event: Event<'_>| {
+            let text = match event {
+                Event::Command(command) => command.to_string(),
+                Event::Disconnected(lost) => lost.to_string(),
+                Event::Gap(gap) => format!("gap {gap:?}"),
+                _ => return ControlFlow::Continue(()),
+            };
+            all.lock().unwrap().push(format!("{} {text}", shard.id()));
+            ControlFlow::Continue(())
+        }
+    };
+    (cluster.follow(notice, handler).unwrap(), told)
+}
+
+fn has(told: &Told, start: &str, part: &str) -> bool {
+    told.lock().unwrap().iter().any(|line| line.starts_with(start) && line.contains(part))
+}
+
+/// The address of the second node leads to the first one: a stale address, NAT, a load balancer.
+#[test]
+fn another_node_at_the_address_of_a_node_is_not_followed() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 3);
+    plan.lock().unwrap()[1].port = nodes[0].port;
+    let (mut following, told) = told(cluster(&nodes));
+    let [first, second] = nodes.each_ref().map(|node| node.id.as_str());
+    let wrong = format!(
+        "127.0.0.1:{} is node {first}, not {second} as announced: check cluster-announce-ip, cluster-announce-port and NAT",
+        nodes[0].port
+    );
+    eventually("it is named", || has(&told, second, &wrong));
+    eventually("the first node is followed", || has(&told, first, "\"2\""));
+    plan.lock().unwrap()[1].port = nodes[1].port;
+    eventually("the second node is followed", || has(&told, second, "\"2\""));
+    following.stop();
+    // Each once.
+    assert_eq!(nodes.each_ref().map(Node::links), [1, 1]);
+    let lines = told.lock().unwrap();
+    assert_eq!(lines.iter().filter(|line| line.contains("SET")).count(), 6, "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("gap") || line.contains("no longer followed")), "{lines:?}");
+}
+
+#[test]
+fn a_node_that_does_not_identify_itself_is_not_followed() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 1);
+    nodes[0].identifies("-NOPERM User cdc has no permissions to run the 'cluster|myid' command");
+    nodes[1].identifies("-ERR This instance has cluster support disabled");
+    let (mut following, told) = told(cluster(&nodes));
+    let [first, second] = nodes.each_ref().map(|node| node.id.as_str());
+    eventually("a denied question", || has(&told, first, "the user needs +cluster|myid: NOPERM User cdc has no"));
+    eventually("a single server", || has(&told, second, &format!("is not node {second}: it replies to CLUSTER MYID")));
+    following.stop();
+    assert_eq!(nodes.each_ref().map(Node::links), [0, 0]);
+}
+
+/// Each node has its own opinion. The others see the second node down, so it is not asked for the topology.
+#[test]
+fn a_node_without_the_slots_of_its_shard_is_not_followed() {
+    let (plan, own) = (Plan::default(), Plan::default());
+    let nodes = [Node::start(&plan, 'a', &[(0, 8191)]), Node::start(&own, 'b', &[])];
+    nodes[1].write(&["SET", "k", "v"]);
+    let planned = |slots: &[(u16, u16)]| Planned {
+        id: nodes[1].id.clone(),
+        port: nodes[1].port,
+        slots: slots.to_vec(),
+        is_down: true,
+        ..Planned::default()
+    };
+    plan.lock().unwrap().push(planned(&[(8192, 16_383)]));
+    let seed = format!("127.0.0.1:{}", nodes[0].port);
+    let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(50));
+    let positions = nodes.each_ref().map(Node::beginning).join(";").parse().unwrap();
+    let (mut following, told) = told(Cluster::builder([seed]).unwrap().reconnect(backoff).positions(positions));
+    eventually("it is named", || has(&told, &nodes[1].id, "does not have the slots 8192-16383"));
+    assert_eq!(nodes[1].links(), 0);
+    own.lock().unwrap()[0].slots = vec![(9000, 16_383)];
+    eventually("it is followed", || has(&told, &nodes[1].id, "SET"));
+    following.stop();
+}
+
+/// The address of a node was given to a node of another cluster, whose shards would replace all shards.
+#[test]
+fn another_cluster_is_not_believed() {
+    let (plan, other) = (Plan::default(), Plan::default());
+    let nodes = [Node::start(&plan, 'a', &[(0, 16_383)]), Node::start(&other, 'b', &[(0, 16_383)])];
+    plan.lock().unwrap()[0].replicas = vec![nodes[1].port];
+    // The node in that plan has another id.
+    other.lock().unwrap()[0].id = "f".repeat(40);
+    let mut cluster = Cluster::builder([format!("127.0.0.1:{}", nodes[0].port)]).unwrap();
+    for _ in 0..4 {
+        let topology = cluster.discover().unwrap();
+        assert_eq!(topology.shards[0].primary.id, nodes[0].id);
+    }
+    plan.lock().unwrap()[0].id = "e".repeat(40);
+    plan.lock().unwrap()[0].replicas.clear();
+    let error = cluster.discover().unwrap_err().to_string();
+    assert_eq!(error.matches("it belongs to another cluster").count(), 2, "{error}");
+}
+
+/// A hostname that is announced later: the node is the same, and its stream continues.
+#[test]
+fn another_address_of_the_same_node_changes_nothing() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 1);
+    let (mut following, told) = told(cluster(&nodes));
+    eventually("both are followed", || nodes.iter().all(|node| has(&told, &node.id, "SET")));
+    plan.lock().unwrap()[0].endpoint = "localhost";
+    let (id, port) = (&nodes[0].id, nodes[0].port);
+    let moved = format!("the primary of shard {id} has moved from 127.0.0.1:{port} to localhost:{port}");
+    eventually("it has moved", || has(&told, &moved, ""));
+    nodes[0].write(&["SET", "k", "later"]);
+    eventually("the stream continues", || has(&told, id, "later"));
+    assert_eq!(following.shards()[0].target().to_string(), format!("localhost:{port}"));
+    following.stop();
+    // Two shards that were added, two writes, the move, one write: no connection was lost.
+    assert_eq!(told.lock().unwrap().len(), 6, "{:?}", told.lock().unwrap());
+    assert_eq!(nodes[0].links(), 1);
 }
 
 /// Nodes that were reset are no cluster without shards: all positions would be lost.

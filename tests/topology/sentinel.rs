@@ -1,9 +1,9 @@
 //! Requests to Sentinels. (The live tests have Sentinels that decide a failover.)
 
-use std::io::{self, Write};
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redtail::io::CommandReader;
 use redtail::net::Login;
@@ -26,6 +26,14 @@ struct Inner {
     asked: AtomicUsize,
     /// The passwords received.
     passwords: Mutex<Vec<String>>,
+    /// The reply to SENTINEL MASTER.
+    run: Mutex<Vec<u8>>,
+    runs_asked: AtomicUsize,
+    /// Subscriptions that get a reply without end, and those of them that were closed.
+    never_ends: AtomicBool,
+    subscribed: AtomicUsize,
+    closed: AtomicUsize,
+    is_replica: AtomicBool,
 }
 
 impl Watcher {
@@ -80,6 +88,21 @@ impl Inner {
                     let each = others.iter().map(|port| encoded(&["ip", "127.0.0.1", "port", &port.to_string()]));
                     [format!("*{}\r\n", others.len()).into_bytes(), each.collect::<Vec<_>>().concat()].concat()
                 }
+                ["SENTINEL", "MASTER", "M"] => {
+                    self.runs_asked.fetch_add(1, Ordering::AcqRel);
+                    let run = self.run.lock().unwrap().clone();
+                    if run.is_empty() { b"-ERR No such master with that name\r\n".to_vec() } else { run }
+                }
+                ["SUBSCRIBE", _] if self.never_ends.load(Ordering::Acquire) => {
+                    self.subscribed.fetch_add(1, Ordering::AcqRel);
+                    let mut reply = socket.write_all(b"$100000000\r\n");
+                    while reply.is_ok() && !matches!((&mut &*socket).read(&mut [0]), Ok(0)) {
+                        reply = socket.write_all(b"x");
+                    }
+                    self.closed.fetch_add(1, Ordering::AcqRel);
+                    return reply;
+                }
+                ["ROLE"] if self.is_replica.load(Ordering::Acquire) => encoded(&["slave", "127.0.0.1", "1"]),
                 ["AUTH", password] => {
                     self.passwords.lock().unwrap().push(password.to_owned());
                     b"+OK\r\n".to_vec()
@@ -153,6 +176,82 @@ fn a_failed_connect_names_the_address_and_its_sentinel() {
     let error = Sentinel::builder([&target], "m").unwrap().connect().unwrap_err().to_string();
     let start = format!("can't connect to m: {primary}, the address from the Sentinel {target}: ");
     assert!(error.starts_with(&start) && error.contains("refused"), "{error}");
+}
+
+/// A Sentinel that knows its primary by an address that leads elsewhere from here.
+#[test]
+fn another_server_at_the_address_of_the_primary_is_refused() {
+    let (watcher, node) = (Watcher::start(), Node::apart(&Plan::default(), 'a', encoded(&["SET", "k", "1"])));
+    watcher.says(&node);
+    let monitors = |id: &str, age: &str| {
+        *watcher.inner.run.lock().unwrap() = encoded(&["name", "m", "runid", id, "info-refresh", age]);
+    };
+    let start = Start::At(format!("{}:0:0", "a".repeat(40)).parse().unwrap());
+    let connect = || {
+        let links = node.links();
+        let mut follower = Sentinel::builder([watcher.target()], "m").unwrap().start(start).connect()?;
+        eventually("it is followed", || {
+            follower.next_timeout(Duration::from_millis(10)).unwrap();
+            node.links() > links
+        });
+        Ok::<_, redtail::Error>(())
+    };
+    let (this, that) = ("1".repeat(40), "2".repeat(40));
+    let runs = |uptime: u64| node.informs(&format!("run_id:{this}\r\nuptime_in_seconds:{uptime}\r\n"));
+    monitors(&this, "9000");
+    runs(100);
+    connect().unwrap();
+    monitors(&that, "9000");
+    let error = connect().unwrap_err();
+    let (target, told_by) = (format!("127.0.0.1:{}", node.port), watcher.target());
+    let text = format!(
+        "can't connect to m: {target}, the address from the Sentinel {told_by}, is another server: run id {this}, not {that}"
+    );
+    assert!(error.to_string().starts_with(&text), "{error}");
+    assert_eq!(node.links(), 1);
+    // It was restarted after the Sentinel asked it.
+    runs(5);
+    connect().unwrap();
+    // A Sentinel before its first reply; one that denies the question.
+    runs(100);
+    monitors("", "9000");
+    connect().unwrap();
+    *watcher.inner.run.lock().unwrap() = b"-NOPERM this user has no permissions\r\n".to_vec();
+    connect().unwrap();
+    assert_eq!(watcher.inner.runs_asked.load(Ordering::Acquire), 5);
+}
+
+#[test]
+fn a_refused_replica_names_the_address_and_its_sentinel() {
+    let (watcher, other) = (Watcher::start(), Watcher::start());
+    watcher.inner.primary.store(other.port(), Ordering::Release);
+    other.inner.is_replica.store(true, Ordering::Release);
+    let error = Sentinel::builder([watcher.target()], "m").unwrap().connect().unwrap_err().to_string();
+    let (target, told_by) = (other.target(), watcher.target());
+    assert_eq!(
+        error,
+        format!(
+            "can't connect to m: {target}, the address from the Sentinel {told_by}, is a replica and not the primary of m"
+        )
+    );
+}
+
+/// The thread waits for the end of a reply, which may take a minute.
+#[test]
+fn the_thread_of_a_dropped_follower_ends() {
+    let (watcher, node) = (Watcher::start(), Node::apart(&Plan::default(), 'a', encoded(&["SET", "k", "1"])));
+    watcher.says(&node);
+    watcher.inner.never_ends.store(true, Ordering::Release);
+    let start = Start::At(format!("{}:0:0", "a".repeat(40)).parse().unwrap());
+    let follower = Sentinel::builder([watcher.target()], "m").unwrap().start(start).connect().unwrap();
+    eventually("the thread has subscribed", || watcher.inner.subscribed.load(Ordering::Acquire) == 1);
+    drop(follower);
+    // Half of the time after which it gives up.
+    let end = Instant::now() + Duration::from_secs(30);
+    while watcher.inner.closed.load(Ordering::Acquire) == 0 {
+        assert!(Instant::now() < end, "the connection of the thread is still open");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ impl Given {
         let third = input.byte();
         options.snapshot_items = c_int::from(third & 2);
         options.lenient = c_int::from(third & 4);
+        options.retry_refused_ms = u64::from(third & 8);
         Self { options, spare: third & 1 != 0, _limits: limits, _user: user }
     }
 

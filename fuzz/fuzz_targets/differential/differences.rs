@@ -12,8 +12,7 @@ pub(crate) enum Peer {
 /// A difference that is not our defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Difference {
-    /// Both peers accept more than our limits: longer lines and payloads, more elements, deeper nesting (hiredis:
-    /// 1024).
+    /// Both peers accept more than our limits: longer lines and payloads, more elements.
     OurLimits,
     /// hiredis: attributes are a reply of their own, and count as an element inside an aggregate. redis: the reply and
     /// its attributes together are a value, and cannot precede an element. RESP3: they describe the next value and are
@@ -21,10 +20,10 @@ pub(crate) enum Difference {
     Attributes,
     /// Neither supports streamed strings and aggregates.
     NoStreams,
-    /// Both accept a push anywhere. RESP3 allows it only at the top level.
-    PushAnywhere,
+    /// Both accept a push directly inside a push, which no server sends.
+    PushInPush,
     /// Both accept more doubles than RESP3. hiredis: `.5`, `5.`, `INF`; redis: any number that Rust parses, surrounded
-    /// by blanks. hiredis also rejects doubles that overflow, and texts over 325 bytes.
+    /// by blanks. hiredis also rejects doubles that overflow, and texts over 325 bytes. Both reject a payload of `nan`.
     Doubles,
     /// Both accept an empty big number, redis any text.
     BigNumbers,
@@ -36,6 +35,8 @@ pub(crate) enum Difference {
     Booleans,
     /// hiredis does not support bulk errors.
     NoBulkErrors,
+    /// hiredis rejects a plus sign before an integer or big number. RESP3 allows it.
+    PlusSigns,
     /// redis accepts blanks around a number, a plus sign and leading zeros, in lengths too.
     LooseNumbers,
     /// redis accepts any bytes up to CR LF as a line, also a lone CR or LF, and any text after `_`.
@@ -86,6 +87,8 @@ impl Difference {
     fn for_hiredis(frame: Frame<'_>) -> Option<Self> {
         match frame.kind() {
             Kind::BulkError => Some(Self::NoBulkErrors),
+            Kind::Integer | Kind::BigNumber if frame.raw().get(1) == Some(&b'+') => Some(Self::PlusSigns),
+            Kind::Double if frame.raw().contains(&b'(') => Some(Self::Doubles),
             Kind::Double if frame.raw().len() > 320 || frame.as_f64().is_some_and(f64::is_infinite) => {
                 Some(Self::Doubles)
             }
@@ -97,6 +100,7 @@ impl Difference {
         let text = frame.as_bytes().unwrap_or_default();
         match frame.kind() {
             Kind::SimpleString | Kind::Error | Kind::BulkError if frame.as_str().is_none() => Some(Self::OnlyUtf8),
+            Kind::Double if frame.raw().contains(&b'(') => Some(Self::Doubles),
             Kind::VerbatimString => {
                 let (format, _) = frame.verbatim()?;
                 let is_utf8 = std::str::from_utf8(text).is_ok() && format.is_ascii();
@@ -114,6 +118,8 @@ impl Difference {
             _ if has(b'?') => Some(Self::NoStreams),
             Peer::Hiredis if has(b'!') => Some(Self::NoBulkErrors),
             Peer::Hiredis if has(b',') => Some(Self::Doubles),
+            Peer::Hiredis if has(b'+') => Some(Self::PlusSigns),
+            Peer::RedisRs if rest.windows(4).any(|text| text.eq_ignore_ascii_case(b"nan(")) => Some(Self::Doubles),
             Peer::RedisRs if has(b'>') => Some(Self::PushKinds),
             Peer::RedisRs if !rest.is_ascii() => Some(Self::OnlyUtf8),
             Peer::RedisRs if rest.iter().filter(|byte| b"*%~".contains(byte)).count() >= 99 => Some(Self::Depth100),
@@ -136,7 +142,7 @@ impl Difference {
                 | ProtocolErrorKind::LineTooLong { .. },
                 _,
             ) => Some(Self::OurLimits),
-            (ProtocolErrorKind::Unexpected { found, .. }, _) if found.0 == b'>' => Some(Self::PushAnywhere),
+            (ProtocolErrorKind::Unexpected { found, .. }, _) if found.0 == b'>' => Some(Self::PushInPush),
             (ProtocolErrorKind::InvalidValue("double"), _) => Some(Self::Doubles),
             (ProtocolErrorKind::InvalidValue("big number"), _) => Some(Self::BigNumbers),
             (ProtocolErrorKind::InvalidLength("negative"), _) => Some(Self::NegativeLengths),
@@ -158,8 +164,7 @@ impl Difference {
     }
 }
 
-/// 130 nested arrays, and 105.
-const DEEP: &[u8] = &nested::<524>(130);
+/// 105 nested arrays.
 const NESTED: &[u8] = &nested::<424>(105);
 
 /// `*1` and its CR LF repeatedly, then `:1`.
@@ -181,14 +186,13 @@ const fn nested<const N: usize>(depth: usize) -> [u8; N] {
 
 /// Each difference still exists: the peers differ on these bytes.
 pub(crate) const EXAMPLES: &[(Peer, Difference, &[u8])] = &[
-    (Peer::Hiredis, Difference::OurLimits, DEEP),
+    (Peer::Hiredis, Difference::PushInPush, b">1\r\n>1\r\n+x\r\n"),
+    (Peer::RedisRs, Difference::PushInPush, b">2\r\n$1\r\nk\r\n>1\r\n$1\r\nx\r\n"),
     (Peer::Hiredis, Difference::Attributes, b"|1\r\n+ttl\r\n:3\r\n+OK\r\n"),
     (Peer::Hiredis, Difference::Attributes, b"*1\r\n|1\r\n+ttl\r\n:3\r\n"),
     (Peer::RedisRs, Difference::Attributes, b"|1\r\n+ttl\r\n:3\r\n+OK\r\n"),
     (Peer::Hiredis, Difference::NoStreams, b"$?\r\n;1\r\na\r\n;0\r\n"),
     (Peer::RedisRs, Difference::NoStreams, b"*?\r\n.\r\n"),
-    (Peer::Hiredis, Difference::PushAnywhere, b"*1\r\n>1\r\n+x\r\n"),
-    (Peer::RedisRs, Difference::PushAnywhere, b"*1\r\n>1\r\n+x\r\n"),
     (Peer::Hiredis, Difference::Doubles, b",.5\r\n"),
     (Peer::Hiredis, Difference::Doubles, b",1e999\r\n"),
     (Peer::RedisRs, Difference::Doubles, b", infinity \r\n"),
@@ -200,6 +204,7 @@ pub(crate) const EXAMPLES: &[(Peer, Difference, &[u8])] = &[
     (Peer::Hiredis, Difference::Booleans, b"#T\r\n"),
     (Peer::Hiredis, Difference::Booleans, b"#\0\r\n"),
     (Peer::Hiredis, Difference::NoBulkErrors, b"!3\r\nERR\r\n"),
+    (Peer::Hiredis, Difference::PlusSigns, b":+1\r\n"),
     (Peer::RedisRs, Difference::LooseNumbers, b": +07 \r\n"),
     (Peer::RedisRs, Difference::LooseNumbers, b"$01\r\na\r\n"),
     (Peer::RedisRs, Difference::LooseLines, b"+a\nb\r\n"),

@@ -97,6 +97,14 @@ struct Hinted<'a>(&'a SessionError);
 
 impl Display for Hinted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let SessionError::SnapshotBroken { received, reason } = self.0 {
+            return write!(
+                f,
+                "the snapshot broke off after {received} bytes: {reason}; it is not requested again, since each attempt \
+                 makes the server fork and send its data. `redtail tail` and `redtail record` request it again with \
+                 --reconnect forever"
+            );
+        }
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
             SessionError::Protocol { stage: SessionStage::Handshake, .. } => {
@@ -152,7 +160,9 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
     match TlsError::find(error) {
         Some(TlsError::Name { .. }) => "; connect to that name, or use --sni NAME or --verify ca",
         Some(TlsError::UnknownAuthority | TlsError::NobodyTrusted) => ": use --cacert FILE",
-        Some(TlsError::AuthorityAsServer) => ": use --verify ca --cacert FILE with that certificate",
+        Some(TlsError::AuthorityAsServer | TlsError::Version1) => {
+            ": use --verify ca --cacert FILE with that certificate"
+        }
         Some(TlsError::CertificateWanted) => ": use --cert FILE --cert-key FILE",
         Some(TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_)) => {
             "; if it has no TLS, remove --tls, or use redis://"
@@ -177,8 +187,9 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
 /// Advice for unknown data in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {
-        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => {
-            "; the server may be newer than this version of redtail"
+        RdbErrorKind::UnknownVersion(_) => "; the server may be newer than this version of redtail",
+        RdbErrorKind::UnknownNumber { .. } => {
+            "; another product or a server newer than this version of redtail wrote it"
         }
         _ => "",
     }

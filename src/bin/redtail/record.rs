@@ -10,7 +10,7 @@ use redtail::io::recording;
 use redtail::io::recording::Recorder;
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
-use crate::args::{Format, Record, wrong_usage};
+use crate::args::{Format, Record, survive, wrong_usage};
 use crate::failure::Failure;
 use crate::keepalive::Keepalive;
 use crate::signals;
@@ -30,12 +30,8 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     let destination = Destination::open(options, &target)?;
     let mut settings = recording_options();
     settings.start = destination.start;
-    settings.on_gap = options.on_gap.into();
     settings.allow_probe = options.allow_probe;
-    if let Some(backoff) = options.reconnect {
-        settings.backoff = backoff;
-        settings.retry_first = backoff.attempts != Some(0);
-    }
+    survive(options.reconnect, options.on_gap.into(), &mut settings);
     let followed = address.follow(handle.clone(), settings, Some(destination.recorder)).and_then(|mut follower| {
         let keepalive = Keepalive::watch(&handle);
         let mut tally = Recorded::default();

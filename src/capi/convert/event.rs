@@ -278,6 +278,7 @@ impl Shown {
                 DisconnectReason::Io(_) => REDTAIL_DISCONNECT_IO,
                 DisconnectReason::Silence(_) => REDTAIL_DISCONNECT_SILENCE,
                 DisconnectReason::Refused(_) => REDTAIL_DISCONNECT_REFUSED,
+                DisconnectReason::NeedsFix(_) => REDTAIL_DISCONNECT_NEEDS_FIX,
             } as c_int,
             resume: self.keep(0, disconnected.resume),
             retry_in_ms: disconnected

@@ -85,6 +85,10 @@ impl redtail_rdb_item {
                 self.count(REDTAIL_RDB_ITEM_SLOT_RANGE, last)
             }
             Item::Command { argc } => self.count(REDTAIL_RDB_ITEM_COMMAND, argc),
+            Item::Foreign { number, value } => {
+                self.number = number.into();
+                self.count(REDTAIL_RDB_ITEM_FOREIGN, value)
+            }
             Item::ModuleAux { module, when } => {
                 self.module(module);
                 self.number(REDTAIL_RDB_ITEM_MODULE_AUX, when)

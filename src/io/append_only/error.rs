@@ -90,7 +90,7 @@ pub enum AppendOnlyError {
         source: RdbError,
     },
     /// Its commands are broken.
-    #[error("{kind}, at byte {at} of {}", path.display())]
+    #[error("{kind}, at byte {at} of {}; everything before byte {valid} is valid", path.display())]
     Protocol {
         /// The file.
         path: PathBuf,
@@ -100,6 +100,8 @@ pub enum AppendOnlyError {
         at: u64,
         /// The same as an offset, as those of events.
         offset: u64,
+        /// The number of the first byte of the broken command, or of the transaction that contains the command.
+        valid: u64,
     },
     /// A file ends in the middle, and is not the last one. In the last file that is no error: see
     /// [`AppendOnly::unfinished`](super::AppendOnly::unfinished).

@@ -76,6 +76,7 @@ pub struct AppendOnly {
     replaced: bool,
     /// Reads since the last check for new files.
     reads: u32,
+    max_corrupt_tail: u64,
 }
 
 /// The number of reads after which a reader that is not at the end checks for new files, before a rewrite removes them.
@@ -128,13 +129,34 @@ impl AppendOnly {
         Self::reading(Origin::Given, current, VecDeque::new(), options)
     }
 
+    /// Accepts up to `bytes` bytes at the end of the last file that are not commands, as servers do whose
+    /// `aof-load-corrupt-tail-max-size` is set (Redis 8.4 and later). A loss of power can leave zeros there. Everything
+    /// before them is delivered; then [`unfinished`](Self::unfinished) returns [`UnfinishedKind::Corrupt`]. The
+    /// default, 0, accepts none. Not for files that are followed: bytes that are appended later belong to the corrupt
+    /// end.
+    #[must_use]
+    pub fn max_corrupt_tail(mut self, bytes: u64) -> Self {
+        self.max_corrupt_tail = bytes;
+        self
+    }
+
     fn new(origin: Origin, mut files: VecDeque<Opened>, options: Options) -> Option<Self> {
         let current = Reading::new(files.pop_front()?, options, None);
         Some(Self::reading(origin, current, files, options))
     }
 
     fn reading(origin: Origin, current: Reading, waiting: VecDeque<Opened>, options: Options) -> Self {
-        Self { options, origin, waiting, current, ahead: None, paused: false, replaced: false, reads: 0 }
+        Self {
+            options,
+            origin,
+            waiting,
+            current,
+            ahead: None,
+            paused: false,
+            replaced: false,
+            reads: 0,
+            max_corrupt_tail: 0,
+        }
     }
 
     /// The next event, borrowed until the next call; `None` if there is none for now.
@@ -156,7 +178,7 @@ impl AppendOnly {
     /// Whether no whole event is buffered, so that the next call reads from the file: the moment to flush output.
     pub fn is_drained(&mut self) -> bool {
         if self.ahead.is_none() {
-            match self.current.step() {
+            match self.step() {
                 Ok(Step::Event) => self.ahead = Some(Ok(Turn::Event)),
                 Ok(Step::Need(_)) => {}
                 Err(error) => self.ahead = Some(Err(error)),
@@ -170,9 +192,17 @@ impl AppendOnly {
         &self.current.file
     }
 
-    /// After `None`: the unfinished command or transaction at the end. Its rest may be written later.
+    /// After `None`: the unfinished command or transaction at the end, whose rest may be written later, or the bytes at
+    /// the end that are not commands.
     pub fn unfinished(&self) -> Option<Unfinished> {
         self.current.unfinished().ok().flatten()
+    }
+
+    fn step(&mut self) -> Result<Step, AppendOnlyError> {
+        self.current.step().or_else(|error| {
+            let most = if self.waiting.is_empty() { self.max_corrupt_tail } else { 0 };
+            self.current.pass_over(error, most)
+        })
     }
 
     fn turn(&mut self) -> Result<Turn, AppendOnlyError> {
@@ -180,7 +210,7 @@ impl AppendOnly {
             self.look(true)?;
         }
         loop {
-            let at_least = match self.current.step()? {
+            let at_least = match self.step()? {
                 Step::Event => return Ok(Turn::Event),
                 Step::Need(at_least) => at_least,
             };

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::base::error::Byte;
+use crate::base::error::{Byte, ProtocolErrorKind};
 use crate::io::append_only::error::AppendOnlyError;
 use crate::io::append_only::file::{AppendOnlyFile, FileEvent, FileKind, Unfinished, UnfinishedKind};
 use crate::io::append_only::folder::{Opened, is_replaced};
@@ -38,6 +38,25 @@ enum Stage {
     },
     Snapshot(SnapshotReader<Source>),
     Commands(Box<Commands>),
+    /// In bytes that are not commands, to the end of the file.
+    Tail(Tail),
+}
+
+#[derive(Debug)]
+struct Tail {
+    feed: BufferedReader<Source>,
+    kind: UnfinishedKind,
+    start: u64,
+    /// The most bytes that are accepted, and the error if there are more.
+    most: u64,
+    error: TailError,
+}
+
+/// An error without its file.
+#[derive(Debug, Clone, Copy)]
+enum TailError {
+    Unknown { expected: &'static str, found: Byte, at: u64 },
+    Protocol { kind: ProtocolErrorKind, at: u64, offset: u64, valid: u64 },
 }
 
 #[derive(Debug)]
@@ -126,9 +145,53 @@ impl Reading {
                     Ok(Step::Need(need)) => need,
                     Err(error) => return Err(self.broken(error)),
                 },
+                Some(Stage::Tail(tail)) => {
+                    tail.feed.consume(tail.feed.unread().len());
+                    if tail.feed.end() - tail.start > tail.most {
+                        return Err(tail.error.in_file(&self.file.path));
+                    }
+                    1
+                }
             };
             return Ok(Step::Need(need));
         }
+    }
+
+    /// After an error of [`step`](Self::step): passes the rest of the file over if servers do.
+    ///
+    /// # Errors
+    /// The same error.
+    pub(super) fn pass_over(&mut self, error: AppendOnlyError, most: u64) -> Result<Step, AppendOnlyError> {
+        let (kind, tail_error, most) = match error {
+            AppendOnlyError::Unknown { expected, found, at, .. } => {
+                let error = TailError::Unknown { expected, found, at };
+                match (&self.stage, self.file.kind) {
+                    (Some(Stage::Border { behind: true, .. }), FileKind::Single) => {
+                        (UnfinishedKind::Trailing, error, u64::MAX)
+                    }
+                    (Some(Stage::Border { .. }), FileKind::Base | FileKind::Increment) if most > 0 => {
+                        (UnfinishedKind::Corrupt, error, most)
+                    }
+                    _ => return Err(error.in_file(&self.file.path)),
+                }
+            }
+            AppendOnlyError::Protocol { kind, at, offset, valid, .. } if most > 0 => {
+                (UnfinishedKind::Corrupt, TailError::Protocol { kind, at, offset, valid }, most)
+            }
+            error => return Err(error),
+        };
+        let start = match &self.stage {
+            Some(Stage::Commands(commands)) => commands.valid(),
+            Some(Stage::Border { feed, .. }) => feed.start(),
+            _ => return Err(tail_error.in_file(&self.file.path)),
+        };
+        let feed = match self.stage.take() {
+            Some(Stage::Border { feed, .. }) => feed,
+            Some(Stage::Commands(commands)) => commands.feed,
+            _ => return Ok(Step::Need(1)),
+        };
+        self.stage = Some(Stage::Tail(Tail { feed, kind, start, most, error: tail_error }));
+        self.step()
     }
 
     /// The event found by the last step.
@@ -195,6 +258,9 @@ impl Reading {
                 Err(source) => Err(AppendOnlyError::Snapshot { path: self.file.path.clone(), source }),
             },
             Some(Stage::Commands(commands)) => Ok(commands.unfinished()),
+            Some(Stage::Tail(Tail { feed, kind, start, .. })) => {
+                Ok(Some(Unfinished { kind: *kind, start: *start, end: feed.end() }))
+            }
             Some(Stage::Border { .. }) | None => Ok(None),
         }
     }
@@ -212,6 +278,7 @@ impl Reading {
             Stage::Border { feed, .. } => feed,
             Stage::Snapshot(reader) => reader.feed(),
             Stage::Commands(commands) => &mut commands.feed,
+            Stage::Tail(tail) => &mut tail.feed,
         })
     }
 
@@ -251,9 +318,9 @@ impl Reading {
 
     fn broken(&self, error: SessionError) -> AppendOnlyError {
         let path = self.file.path.clone();
-        let shift = match &self.stage {
-            Some(Stage::Commands(commands)) => commands.shift,
-            _ => 0,
+        let (shift, valid) = match &self.stage {
+            Some(Stage::Commands(commands)) => (commands.shift, commands.valid()),
+            _ => (0, 0),
         };
         match error {
             SessionError::Protocol { source, .. } => AppendOnlyError::Protocol {
@@ -261,6 +328,7 @@ impl Reading {
                 kind: source.kind,
                 at: source.offset.wrapping_sub(shift),
                 offset: source.offset,
+                valid,
             },
             other => AppendOnlyError::Io { path, source: io::Error::other(other) },
         }
@@ -315,6 +383,11 @@ impl Commands {
         }
     }
 
+    /// The number of the byte after the last whole command or transaction.
+    fn valid(&self) -> u64 {
+        self.transaction.or(self.begun).unwrap_or(self.feed.start())
+    }
+
     /// An unfinished command or transaction was delivered.
     fn is_in_the_middle(&self) -> bool {
         self.transaction.is_some() || self.begun.is_some()
@@ -330,6 +403,16 @@ impl Commands {
             None => session,
         };
         Ok(())
+    }
+}
+
+impl TailError {
+    fn in_file(self, path: &Path) -> AppendOnlyError {
+        let path = path.into();
+        match self {
+            Self::Unknown { expected, found, at } => AppendOnlyError::Unknown { path, expected, found, at },
+            Self::Protocol { kind, at, offset, valid } => AppendOnlyError::Protocol { path, kind, at, offset, valid },
+        }
     }
 }
 

@@ -41,6 +41,13 @@ pub enum TlsError {
          authority signs, or trust exactly this certificate and verify no name"
     )]
     AuthorityAsServer,
+    /// The certificate is of X.509 version 1, which has no names.
+    #[error(
+        "the server's certificate is of X.509 version 1, which has no names and can't be verified. Make a new one: \
+         openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -extfile <(echo subjectAltName=DNS:HOST) -out \
+         server.crt. Or trust exactly this certificate and verify no name"
+    )]
+    Version1,
     /// The certificate is invalid for another reason.
     #[error("the server's certificate is not valid: {0}")]
     Certificate(String),
@@ -155,9 +162,18 @@ impl TlsError {
             CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
                 Self::AuthorityAsServer
             }
+            CertificateError::Other(other) if other.to_string().contains(VERSION1) => Self::Version1,
             error => Self::Certificate(error.to_string()),
         }
     }
+}
+
+/// The name of the error at rustls, which has no variant for it.
+const VERSION1: &str = "UnsupportedCertVersion";
+
+/// Whether the certificate is of X.509 version 1.
+pub(super) fn is_unread(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other)) if other.to_string().contains(VERSION1))
 }
 
 impl From<TlsError> for io::Error {

@@ -1,6 +1,7 @@
 //! TLS: the configuration of connections.
 
 mod error;
+mod public_key;
 mod stream;
 mod trust;
 mod verify;

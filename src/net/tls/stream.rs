@@ -186,7 +186,7 @@ impl Drop for TlsStream {
         if let Ok(mut connection) = self.shared.connection.try_lock() {
             connection.send_close_notify();
             let _ = self.shared.socket.set_write_timeout(Some(CLOSE_TIMEOUT));
-            let _ = connection.write_tls(&mut &self.shared.socket);
+            let _ = connection.write_tls(&mut WithoutSignal(&self.shared.socket));
         }
     }
 }
@@ -194,6 +194,20 @@ impl Drop for TlsStream {
 impl fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream").field("socket", &self.shared.socket).finish_non_exhaustive()
+    }
+}
+
+/// The socket without its vectored write. rustls would use that, and the system answers it with SIGPIPE once the server
+/// has closed the connection. The signal ends a C program. The plain write of the standard library prevents the signal.
+struct WithoutSignal<'a>(&'a TcpStream);
+
+impl Write for WithoutSignal<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -227,7 +241,7 @@ impl TlsState {
 
     fn flush_tls(&self, connection: &mut ClientConnection) -> io::Result<()> {
         while connection.wants_write() {
-            connection.write_tls(&mut &self.socket).map_err(|error| match error.kind() {
+            connection.write_tls(&mut WithoutSignal(&self.socket)).map_err(|error| match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                     io::Error::new(io::ErrorKind::TimedOut, "the server took no bytes within the write timeout")
                 }

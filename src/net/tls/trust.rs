@@ -12,7 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::net::tls::error::TlsError;
+use crate::net::tls::error::{TlsError, is_unread};
+use crate::net::tls::public_key;
 use crate::net::tls::verify::{Authority, Verify};
 
 pub(super) fn verifier(
@@ -128,7 +129,10 @@ impl ServerCertVerifier for Lenient {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+        match verify_tls12_signature(message, certificate, signed, &self.algorithms) {
+            Err(error) if is_unread(&error) => public_key::verify_tls12(message, certificate, signed, &self.algorithms),
+            verified => verified,
+        }
     }
 
     fn verify_tls13_signature(
@@ -137,7 +141,10 @@ impl ServerCertVerifier for Lenient {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+        match verify_tls13_signature(message, certificate, signed, &self.algorithms) {
+            Err(error) if is_unread(&error) => public_key::verify_tls13(message, certificate, signed, &self.algorithms),
+            verified => verified,
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

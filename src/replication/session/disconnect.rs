@@ -1,8 +1,10 @@
 //! Lost connections, and servers that refuse.
 
+use core::time::Duration;
+
 use crate::base::excerpt::Excerpt;
 use crate::replication::backoff::Backoff;
-use crate::replication::error::SessionError;
+use crate::replication::error::{Recovery, SessionError};
 use crate::replication::event::{DisconnectReason, Disconnected};
 use crate::replication::reply::Verdict;
 use crate::replication::session::queue::Queued;
@@ -15,7 +17,40 @@ const FEW: u32 = 3;
 impl Session {
     /// The connection is lost. Incomplete data is void; the next step depends on the phase.
     pub(super) fn lose(&mut self, reason: DisconnectReason) -> Step {
-        self.lose_for(reason, false)
+        self.lose_for(reason, None)
+    }
+
+    /// The session ends with this error; or, after an error that a person can fix, this connection does.
+    pub(super) fn fail(&mut self, error: SessionError) -> Step {
+        if self.survives(error) {
+            return self.wait_for_fix(error);
+        }
+        self.position = self.position();
+        self.outbox.clear();
+        self.phase = Phase::Failed(error);
+        Step::Again
+    }
+
+    /// Whether the options allow another connection after this error.
+    pub(super) fn survives(&self, error: SessionError) -> bool {
+        error.recovery() == Recovery::Fix
+            && self.options.retry_refused.is_some()
+            && self.may_retry()
+            && !self.recorded
+            && !self.is_off()
+            && self.unrecoverable(DisconnectReason::Closed).is_none()
+    }
+
+    fn wait_for_fix(&mut self, error: SessionError) -> Step {
+        // The reason begins with the server's message, since it may be cut at its end.
+        let reason = match error {
+            SessionError::Refused { message, advice } => Excerpt::of(format_args!("{message}: {advice}")),
+            error => Excerpt::of(error),
+        };
+        if error == SessionError::InfoNeeded {
+            self.handshake.ask_info_again();
+        }
+        self.lose_for(DisconnectReason::NeedsFix(reason), self.options.retry_refused)
     }
 
     /// An error reply ends this connection.
@@ -27,14 +62,17 @@ impl Session {
             Verdict::RetryAFewTimes if self.unknown >= FEW || !self.may_retry() => {
                 self.fail(SessionError::Refused { message, advice })
             }
-            Verdict::RetryMuchLater => self.lose_for(DisconnectReason::Refused(message), true),
+            Verdict::RetryMuchLater => {
+                self.lose_for(DisconnectReason::Refused(message), Some(self.options.backoff.longest))
+            }
             Verdict::Retry | Verdict::RetryAFewTimes | Verdict::Continue => {
                 self.lose(DisconnectReason::Refused(message))
             }
         }
     }
 
-    fn lose_for(&mut self, reason: DisconnectReason, long: bool) -> Step {
+    /// `pause` replaces the delay of the back-off.
+    fn lose_for(&mut self, reason: DisconnectReason, pause: Option<Duration>) -> Step {
         if self.is_over() {
             return Step::Again;
         }
@@ -51,14 +89,12 @@ impl Session {
         if self.recorded || !self.may_retry() {
             return self.fail(failed);
         }
-        let off = self.options.single_link
-            || self.options.backoff == Backoff::OFF
-            || self.options.backoff.attempts == Some(0);
+        let off = self.is_off();
         let random = self.random();
         let delay = match self.options.backoff.delay(self.attempts - 1, random) {
             _ if off => None,
-            Some(_) if long => Some(self.options.backoff.longest),
-            delay => delay,
+            Some(delay) => Some(pause.unwrap_or(delay)),
+            None => None,
         };
         self.outbox.clear();
         self.queue.push(Queued::Disconnected(Disconnected { reason, resume: self.position, retry_in: delay }));
@@ -72,7 +108,7 @@ impl Session {
 
     /// The error, if another connection can't fix it, or only at a cost that the options do not allow.
     fn unrecoverable(&self, reason: DisconnectReason) -> Option<SessionError> {
-        let may_retry = self.options.retry_snapshot && !self.recorded;
+        let may_retry = self.options.retry_snapshot && !self.recorded && !self.is_off();
         match self.phase {
             Phase::Header(Purpose::Deliver) if !may_retry => Some(SessionError::SnapshotBroken { received: 0, reason }),
             Phase::Snapshot(Purpose::Deliver) if !may_retry => {
@@ -83,6 +119,12 @@ impl Session {
             }
             _ => None,
         }
+    }
+
+    /// Whether there is no other connection.
+    fn is_off(&self) -> bool {
+        let backoff = &self.options.backoff;
+        self.options.single_link || *backoff == Backoff::OFF || backoff.attempts == Some(0)
     }
 
     /// Before the first success a failure is reported at once, unless the options allow a retry.

@@ -109,6 +109,11 @@ impl Handshake {
         self.info.as_ref().and_then(Info::server)
     }
 
+    /// Permission for INFO may have been given meanwhile.
+    pub(super) fn ask_info_again(&mut self) {
+        self.info_denied = false;
+    }
+
     /// Whether the next snapshot has no data.
     pub(super) fn is_filtered(&self) -> bool {
         self.filter == Filter::Set
@@ -269,8 +274,14 @@ fn writes_for_a_version(server: &Server) -> bool {
     server.kind == ServerKind::Valkey && !is_older
 }
 
-const LIMITS: Limits =
-    Limits { bulk: HANDSHAKE_REPLY, command: HANDSHAKE_REPLY, arguments: 1024, depth: 8, line: 64 << 10 };
+const LIMITS: Limits = Limits {
+    bulk: HANDSHAKE_REPLY,
+    command: HANDSHAKE_REPLY,
+    arguments: 1024,
+    depth: 8,
+    line: 64 << 10,
+    reply_line: 64 << 10,
+};
 
 /// `+` or `-`, CR, LF.
 const LEAST_REPLY: usize = 3;

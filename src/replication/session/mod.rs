@@ -17,10 +17,11 @@ use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
 use crate::base::limits::Limits;
+use crate::replication::commits::Commits;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{DisconnectReason, Event, Idle};
 use crate::replication::millis::millis;
-use crate::replication::options::{Ack, Credentials, Options, SnapshotForm, Start};
+use crate::replication::options::{Credentials, Options, SnapshotForm, Start};
 use crate::replication::position::Position;
 use crate::replication::psync_request::PsyncRequest;
 use crate::replication::session::handshake::{Handshake, Reply};
@@ -95,7 +96,7 @@ pub struct Session {
     psync_request: Option<PsyncRequest>,
     /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
     awaits_first_byte: bool,
-    committed: u64,
+    commits: Commits,
     received_ms: Option<u64>,
     last_received_ms: u64,
     next_ack_ms: u64,
@@ -222,6 +223,10 @@ impl Session {
             Start::At(position) => Some(position),
             _ => None,
         };
+        let mut commits = Commits::new(options.ack);
+        if let Some(position) = position {
+            commits.begin(Some(position.history), position.offset);
+        }
         Self {
             phase: Phase::Offline,
             handshake: Handshake::new(),
@@ -243,7 +248,7 @@ impl Session {
             recorded: false,
             psync_request: None,
             awaits_first_byte: false,
-            committed: 0,
+            commits,
             received_ms: None,
             last_received_ms: 0,
             next_ack_ms: 0,
@@ -305,7 +310,10 @@ impl Session {
         let filter = self.wants_filter();
         self.phase = match self.handshake.begin(&self.options, filter, credentials, &mut self.outbox) {
             Ok(()) => Phase::Handshake,
-            Err(error) => Phase::Failed(error),
+            Err(error) => {
+                self.fail(error);
+                return;
+            }
         };
     }
 
@@ -429,9 +437,11 @@ impl Session {
         self.outbox.bytes()
     }
 
-    /// The first `count` bytes of [`to_send`](Self::to_send) were sent.
+    /// The first `count` bytes of [`to_send`](Self::to_send) were sent. An acknowledgement that they blocked may follow
+    /// them.
     pub fn sent(&mut self, count: usize) {
         self.outbox.sent(count);
+        self.answer();
     }
 
     /// Prepares the acknowledgement that is due, if one is, without looking for an event: for a caller that can take
@@ -479,22 +489,45 @@ impl Session {
         }
     }
 
-    /// For [`Ack::Applied`]: everything up to this position is safely kept. A position of another history than that of
-    /// [`position`](Self::position) is ignored: a gap has ended its history.
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of another
+    /// history than that of [`position`](Self::position) is ignored: a gap has ended its history.
+    ///
+    /// Bytes behind the last committed event that no event delivers (PING, SELECT) are committed with it. If the
+    /// primary has requested an acknowledgement, for example because a client waits in WAIT, and this commit reaches
+    /// the requested offset, [`to_send`](Self::to_send) contains the acknowledgement at once.
     pub fn commit(&mut self, position: Position) {
-        if self.position().is_some_and(|last| last.history == position.history) {
-            self.committed = position.offset;
-        }
+        let reached = match self.phase {
+            Phase::Stream => self.stream.reached.offset,
+            _ => self.position.map_or(0, |position| position.offset),
+        };
+        // An offset that was not received yet must not count once it is.
+        self.commits.commit(Position { offset: position.offset.min(reached), ..position });
+        self.answer();
+    }
+
+    /// What is committed and acknowledged.
+    #[inline]
+    pub(crate) const fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// What keeps the connection alive at this moment; `None` while nothing may be sent out of turn.
     pub fn heartbeat(&self) -> Option<Heartbeat> {
+        match self.received_heartbeat() {
+            Some(Heartbeat::Ack(reached)) => Some(Heartbeat::Ack(self.commits.offset(reached))),
+            other => other,
+        }
+    }
+
+    /// As [`heartbeat`](Self::heartbeat), with the received offset whatever is to be acknowledged.
+    #[inline]
+    pub(crate) fn received_heartbeat(&self) -> Option<Heartbeat> {
         if self.recorded {
             return None;
         }
         match self.phase {
             Phase::Header(_) | Phase::Snapshot(_) => Some(Heartbeat::Newline),
-            Phase::Stream => Some(Heartbeat::Ack(self.acknowledged(self.stream.reached.offset))),
+            Phase::Stream => Some(Heartbeat::Ack(self.stream.reached.offset)),
             _ => None,
         }
     }
@@ -538,7 +571,7 @@ impl Session {
             }
             let unread = input.get(self.consumed..).unwrap_or_default();
             let step = match self.phase {
-                Phase::Stream => self.read_stream(unread, now_ms),
+                Phase::Stream => self.read_stream(unread),
                 Phase::Snapshot(purpose) => self.read_snapshot(purpose, unread, now_ms),
                 Phase::Handshake => self.read_reply(unread),
                 Phase::Asking(request) => self.ask(request),
@@ -580,7 +613,8 @@ impl Session {
     }
 
     #[inline]
-    fn read_stream(&mut self, unread: &[u8], now_ms: u64) -> Step {
+    fn read_stream(&mut self, unread: &[u8]) -> Step {
+        let before = self.stream.reached.offset;
         let (used, scan) = match self.stream.scan(unread, self.consumed) {
             Ok(result) => result,
             Err(source) => return self.fail(SessionError::Protocol { stage: SessionStage::Stream, source }),
@@ -590,43 +624,57 @@ impl Session {
             self.on_progress();
         }
         match scan {
-            Scan::Found(found) => {
-                if found.asks_for_ack() {
+            Scan::Found { found, skipped } => {
+                let is_unseen = found.is_control() && !self.options.control;
+                let unseen = if is_unseen { used } else { skipped };
+                self.commits.pass(before, before + unseen as u64);
+                if found.asks_for_ack() && !self.recorded {
                     // As a replica does, before the bytes of the question itself are counted.
-                    self.send_ack(self.stream.reached.offset - found.length as u64, now_ms);
+                    let asked = self.stream.reached.offset - found.length as u64;
+                    self.commits.ask(asked);
+                    self.prepare_ack(asked);
                 }
-                if found.is_control() && !self.options.control {
+                if is_unseen {
                     return Step::Again;
                 }
                 self.current = Current::Stream(found);
                 Step::Event
             }
-            Scan::Part { needed } => Step::Wait(needed),
+            Scan::Part { needed } => {
+                self.commits.pass(before, self.stream.reached.offset);
+                Step::Wait(needed)
+            }
         }
     }
 
-    /// An acknowledgement that the one before it still blocks is left out: the next says as much.
-    fn send_ack(&mut self, offset: u64, now_ms: u64) {
+    /// Prepares the acknowledgement that the primary waits for, if everything up to the requested offset is committed.
+    fn answer(&mut self) {
+        if matches!(self.phase, Phase::Stream) && self.commits.is_awaited(self.stream.reached.offset) {
+            self.prepare_ack(self.stream.reached.offset);
+        }
+    }
+
+    /// An acknowledgement that the one before it still blocks is left out: the next says as much. If the primary waits
+    /// for it, it follows the one that blocks it.
+    fn send_ack(&mut self, reached: u64, now_ms: u64) {
         if self.recorded {
             return;
         }
         let interval = if self.awaits_first_byte { FIRST_ACK_INTERVAL_MS } else { ACK_INTERVAL_MS };
         self.next_ack_ms = now_ms.saturating_add(interval);
+        self.prepare_ack(reached);
+    }
+
+    /// The acknowledgement of each second is due all the same. A primary that shuts down requests one each second, and
+    /// the reply never contains the bytes of the request: only the acknowledgement between two requests does.
+    fn prepare_ack(&mut self, reached: u64) {
         // A newline that is not sent yet is no acknowledgement.
         if !matches!(self.outbox.bytes(), b"" | b"\n") {
             return;
         }
-        let text: Excerpt<20> = Excerpt::of(self.acknowledged(offset));
+        let text: Excerpt<20> = Excerpt::of(self.commits.acknowledge(reached));
         // The outbox is nearly empty, and larger than any acknowledgement.
         let _ = self.outbox.command(&[b"REPLCONF", b"ACK", text.as_bytes()]);
-    }
-
-    fn acknowledged(&self, offset: u64) -> u64 {
-        match self.options.ack {
-            Ack::Observe => 0,
-            Ack::Received => offset,
-            Ack::Applied => self.committed.min(offset),
-        }
     }
 
     pub(crate) const fn is_linked(&self) -> bool {
@@ -640,12 +688,5 @@ impl Session {
     fn consume(&mut self, count: usize) {
         self.consumed += count;
         self.link_bytes += count as u64;
-    }
-
-    fn fail(&mut self, error: SessionError) -> Step {
-        self.position = self.position();
-        self.outbox.clear();
-        self.phase = Phase::Failed(error);
-        Step::Again
     }
 }

@@ -107,6 +107,11 @@ impl Session {
             return self.lose(DisconnectReason::Refused(Excerpt::new(OUT_OF_STEP)));
         }
         let Some(to) = info.shown() else { return self.fail(SessionError::InfoNeeded) };
+        let lacks_backlog = self.options.on_gap == OnGap::Continue && info.now().is_none();
+        if lacks_backlog && self.survives(SessionError::NoBacklog) {
+            // The gap is delivered once the stream can continue.
+            return self.fail(SessionError::NoBacklog);
+        }
         match self.gap(from, to) {
             OnGap::Stop => Step::Again,
             OnGap::Snapshot => self.fork(ForkReason::Snapshot, Request::Snapshot),
@@ -134,7 +139,7 @@ impl Session {
             OnGap::Continue => self.position = Some(to),
         }
         // Its offsets were those before the gap.
-        self.committed = 0;
+        self.commits.end(self.position.map(|position| position.history));
         self.options.on_gap
     }
 

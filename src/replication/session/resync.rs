@@ -163,8 +163,6 @@ impl Session {
         method: AttachMethod,
         now_ms: u64,
     ) -> Step {
-        // Commits beyond this position are void: other bytes may follow at their offsets.
-        self.committed = self.committed.min(offset);
         self.awaits_first_byte = false;
         self.stream = Stream::new(&self.options, lineage, offset, db);
         self.follow(now_ms);
@@ -176,6 +174,7 @@ impl Session {
     pub(super) fn follow(&mut self, now_ms: u64) {
         self.phase = Phase::Stream;
         self.position = self.stream.position();
+        self.commits.begin(self.position.map(|position| position.history), self.stream.reached.offset);
         self.send_ack(self.stream.reached.offset, now_ms);
         self.handshake.withdraw_version(&mut self.outbox);
     }

@@ -65,11 +65,13 @@ impl Found {
 
 /// What the unread bytes begin with.
 pub(super) enum Scan {
-    Found(Found),
-    /// Nothing complete: at least `needed` bytes are missing.
-    Part {
-        needed: usize,
+    Found {
+        found: Found,
+        /// Bytes before it that carry no command.
+        skipped: usize,
     },
+    /// Nothing complete: at least `needed` bytes are missing.
+    Part { needed: usize },
 }
 
 impl Stream {
@@ -149,7 +151,7 @@ impl Stream {
     pub(super) fn scan(&mut self, unread: &[u8], shown: usize) -> Result<(usize, Scan), ProtocolError> {
         let poll = self.parser.poll(unread)?;
         let used = poll.used();
-        let (kind, tx, length) = match poll {
+        let (kind, tx, length, skipped) = match poll {
             PartsPoll::Incomplete { skipped, needed } => {
                 self.reached.skip(skipped);
                 return Ok((used, Scan::Part { needed }));
@@ -157,16 +159,16 @@ impl Stream {
             PartsPoll::Command { skipped, length } => {
                 self.reached.skip(skipped);
                 let kind = self.kind(unread)?;
-                (kind, self.reached.command(kind, length), length)
+                (kind, self.reached.command(kind, length), length, skipped)
             }
             PartsPoll::Begin { skipped, length, .. } => {
                 self.reached.skip(skipped);
-                (Kind::Part, self.reached.part(length, false), 0)
+                (Kind::Part, self.reached.part(length, false), 0, skipped)
             }
-            PartsPoll::Argument { .. } | PartsPoll::Piece { .. } => (Kind::Part, self.reached.part(used, false), 0),
-            PartsPoll::End { .. } => (Kind::LastPart, self.reached.part(used, true), 0),
+            PartsPoll::Argument { .. } | PartsPoll::Piece { .. } => (Kind::Part, self.reached.part(used, false), 0, 0),
+            PartsPoll::End { .. } => (Kind::LastPart, self.reached.part(used, true), 0, 0),
         };
-        Ok((used, Scan::Found(Found { kind, tx, shown, length })))
+        Ok((used, Scan::Found { found: Found { kind, tx, shown, length }, skipped }))
     }
 
     /// The kind of the command that the parser found in `unread`. Selects the database if it is a SELECT.

@@ -145,11 +145,14 @@ where
         let running = &mut self.running[at];
         running.missed = None;
         let shard = running.shard.clone();
-        let (from, had) = shard.update(&member);
-        let (to, has) = (member.primary.target.clone(), member.slots.clone());
+        let Member { primary: before, slots: had, .. } = shard.update(member.clone());
+        let (now, has) = (member.primary.clone(), member.slots.clone());
         running.member = member;
-        if from != to {
+        let (from, to) = (before.target, now.target);
+        if before.id != now.id {
             (self.notice)(Notice::FailedOver { shard: shard.clone(), from, to });
+        } else if from != to {
+            (self.notice)(Notice::Moved { shard: shard.clone(), from, to });
         }
         shard.leave_wrong_server(self.config.prefer_replica);
         if had != has {

@@ -36,9 +36,18 @@ pub enum Notice {
         /// Where it starts.
         start: Start,
     },
-    /// Another node has become the primary of a shard, or its primary has moved. The shard's events say where its
-    /// stream resumes.
+    /// Another node has become the primary of a shard. The shard's events say where its stream resumes.
     FailedOver {
+        /// The shard.
+        shard: Shard,
+        /// The former address of the primary.
+        from: Target,
+        /// The present address of the primary.
+        to: Target,
+    },
+    /// The primary of a shard has another address. The next connection is made there; the present one is kept, because
+    /// the node is the same.
+    Moved {
         /// The shard.
         shard: Shard,
         /// The former address of the primary.
@@ -88,6 +97,9 @@ impl fmt::Display for Notice {
             }
             Self::FailedOver { shard, from, to } => {
                 write!(f, "shard {} has failed over from {from} to {to}", shard.id())
+            }
+            Self::Moved { shard, from, to } => {
+                write!(f, "the primary of shard {} has moved from {from} to {to}", shard.id())
             }
             Self::SlotsMoved { shard, gained, lost } => {
                 write!(f, "shard {} has other slots: gained [{gained}], lost [{lost}]", shard.id())

@@ -50,7 +50,7 @@ impl Builder<Cluster> {
             (vec![options.start; shards.len()], Vec::new())
         } else {
             // A shard that can't be asked now is identified by its nodes and slots.
-            let ids = |member: &Member| histories(&access, &member.primary.target).unwrap_or_default();
+            let ids = |member: &Member| histories(&access, &member.primary).unwrap_or_default();
             let shards: Vec<_> = shards.iter().map(|member| (member, ids(member))).collect();
             let (found, lost) = positions::assign(source.positions, &shards);
             (found.into_iter().map(|at| at.map_or(source.added, Start::At)).collect(), lost)

@@ -49,7 +49,7 @@ impl Topology {
     }
 
     /// The topology in a reply to CLUSTER SHARDS. `asked` is the node that replied: its host replaces missing hosts in
-    /// the reply. With `tls` the nodes' TLS ports are taken.
+    /// the reply. The endpoint `?` (no hostname) means the node's `ip`. With `tls` the nodes' TLS ports are taken.
     pub fn from_shards(reply: &Reply, asked: &Target, tls: bool) -> Self {
         Self::of(reply.list().iter().filter_map(|shard| member(shard, asked, tls)))
     }
@@ -117,14 +117,17 @@ fn node_of_slots(node: &Reply, asked: &Target) -> Option<Node> {
     Some(Node { id: id.text()?.into(), target: target(endpoint.text(), ip, port, asked)?, is_up: true })
 }
 
-/// The address of a node. An endpoint that is empty, `?` or null means the host that was asked: the server does not
-/// know its own name, or must not give it (see `cluster-preferred-endpoint-type`).
+/// The address of a node. An endpoint that is empty or null means the host that was asked: the server does not know
+/// its own address, or must not give it (`cluster-preferred-endpoint-type unknown-endpoint`). An endpoint `?` means
+/// that the node has no hostname: then its ip counts.
 fn target(endpoint: Option<&str>, ip: Option<&str>, port: u16, asked: &Target) -> Option<Target> {
     let known = |name: &&str| !name.is_empty() && *name != "?";
-    let host = match (endpoint.filter(known), asked) {
-        (Some(endpoint), _) => endpoint,
-        (None, Target::Tcp { host, .. }) => host,
-        (None, Target::Unix(_)) => ip.filter(known).unwrap_or("127.0.0.1"),
+    let ip = ip.filter(known);
+    let host = match (endpoint.filter(known), ip, asked) {
+        (Some(endpoint), ..) => endpoint,
+        (None, Some(ip), _) if endpoint == Some("?") => ip,
+        (None, _, Target::Tcp { host, .. }) => host,
+        (None, ip, Target::Unix(_)) => ip.unwrap_or("127.0.0.1"),
     };
     Some(Target::Tcp { host: host.into(), port })
 }

@@ -26,26 +26,16 @@ struct Inner {
 }
 
 struct State {
-    node: String,
-    target: Target,
-    /// The replicas that are up.
-    replicas: Vec<Target>,
-    slots: Slots,
-    /// The server of the present connection.
-    linked: Option<Target>,
+    /// The shard in the last known topology.
+    member: Member,
+    /// The id of the node at the present connection.
+    linked: Option<String>,
     position: Option<Position>,
 }
 
 impl Shard {
     pub(super) fn new(id: String, member: &Member, position: Option<Position>) -> Self {
-        let state = State {
-            node: member.primary.id.clone(),
-            target: member.primary.target.clone(),
-            replicas: replicas(member),
-            slots: member.slots.clone(),
-            linked: None,
-            position,
-        };
+        let state = State { member: member.clone(), linked: None, position };
         let (handle, is_leaving) = (Handle::new(), AtomicBool::new(false));
         Self { inner: Arc::new(Inner { id, handle, start: position, is_leaving, state: Mutex::new(state) }) }
     }
@@ -57,12 +47,12 @@ impl Shard {
 
     /// The address of the primary in the last known topology.
     pub fn target(&self) -> Target {
-        self.state().target.clone()
+        self.state().member.primary.target.clone()
     }
 
     /// The slots of the shard in the last known topology.
     pub fn slots(&self) -> Slots {
-        self.state().slots.clone()
+        self.state().member.slots.clone()
     }
 
     /// The handle of the shard's follower: for heartbeats during long work, and to commit stored positions
@@ -77,8 +67,8 @@ impl Shard {
     }
 
     pub(super) fn saved_at(&self, position: Option<Position>) -> Option<SavedShard> {
-        let state = self.state();
-        Some(SavedShard { node: state.node.clone(), slots: state.slots.clone(), position: position? })
+        let Member { primary, slots, .. } = &self.state().member;
+        Some(SavedShard { node: primary.id.clone(), slots: slots.clone(), position: position? })
     }
 
     /// The last resumable position up to which the handler has returned. `None` before the first one, and in the middle
@@ -93,22 +83,18 @@ impl Shard {
         self.inner.handle.committed().or(self.inner.start)
     }
 
-    /// Replaces address, replicas and slots. Returns the former address and slots.
-    pub(super) fn update(&self, member: &Member) -> (Target, Slots) {
-        let mut state = self.state();
-        state.node.clone_from(&member.primary.id);
-        state.replicas = replicas(member);
-        let target = std::mem::replace(&mut state.target, member.primary.target.clone());
-        (target, std::mem::replace(&mut state.slots, member.slots.clone()))
+    /// Replaces nodes and slots. Returns the former ones.
+    pub(super) fn update(&self, member: Member) -> Member {
+        std::mem::replace(&mut self.state().member, member)
     }
 
-    /// Ends a connection to a server that is neither the primary nor, with `prefer_replica`, one of its replicas.
+    /// Ends a connection to a node that is neither the primary nor, with `prefer_replica`, one of its replicas.
     pub(super) fn leave_wrong_server(&self, prefer_replica: bool) {
         let is_wrong = {
-            let state = self.state();
-            let is_right =
-                |linked: &Target| *linked == state.target || (prefer_replica && state.replicas.contains(linked));
-            state.linked.as_ref().is_some_and(|linked| !is_right(linked))
+            let State { member, linked, .. } = &*self.state();
+            let is_replica = |id: &str| member.replicas.iter().any(|node| node.is_up && node.id == id);
+            let is_right = |id: &String| *id == member.primary.id || (prefer_replica && is_replica(id));
+            linked.as_ref().is_some_and(|linked| !is_right(linked))
         };
         if is_wrong {
             self.inner.handle.reconnect();
@@ -124,15 +110,15 @@ impl Shard {
         self.inner.is_leaving.load(Ordering::Acquire)
     }
 
-    /// The servers to connect to next: the primary, and its replicas. No connection exists from now on.
-    pub(super) fn servers(&self) -> (Target, Vec<Target>) {
+    /// The nodes to connect to next. No connection exists from now on.
+    pub(super) fn unlinked(&self) -> Member {
         let mut state = self.state();
         state.linked = None;
-        (state.target.clone(), state.replicas.clone())
+        state.member.clone()
     }
 
-    pub(super) fn set_linked(&self, target: Target) {
-        self.state().linked = Some(target);
+    pub(super) fn set_linked(&self, node: String) {
+        self.state().linked = Some(node);
     }
 
     pub(super) fn set_position(&self, position: Option<Position>) {
@@ -154,11 +140,7 @@ impl Eq for Shard {}
 
 impl fmt::Debug for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.state();
-        write!(f, "Shard({} at {}: {})", self.inner.id, state.target, state.slots)
+        let Member { primary, slots, .. } = &self.state().member;
+        write!(f, "Shard({} at {}: {slots})", self.inner.id, primary.target)
     }
-}
-
-fn replicas(member: &Member) -> Vec<Target> {
-    member.replicas.iter().filter(|node| node.is_up).map(|node| node.target.clone()).collect()
 }

@@ -38,15 +38,16 @@ impl ShardConfig {
             if shard.is_leaving() {
                 return Err(io::Error::other("the node has left the cluster"));
             }
-            let (target, mut replicas) = shard.servers();
-            while let Some(replica) = take_any(&mut replicas).filter(|_| prefer_replica) {
-                if let Ok(socket) = link_to_replica(&access, &replica, shard.position()) {
-                    shard.set_linked(replica);
+            let member = shard.unlinked();
+            let mut replicas: Vec<_> = member.replicas.iter().filter(|node| node.is_up && prefer_replica).collect();
+            while let Some(replica) = take_any(&mut replicas) {
+                if let Ok(socket) = link_to_replica(&access, &member, replica, shard.position()) {
+                    shard.set_linked(replica.id.clone());
                     return Ok(socket);
                 }
             }
-            let socket = link(&access, &target)?;
-            shard.set_linked(target);
+            let socket = link(&access, &member)?;
+            shard.set_linked(member.primary.id);
             Ok(socket)
         };
         let builder = Follower::with_connector(connect).named(name).options(self.options).buffer(self.buffer);

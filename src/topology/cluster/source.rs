@@ -17,6 +17,10 @@ use crate::topology::cluster::positions::Positions;
 /// new primary. If the new primary lacks that history, the follower delivers a [`Gap`](crate::Gap). The order within a
 /// shard is kept. There is no order across shards, also where the slot of a key moves.
 ///
+/// At each connection the node is asked for its id (`CLUSTER MYID`). Another server at that address is not followed:
+/// the shard retries, and [`Event::Disconnected`](crate::Event::Disconnected) names both nodes. The user needs
+/// `+cluster|myid`.
+///
 /// [`Builder::follow`] gives the events of each shard to a closure, on the shard's thread:
 ///
 /// ```no_run
@@ -141,7 +145,7 @@ impl Builder<Cluster> {
     }
 
     pub(super) fn access(&self) -> Access {
-        Access { dialer: self.source.dialer.clone(), login: self.login.clone() }
+        Access::new(self.source.dialer.clone(), self.login.clone())
     }
 }
 

@@ -26,12 +26,31 @@ pub enum SentinelError {
         name: String,
     },
     /// The server is a replica, although the Sentinels name it as the primary. This passes once the Sentinels agree.
-    #[error("{target} is a replica, although the Sentinels name it as the primary of {name}")]
+    #[error("{target}, the address from the Sentinel {told_by}, is a replica and not the primary of {name}")]
     NotPrimary {
         /// The name of the primary.
         name: String,
         /// The server.
         target: Target,
+        /// The Sentinel that named it.
+        told_by: Target,
+    },
+    /// The address of the server leads to another server than the one that the Sentinel monitors.
+    #[error(
+        "{target}, the address from the Sentinel {told_by}, is another server: run id {run_id}, not {expected}. The \
+         Sentinel may know {name} by an address that is valid there only (127.0.0.1, NAT): see replica-announce-ip"
+    )]
+    OtherServer {
+        /// The name of the primary.
+        name: String,
+        /// The server.
+        target: Target,
+        /// The Sentinel that named it.
+        told_by: Target,
+        /// The run id of the server that answers.
+        run_id: String,
+        /// The run id of the server that the Sentinel monitors.
+        expected: String,
     },
     /// The list of Sentinels is empty.
     #[error("there is no Sentinel to ask: give at least one host:port")]

@@ -6,43 +6,59 @@ use std::sync::{Arc, Mutex};
 use crate::net::{Ask, Handle, Reply, Socket};
 use crate::topology::access::Access;
 use crate::topology::sentinel::error::{SentinelError, ServerError};
-use crate::topology::sentinel::finder::{FoundServer, PrimaryFinder};
+use crate::topology::sentinel::finder::{FoundServer, Identify, PrimaryFinder};
 use crate::topology::sentinel::state::{State, lock};
-use crate::topology::sentinel::watch::watch;
+use crate::topology::sentinel::watch::Watch;
 
 /// A connector that asks the Sentinels each time. The first connection starts the thread that watches them.
 pub(super) fn connector(finder: PrimaryFinder, sentinels: Access, servers: Access, handle: Handle) -> Box<Ask<Socket>> {
-    let state = Arc::new(Mutex::new(State { finder, sentinels, servers, linked: None, is_watched: false }));
-    Box::new(move || connect(&state, &handle))
+    let state = Arc::new(Mutex::new(State { finder, sentinels, servers, linked: None, may_ask_info: true }));
+    let mut watch = None;
+    Box::new(move || connect(&state, &handle, &mut watch))
 }
 
-fn connect(shared: &Arc<Mutex<State>>, handle: &Handle) -> io::Result<Socket> {
+fn connect(shared: &Arc<Mutex<State>>, handle: &Handle, watch: &mut Option<Watch>) -> io::Result<Socket> {
     let mut guard = lock(shared);
     let state = &mut *guard;
     state.linked = None;
-    let found = state.finder.find(&state.sentinels, || handle.is_stopped())?;
+    let found = state.finder.find(&state.sentinels, Identify::Yes, || handle.is_stopped())?;
     let socket = link(state, &found)?;
     state.linked = Some(found.target);
-    if !state.is_watched {
+    if watch.is_none() {
         // Without the thread a failover is noticed later, but noticed.
-        state.is_watched = watch(shared, handle).is_ok();
+        *watch = Watch::start(shared, handle).ok();
     }
     Ok(socket)
 }
 
-/// Connects, and asks the server for its role. A server that denies the question is believed.
-fn link(state: &State, found: &FoundServer) -> io::Result<Socket> {
-    let ask = || {
-        let mut client = state.servers.client(&found.target)?;
+/// Connects, and asks the server for its role and its run id. A server that denies a question is believed.
+fn link(state: &mut State, found: &FoundServer) -> io::Result<Socket> {
+    let access = state.servers.clone();
+    let ask = |may_ask_info: &mut bool| {
+        let mut client = access.client(&found.target)?;
         let role = client.ask(&["ROLE"])?;
-        Ok((client, role))
+        let info = match *may_ask_info && found.run.is_some() {
+            true => client.ask(&["INFO", "server"])?,
+            false => Reply::Null,
+        };
+        *may_ask_info &= !info.is_denied();
+        Ok((client, role, info))
     };
-    let (client, role) =
-        ask().map_err(|source| ServerError { target: found.target.clone(), told_by: found.told_by.clone(), source })?;
+    let FoundServer { target, told_by, .. } = found;
+    let (client, role, info) = ask(&mut state.may_ask_info).map_err(|source| ServerError {
+        target: target.clone(),
+        told_by: told_by.clone(),
+        source,
+    })?;
     let is_replica = role.list().first().and_then(Reply::text) == Some("slave");
+    let (name, target, told_by) = (state.finder.name.clone(), target.clone(), told_by.clone());
     if is_replica && !found.is_replica {
-        let (name, target) = (state.finder.name.clone(), found.target.clone());
-        return Err(SentinelError::NotPrimary { name, target }.into());
+        return Err(SentinelError::NotPrimary { name, target, told_by }.into());
     }
-    Ok(client.into_socket())
+    match found.run.as_ref().and_then(|run| Some((run, run.contradicted_by(&info)?))) {
+        Some((run, actual)) => {
+            Err(SentinelError::OtherServer { name, target, told_by, run_id: actual, expected: run.id.clone() }.into())
+        }
+        None => Ok(client.into_socket()),
+    }
 }

@@ -13,7 +13,7 @@ use crate::net::Tls;
 use crate::net::sealed::Sealed;
 use crate::net::{Builder, Dial, Dialer, Error, Handle, Login, LoginSource, Opened, Reconnect, Socket, Source, Target};
 use crate::topology::access::{Access, TIMEOUTS};
-use crate::topology::sentinel::finder::PrimaryFinder;
+use crate::topology::sentinel::finder::{Identify, PrimaryFinder};
 
 pub use error::SentinelError;
 pub use finder::FoundServer;
@@ -21,11 +21,14 @@ pub use finder::FoundServer;
 /// A primary by its name among Sentinels.
 ///
 /// For each connection the follower asks the Sentinels in turn for the address of the primary. Then it asks that server
-/// whether it is a primary. After a failover the follower resumes from its position on the new primary. If the new
-/// primary lacks that history, the follower delivers a [`Gap`](crate::Gap).
+/// whether it is a primary, and for the run id that the Sentinel knows (`SENTINEL MASTER`, `INFO server`). Another
+/// server is refused: [`SentinelError::NotPrimary`], [`SentinelError::OtherServer`]. A denied question is not asked
+/// again, and the server is believed. After a failover the follower resumes from its position on the new primary. If
+/// the new primary lacks that history, the follower delivers a [`Gap`](crate::Gap).
 ///
 /// A thread subscribes to `+switch-master` and asks the Sentinels every 5 s. It ends the connection to a primary that
-/// hangs, or that was replaced and does not know it. The thread ends with the follower.
+/// hangs, or that was replaced and does not know it. Dropping the follower ends the thread at once. If the thread is
+/// just connecting to a Sentinel, it ends after that attempt ([`Builder::connect_timeout`]).
 ///
 /// ```no_run
 /// use redtail::topology::Sentinel;
@@ -99,7 +102,7 @@ impl Sentinel {
             #[cfg(feature = "tls")]
             tls: self.sentinel_tls.clone(),
         };
-        Access { dialer, login: self.sentinel_login.clone() }
+        Access::new(dialer, self.sentinel_login.clone())
     }
 }
 
@@ -135,7 +138,7 @@ impl Builder<Sentinel> {
     /// [`SentinelError::Silent`], [`SentinelError::UnknownName`].
     pub fn find(&mut self) -> Result<FoundServer, SentinelError> {
         let access = self.source.access();
-        self.source.finder.find(&access, || false)
+        self.source.finder.find(&access, Identify::No, || false)
     }
 }
 
@@ -154,7 +157,7 @@ impl Source for Sentinel {
 
     fn open(self, login: &LoginSource, handle: &Handle) -> Result<Opened<Socket>, Error> {
         let sentinels = self.access();
-        let servers = Access { dialer: self.dialer, login: login.clone() };
+        let servers = Access::new(self.dialer, login.clone());
         let name = self.finder.name.clone();
         Ok(Opened { name, connector: link::connector(self.finder, sentinels, servers, handle.clone()) })
     }

@@ -12,7 +12,8 @@ pub(super) struct State {
     pub(super) servers: Access,
     /// The server of the present connection.
     pub(super) linked: Option<Target>,
-    pub(super) is_watched: bool,
+    /// The servers' user may run INFO. A denied one is not repeated: each denial is logged.
+    pub(super) may_ask_info: bool,
 }
 
 pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

@@ -158,7 +158,7 @@ fn the_primary_that_sentinels_name() {
     });
     eventually("the replica has it", || replica.call(&["GET", "k"]) == Value::Bulk(b"v".into()));
     server.kill();
-    eventually("the replica is promoted", || replica.info("replication")["role"] == "master");
+    eventually("the replica is promoted", || replica.is_promoted());
     replica.call(&["SET", "after", "v"]);
     consumer.has_command("SET", 2);
     let lines = consumer.lines();

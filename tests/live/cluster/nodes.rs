@@ -1,7 +1,5 @@
 //! The nodes of a cluster.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use redtail::net::Target;
 use redtail::topology::Cluster;
 use redtail::{Backoff, Builder};
 
-use crate::help::{eventually, output};
+use crate::help::{eventually, free_port, output};
 use crate::server::{Kind, Server};
 
 pub(crate) struct Nodes {
@@ -19,7 +17,20 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// A cluster of this number of primaries, each with this number of replicas, in order.
     pub(crate) fn start(kind: Kind, primaries: usize, replicas: usize) -> Nodes {
-        let servers: Vec<Server> = (0..primaries * (replicas + 1)).map(|_| node(kind)).collect();
+        Nodes::of((0..primaries * (replicas + 1)).map(|_| node(kind)).collect(), replicas)
+    }
+
+    /// Three primaries at one port of different addresses. Clients are to be given hostnames, and there are none.
+    pub(crate) fn at_one_port(kind: Kind) -> Nodes {
+        let port = free_port();
+        let start = |host: &'static str| {
+            let args = ["--cluster-announce-ip", host, "--cluster-preferred-endpoint-type", "hostname"];
+            Server::start_at(kind, host, port, &[&NODE[..], &args].concat())
+        };
+        Nodes::of(["127.0.0.1", "127.0.0.2", "127.0.0.3"].map(start).into(), 0)
+    }
+
+    fn of(servers: Vec<Server>, replicas: usize) -> Nodes {
         let addresses: Vec<String> = servers.iter().map(Server::address).collect();
         let mut args = vec!["create"];
         args.extend(addresses.iter().map(String::as_str));
@@ -116,29 +127,4 @@ pub(super) fn cluster_over(link: &[&str], args: &[&str]) {
     }
     let output = output(&mut command, b"");
     assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
-}
-
-/// A fake node that reports a cluster of this number of shards, all at one port.
-pub(crate) fn seed_of(shards: usize, port: u16) -> String {
-    let shard = |at: usize| {
-        let (first, last) = (at * 16_384 / shards, (at + 1) * 16_384 / shards - 1);
-        format!(
-            "*4\r\n+slots\r\n*2\r\n:{first}\r\n:{last}\r\n+nodes\r\n*1\r\n*6\r\n+id\r\n+{at:040}\r\n+port\r\n:{port}\r\n+role\r\n+master\r\n"
-        )
-    };
-    let answer = format!("*{shards}\r\n{}", (0..shards).map(shard).collect::<String>());
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    std::thread::spawn(move || {
-        for link in listener.incoming() {
-            let mut link = link.expect("a link");
-            let mut space = [0; 1024];
-            while let Ok(length @ 1..) = link.read(&mut space) {
-                let is_shards = space[..length].windows(6).any(|word| word == b"SHARDS");
-                let reply = if is_shards { answer.as_bytes() } else { b"-ERR not known\r\n" };
-                link.write_all(reply).expect("a reply");
-            }
-        }
-    });
-    address
 }

@@ -1,6 +1,6 @@
 //! How links and sessions end: each end has its reason, and each reason its end.
 
-use redtail::replication::{Progress, SessionStage};
+use redtail::replication::{Progress, Recovery, SessionStage};
 use redtail::{
     Backoff, DisconnectReason, Disconnected, Excerpt, Gap, OnGap, Position, ProtocolErrorKind, SessionError, Start,
 };
@@ -148,6 +148,10 @@ impl Judge {
     }
 
     pub(super) fn disconnected(&mut self, lost: &Disconnected, tally: &mut Tally) -> Check {
+        if let DisconnectReason::NeedsFix(told) = lost.reason {
+            self.waits_for_fix(&told.to_string())?;
+            return self.retries(lost, self.options.retry_refused, tally);
+        }
         let ending = self.link.ending.take().filter(|ending| ending.from <= self.delivered);
         let (reason, long) = match ending.map(|ending| ending.how) {
             Some(How::Lost { reason, long, found }) => {
@@ -171,6 +175,44 @@ impl Judge {
             None => ensure!(matches!(lost.reason, DisconnectReason::Refused(_)), "lost for {:?}", lost.reason),
         }
         ensure!(self.unrecoverable().is_none() && self.may_retry(), "it goes on after {lost:?}");
+        self.retries(lost, long.then_some(self.options.backoff.longest), tally)
+    }
+
+    /// A person has to fix this, and the session tries again. `told`: the reason.
+    fn waits_for_fix(&mut self, told: &str) -> Check {
+        ensure!(self.survives(), "it goes on after {told}");
+        let how = self.link.ending.take().filter(|ending| ending.from <= self.delivered).map(|ending| ending.how);
+        let is_right = match &how {
+            Some(How::Refused { row: (line, verdict) }) => {
+                self.unknown += u32::from(*verdict == Verdict::RetryAFewTimes);
+                let is_few = *verdict == Verdict::RetryAFewTimes && self.unknown >= FEW;
+                told.starts_with(&line[1..]) && (is_few || *verdict == Verdict::Fatal)
+            }
+            Some(How::Unexpected) => told.starts_with("unexpected answer to "),
+            Some(How::Protocol { stage, .. }) => told.starts_with(&stage.to_string()),
+            None if told.starts_with("INFO is not allowed here") => {
+                // Permission may have been given meanwhile, so the next link asks again.
+                (self.info_denied, self.link.denied_at) = (false, None);
+                self.lacks = Some(SessionError::InfoNeeded);
+                self.refused_by_itself(SessionError::InfoNeeded).is_ok()
+            }
+            None => {
+                self.lacks = Some(SessionError::NoBacklog);
+                told.starts_with("the server has no backlog") && self.refused_by_itself(SessionError::NoBacklog).is_ok()
+            }
+            Some(_) => false,
+        };
+        ensure!(is_right, "it waits for {told}, for {how:?}");
+        Ok(())
+    }
+
+    /// Whether a failure that a person can fix ends only the link.
+    fn survives(&self) -> bool {
+        self.options.retry_refused.is_some() && self.may_retry() && !self.is_off() && self.unrecoverable().is_none()
+    }
+
+    /// Another link follows, unless the attempts are used up.
+    fn retries(&mut self, lost: &Disconnected, pause: Option<Duration>, tally: &mut Tally) -> Check {
         ensure!(lost.resume == self.resume, "resumes at {:?}, not at {:?}", lost.resume, self.resume);
         self.attempts += 1;
         let is_off = self.is_off();
@@ -178,7 +220,7 @@ impl Judge {
         match lost.retry_in {
             Some(delay) => {
                 ensure!(!is_off && !used_up, "another attempt after {}", self.attempts);
-                self.delay(delay, long)?;
+                self.delay(delay, pause)?;
                 self.then = Some(Then::Reconnect(delay));
                 tally.sight(Sight::Resumes);
             }
@@ -197,14 +239,14 @@ impl Judge {
         Ok(())
     }
 
-    /// Attempt n waits between half of `first · 2^n` and all of it, and no longer than the longest.
-    fn delay(&self, delay: Duration, long: bool) -> Check {
+    /// Attempt n waits between half of `first · 2^n` and all of it, and no longer than the longest; or for `pause`.
+    fn delay(&self, delay: Duration, pause: Option<Duration>) -> Check {
         let ms = delay.as_millis() as u64;
         let (first, longest) = (self.options.backoff.first, self.options.backoff.longest.as_millis() as u64);
         let full = ((first.as_millis() as u64) << (self.attempts - 1).min(20)).min(longest);
-        match long {
-            true => ensure!(ms == longest, "after {ms} ms, and not {longest}"),
-            false => ensure!((full.div_ceil(2)..=full).contains(&ms), "after {ms} ms, of {full}"),
+        match pause {
+            Some(pause) => ensure!(delay == pause, "after {ms} ms, and not {pause:?}"),
+            None => ensure!((full.div_ceil(2)..=full).contains(&ms), "after {ms} ms, of {full}"),
         }
         Ok(())
     }
@@ -216,7 +258,8 @@ impl Judge {
             return (self.options.start == Start::Sync).then_some("SYNC");
         }
         let own = self.link.snapshot.as_ref()?;
-        let is_broken = own.is_wanted && own.line_end <= self.delivered && !self.options.retry_snapshot;
+        let is_broken =
+            own.is_wanted && own.line_end <= self.delivered && (!self.options.retry_snapshot || self.is_off());
         is_broken.then_some("snapshot")
     }
 
@@ -270,6 +313,7 @@ impl Judge {
     }
 
     fn failed(&mut self, error: SessionError) -> Check {
+        ensure!(error.recovery() != Recovery::Fix || !self.survives(), "it ends with {error:?}");
         let ending = self.link.ending.take().filter(|ending| ending.from <= self.delivered);
         let Some(how) = ending.map(|ending| ending.how) else { return self.refused_by_itself(error) };
         let is_right = match (&how, error) {
@@ -338,6 +382,11 @@ impl Judge {
         let active = info.as_ref().is_some_and(|told| told.active && told.shown.is_some());
         let may_probe = self.options.allow_probe && self.options.start != Start::NowWithoutFork;
         let is_right = match error {
+            SessionError::NoBacklog if self.resume.is_some() => {
+                self.options.start == Start::NowWithoutFork
+                    && self.options.on_gap == OnGap::Continue
+                    && info.as_ref().is_some_and(|told| told.shown.is_some() && !told.active)
+            }
             SessionError::NoBacklog => by_info && info.is_some() && !active && !may_probe && self.resume.is_none(),
             SessionError::InfoNeeded if self.resume.is_some() => {
                 self.options.start == Start::NowWithoutFork && info.as_ref().is_none_or(|told| told.shown.is_none())

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 
 use redtail::replication::Session;
 use redtail::{
-    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SnapshotBegin, SnapshotEnd, SnapshotForm,
-    Start,
+    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SessionError, SnapshotBegin, SnapshotEnd,
+    SnapshotForm, Start,
 };
 
 use self::ends::{Ending, Then};
@@ -66,13 +66,20 @@ pub(crate) struct Judge {
     ever_attached: bool,
     attempts: u32,
     unknown: u32,
-    /// The committed offset, as an acknowledgement may give it.
-    committed: u64,
+    committed: Option<Committed>,
+    /// The last offset that the caller itself has committed.
+    explicit: Option<u64>,
+    /// The offset of the last delivered event of this history. Once it is committed, so are the bytes behind it.
+    last_event: u64,
     info_denied: bool,
+    /// The reason why the session has left its last link without a request: only a person can change it.
+    pub(crate) lacks: Option<SessionError>,
     client_denied: bool,
     /// After a byte was corrupted nobody knows what is right.
     pub(crate) is_lax: bool,
     pub(crate) is_over: bool,
+    /// The link is to another server, and no gap was delivered yet.
+    pub(crate) is_elsewhere: bool,
     then: Option<Then>,
     pub(crate) link: Link,
     pub(crate) delivered: usize,
@@ -82,6 +89,21 @@ pub(crate) struct Judge {
     furthest: (String, u64),
     idle_events: u32,
     pub(crate) digest: u64,
+}
+
+/// The committed offset of the present history, as an acknowledgement may give it.
+#[derive(Debug, Clone, Copy)]
+struct Committed {
+    /// What the caller has committed, and the bytes behind it that no event delivers.
+    least: u64,
+    /// The same, with such bytes that were received before a later event. They may be forgotten.
+    most: u64,
+}
+
+impl Committed {
+    fn up_to(self, offset: u64) -> Self {
+        Self { least: self.least.min(offset), most: self.most.min(offset) }
+    }
 }
 
 /// One link, as far as it went.
@@ -148,11 +170,15 @@ impl Judge {
             ever_attached: false,
             attempts: 0,
             unknown: 0,
-            committed: 0,
+            committed: None,
+            explicit: None,
+            last_event: u64::MAX,
             info_denied: false,
+            lacks: None,
             client_denied: false,
             is_lax: false,
             is_over: false,
+            is_elsewhere: false,
             then: None,
             link: Link::default(),
             delivered: 0,
@@ -167,6 +193,7 @@ impl Judge {
     pub(crate) fn connected(&mut self, now: u64) {
         self.learns_of_denial();
         self.link = Link::default();
+        self.lacks = None;
         self.link.handshake.last_beat = now;
         (self.delivered, self.consumed, self.idle_events) = (0, 0, 0);
     }
@@ -197,6 +224,7 @@ impl Judge {
         if self.is_lax {
             return as_it_came(event, unread, used);
         }
+        self.is_its_own(event)?;
         match event {
             Event::Forking(forking) => {
                 ensure!(self.link.forked.is_none() && self.link.request.is_none(), "a second fork: {forking:?}");
@@ -260,7 +288,18 @@ impl Judge {
             return Ok(());
         }
         tally.sight(Sight::Batches);
+        self.is_its_own(event)?;
         self.stream_event(event, log, tally)
+    }
+
+    /// Nothing of another server is delivered before the gap that says so.
+    fn is_its_own(&mut self, event: &Event<'_>) -> Check {
+        match event {
+            Event::Gap(_) => self.is_elsewhere = false,
+            Event::Disconnected(_) | Event::Forking(_) | Event::Idle(_) => {}
+            _ => ensure!(!self.is_elsewhere, "an event of another server, and no gap before it: {event:?}"),
+        }
+        Ok(())
     }
 
     /// A batch has consumed `used` bytes.
@@ -316,7 +355,10 @@ impl Judge {
     /// A gap was delivered: its consequences for later events.
     fn gap(&mut self, gap: &Gap, tally: &mut Tally) {
         tally.sight(Sight::Gaps);
-        self.committed = 0;
+        self.committed = None;
+        // With a filtered snapshot, the gap is delivered where the new stream begins.
+        let begins = self.link.stream.as_ref().filter(|_| self.link.has_crossed);
+        self.last_event = begins.map_or(u64::MAX, Cursor::start);
         match self.options.on_gap {
             OnGap::Stop => tally.fault(Fault::GapStopped),
             OnGap::Continue => {
@@ -351,7 +393,8 @@ impl Judge {
         if let Some(cursor) = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.delivered)
             && !std::mem::replace(&mut self.link.has_crossed, true)
         {
-            self.committed = self.committed.min(cursor.told_to);
+            self.committed = self.committed.map(|committed| committed.up_to(cursor.told_to));
+            self.last_event = self.last_event.min(cursor.told_to);
         }
     }
 
@@ -435,7 +478,7 @@ impl Judge {
     /// A caller commits what it has kept, and never less than before within a history.
     pub(crate) fn may_commit(&self, place: &Position) -> bool {
         let history = self.resume.map(|newest| newest.history);
-        history != Some(place.history) || place.offset >= self.committed
+        history != Some(place.history) || self.committed.is_none_or(|committed| place.offset >= committed.least)
     }
 
     pub(crate) fn is_attached(&self) -> bool {

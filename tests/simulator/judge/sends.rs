@@ -3,8 +3,9 @@
 use redtail::replication::Heartbeat;
 use redtail::{Ack, ForkReason, OnGap, Options, Position, Start};
 
-use super::{Check, Judge, Place, Request, ensure};
-use crate::log::Words;
+use super::stream::is_silent;
+use super::{Check, Committed, Judge, Place, Request, ensure};
+use crate::log::{Log, Words};
 use crate::tally::{Sight, Tally};
 use crate::words::{QUESTIONS, Question};
 
@@ -25,6 +26,8 @@ pub(super) struct Handshake {
     in_stream: bool,
     last_ack: u64,
     blocked: bool,
+    /// The lowest and the highest offset that GETACK has asked for, and no acknowledgement has reached.
+    pub(super) unanswered: Option<(u64, u64)>,
     version: Version,
 }
 
@@ -145,7 +148,7 @@ impl Judge {
         };
         let value: u64 = offset.parse().map_err(|_| format!("an acknowledgement of {offset}"))?;
         let here = cursor.link_place(self.consumed);
-        let mut right = cursor.asked.iter().copied().chain([here]).map(|at| self.by_choice(at));
+        let mut right = cursor.asked.iter().copied().chain([here]).flat_map(|at| self.by_choice(at));
         ensure!(right.any(|right| right == value), "{value} acknowledged at {here}, asked at {:?}", cursor.asked);
         ensure!(value >= self.link.handshake.last_ack, "{value} acknowledged after {}", self.link.handshake.last_ack);
         tally.sight(match self.options.ack {
@@ -154,6 +157,13 @@ impl Judge {
             Ack::Applied => Sight::AckApplied,
             other => unreachable!("{other:?}"),
         });
+        if self.options.ack == Ack::Applied && self.explicit.is_some_and(|explicit| value > explicit) {
+            tally.sight(Sight::AckOverSilence);
+        }
+        let own = &mut self.link.handshake;
+        if let Some((lowest, highest)) = own.unanswered.filter(|&(lowest, _)| lowest <= value) {
+            own.unanswered = (value < highest).then_some((lowest.max(value + 1), highest));
+        }
         self.link.handshake.last_ack = value;
         if !self.link.handshake.in_stream {
             self.link.handshake.in_stream = true;
@@ -166,19 +176,21 @@ impl Judge {
     pub(super) fn heartbeat(&self, told: Option<Heartbeat>) -> Check {
         let begun = self.link.snapshot.as_ref().is_some_and(|own| own.line_end <= self.delivered);
         let expected = match self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed) {
-            Some(cursor) => Some(Heartbeat::Ack(self.by_choice(cursor.link_place(self.consumed)))),
-            None => begun.then_some(Heartbeat::Newline),
+            Some(cursor) => self.by_choice(cursor.link_place(self.consumed)).map(|at| Some(Heartbeat::Ack(at))),
+            None => [begun.then_some(Heartbeat::Newline); 2],
         };
-        ensure!(told == expected, "heartbeat() is {told:?}, and should be {expected:?}");
+        ensure!(expected.contains(&told), "heartbeat() is {told:?}, and should be {expected:?}");
         Ok(())
     }
 
-    /// The offset to acknowledge when the stream has reached `at`.
-    fn by_choice(&self, at: u64) -> u64 {
+    /// The offset to acknowledge when the stream has reached `at`: the least, and the most.
+    fn by_choice(&self, at: u64) -> [u64; 2] {
         match self.options.ack {
-            Ack::Observe => 0,
-            Ack::Received => at,
-            Ack::Applied => self.committed.min(at),
+            Ack::Observe => [0; 2],
+            Ack::Received => [at; 2],
+            Ack::Applied => {
+                self.committed.map_or([0; 2], |committed| [committed.least.min(at), committed.most.min(at)])
+            }
             other => unreachable!("{other:?}"),
         }
     }
@@ -316,16 +328,42 @@ impl Judge {
     }
 
     /// The caller has kept everything up to this position.
-    pub(crate) fn committed(&mut self, place: &Position) {
-        if self.resume.is_some_and(|newest| newest.history == place.history) {
-            self.committed = place.offset;
+    pub(crate) fn committed(&mut self, place: &Position, log: &Log) {
+        if self.resume.is_none_or(|newest| newest.history != place.history) {
+            return;
         }
+        // A late commit of a history with the same id: what was not received yet is not committed.
+        let stream = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed);
+        let here = stream.map_or(u64::MAX, |cursor| cursor.link_place(self.consumed));
+        let offset = place.offset.min(here);
+        self.explicit = Some(offset);
+        let told_to = self.link.stream.as_ref().map_or(0, |cursor| cursor.told_to);
+        let control = self.options.control;
+        let mut most = offset;
+        while let Some(unit) = log.units.get(log.after(most))
+            && unit.start == most
+            && unit.end <= told_to
+            && is_silent(unit, control)
+        {
+            most = unit.end;
+        }
+        // Everything that was delivered is committed: then nothing may be forgotten.
+        let least = if offset >= self.last_event { most } else { offset };
+        let before = self.committed.unwrap_or(Committed { least: 0, most: 0 });
+        self.committed = Some(Committed { least: least.max(before.least), most: most.max(before.most) });
+    }
+
+    /// Whether the primary waits for an acknowledgement that is possible.
+    pub(crate) fn owes(&self) -> bool {
+        let stream = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed);
+        let unanswered = self.link.handshake.unanswered.filter(|_| !self.is_lax && stream.is_some());
+        unanswered.zip(self.committed).is_some_and(|((lowest, _), committed)| committed.least >= lowest)
     }
 
     pub(crate) fn describes(options: &Options) -> String {
         format!(
-            "start {:?}, on_gap {:?}, ack {:?}, parts {:?}, control {}, probe {}, retry_first {}, retry_snapshot {}, single {}, \
-             silence {:?}, backoff {:?}, command limit {}",
+            "start {:?}, on_gap {:?}, ack {:?}, parts {:?}, control {}, probe {}, retry_first {}, retry_snapshot {}, \
+             retry_refused {:?}, single {}, silence {:?}, backoff {:?}, command limit {}",
             options.start,
             options.on_gap,
             options.ack,
@@ -334,6 +372,7 @@ impl Judge {
             options.allow_probe,
             options.retry_first,
             options.retry_snapshot,
+            options.retry_refused,
             options.single_link,
             options.silence,
             options.backoff,

@@ -56,6 +56,10 @@ impl Cursor {
         self.start + (place - self.begins) as u64
     }
 
+    pub(super) const fn start(&self) -> u64 {
+        self.start
+    }
+
     fn position(&self, offset: u64) -> Option<Position> {
         (!self.is_sync).then_some(Position::new(self.replid.replid, offset, self.db).with_history(self.replid.history))
     }
@@ -100,6 +104,7 @@ impl Judge {
             ensure!((told.db, told.tx, told.offset, told.position()) == expected, "{told:?} is not {expected:?}");
             tally.sight(Sight::Parts);
             let end = cursor.told_to;
+            self.last_event = end;
             self.settle(unit, end);
             return Ok(());
         }
@@ -107,7 +112,7 @@ impl Judge {
         // Skipped without an event.
         let mut at = cursor.next(log);
         while let Some(unit) = log.units.get(at)
-            && (unit.what == What::Nothing || !control && is_control(unit.what))
+            && is_silent(unit, control)
         {
             self.pass(unit);
             at += 1;
@@ -120,6 +125,7 @@ impl Judge {
             ensure!(matches!(told.part, Part::Begin { argc } if argc == unit.args.len()), "{told:?} begins {unit:?}");
             ensure!(told.history() == (!cursor.is_sync).then_some(cursor.replid.history), "{told:?}");
             cursor.part = Some(InPart { unit: at, begun: 0, came: 0 });
+            self.last_event = end;
             return Ok(());
         }
         let (kind, told) = match event {
@@ -149,17 +155,31 @@ impl Judge {
         see(told, unit, tally);
         self.repeats(unit, end, tally);
         self.pass(unit);
+        self.last_event = end;
         Ok(())
     }
 
     /// A unit is behind us.
     fn pass(&mut self, unit: &Unit) {
+        let is_silent = is_silent(unit, self.options.control);
+        if let Some(committed) = &mut self.committed
+            && is_silent
+            && committed.least >= self.last_event
+        {
+            let end = unit.end - self.link.stream.as_ref().unwrap().shift;
+            (committed.least, committed.most) = (end, end);
+        }
         let cursor = self.link.stream.as_mut().unwrap();
         let end = unit.end - cursor.shift;
         cursor.told_to = end;
         match unit.what {
             What::Select => cursor.db = Some(unit.db),
-            What::GetAck => cursor.asked.push(unit.start - cursor.shift),
+            What::GetAck => {
+                let asked = unit.start - cursor.shift;
+                cursor.asked.push(asked);
+                let own = &mut self.link.handshake.unanswered;
+                *own = Some((own.map_or(asked, |(lowest, _)| lowest), asked));
+            }
             _ => {}
         }
         self.settle(unit, end);
@@ -199,8 +219,7 @@ impl Judge {
         // Units skipped without an event at the end, and everything that arrived whole.
         let mut at = self.link.stream.as_ref().unwrap().next(log);
         while let Some(unit) = log.units.get(at).filter(|unit| unit.end - shift <= came) {
-            let is_silent = unit.what == What::Nothing || !control && is_control(unit.what);
-            ensure!(is_silent, "it has come whole and was not told: {unit:?}");
+            ensure!(is_silent(unit, control), "it has come whole and was not told: {unit:?}");
             ensure!(unit.end - shift <= used, "it has come whole and was not used up: {unit:?}");
             self.pass(unit);
             at += 1;
@@ -229,6 +248,11 @@ impl Judge {
 
 fn shifted(tx: Option<u64>, shift: u64) -> Option<u64> {
     tx.map(|tx| tx - shift)
+}
+
+/// Whether no event delivers it.
+pub(super) fn is_silent(unit: &Unit, control: bool) -> bool {
+    unit.what == What::Nothing || !control && is_control(unit.what)
 }
 
 fn is_control(what: What) -> bool {

@@ -149,6 +149,15 @@ impl Primary {
         }
     }
 
+    /// Another server of the same version. It shares nothing with this one but offsets.
+    pub(crate) fn stranger(&self, rng: &mut Rng, tally: &mut Tally) -> Self {
+        let mut other = Self::new(self.profile, Style { mark: rng.id(), ..self.style.clone() }, rng);
+        let base = self.end().saturating_sub(rng.below(200) as u64);
+        (other.log, other.backlog_first) = (Log::new(base, 0), Some(base + 1));
+        (0..rng.between(1, 20)).for_each(|_| other.write(rng, tally));
+        other
+    }
+
     /// The offset of the last byte it has.
     pub(crate) fn end(&self) -> u64 {
         self.shown.unwrap_or(self.log.end())

@@ -37,7 +37,8 @@ Of an append-only directory (Redis 7.0 and later, Valkey) the base is printed
 first, then the increments in the order of the manifest. Offsets count the bytes
 of each file. A crash may leave a cut-off command or a transaction without EXEC
 at the end. Servers ignore it on load, so redtail prints a message and exits
-with code 0. Anywhere else it is an error.
+with code 0. Anywhere else it is an error. Bytes behind a snapshot that are not
+commands give a message and exit code 0 too.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage, 4 a
 followed directory lost writes before they were read.";
@@ -83,7 +84,7 @@ pub(crate) struct Decode {
     /// Read the input as any kind of RESP, and print one frame per line
     #[arg(long, conflicts_with_all = [
         "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
-        "db", "command", "key", "keys", "stats",
+        "db", "command", "key", "keys", "stats", "empty_target",
     ])]
     pub(crate) frames: bool,
 
@@ -92,6 +93,15 @@ pub(crate) struct Decode {
     /// This works if the length of the damaged data is known. Without this option the run ends at the first damage.
     #[arg(long)]
     pub(crate) skip_damaged: bool,
+
+    /// Accept a corrupt end of an append-only file or directory, of up to BYTES bytes
+    ///
+    /// A loss of power can leave zeros at the end of the last file. Everything before them is printed, and the exit
+    /// code is 0. Redis 8.4 and later do the same if aof-load-corrupt-tail-max-size is set.
+    #[arg(long, value_name = "BYTES", default_value_t = 0, hide_default_value = true, conflicts_with_all = [
+        "follow", "frames",
+    ])]
+    pub(crate) max_corrupt_tail: u64,
 
     #[command(flatten)]
     pub(crate) output: Output,
@@ -126,6 +136,9 @@ impl Decode {
         }
         if self.snapshot_to.as_deref().is_some_and(|file| file == Path::new("-")) {
             return Err("standard output is for the commands: use --snapshot-to FILE");
+        }
+        if self.output.empty_target && self.without_keys() {
+            return Err("--empty-target is for printed keys of a snapshot: remove --commands-only and --snapshot-to");
         }
         self.output.check()
     }

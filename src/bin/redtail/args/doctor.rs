@@ -44,8 +44,8 @@ pub(crate) struct Doctor {
 
     /// Examine all nodes of the cluster that TARGET belongs to
     ///
-    /// A problem of several shards is reported once. The user also needs +cluster|shards +cluster|info +role (before
-    /// Redis 7.0 +cluster|slots), as for `tail --cluster`.
+    /// A problem of several shards is reported once. The user also needs +cluster|myid +cluster|shards +cluster|info
+    /// +role (before Redis 7.0 +cluster|slots), as for `tail --cluster`.
     #[arg(long)]
     pub(crate) cluster: bool,
 

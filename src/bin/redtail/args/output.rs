@@ -9,6 +9,9 @@ use crate::args::filter::Filter;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Output {
     /// text: one line per command or key; json: one object per line; resp: commands for `redis-cli --pipe`
+    ///
+    /// A snapshot of a tool that merges files may hold a key twice, which makes servers refuse it. redtail needs
+    /// constant memory, prints both, and the target of resp keeps the second one or a mixture of both.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
 
@@ -42,8 +45,20 @@ pub(crate) struct Output {
     pub(crate) max_arg: Option<u64>,
 
     /// With --format resp: the database of commands before the first SELECT
+    ///
+    /// The default for an append-only file is 0, as for servers that load it.
     #[arg(long, value_name = "N")]
     pub(crate) assume_db: Option<u32>,
+
+    /// With --format resp: delete the selected keys of the target before each snapshot
+    ///
+    /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
+    /// script deletes the keys that match. Nothing outside of the filters is touched.
+    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
+    /// filtered snapshot, a second one (--on-gap snapshot) and one with --checkpoint are then refused, because the
+    /// target may hold selected keys that the server does not have.
+    #[arg(long)]
+    pub(crate) empty_target: bool,
 
     /// Print the number of commands and bytes, and their rates, on standard error
     ///
@@ -63,6 +78,10 @@ pub(crate) enum Format {
     Json,
     Resp,
 }
+
+/// A filtered snapshot as commands, without --empty-target.
+pub(crate) const FILTERED_SNAPSHOT: &str = "--format resp of a filtered snapshot needs --empty-target: the target may hold selected keys that the server does \
+     not have. It deletes only keys that the filters select";
 
 impl Output {
     pub(crate) const MAX_ARG: u64 = 16 << 20;
@@ -88,6 +107,11 @@ impl Output {
         options
     }
 
+    /// The commands of a filtered snapshot, without --empty-target.
+    pub(super) fn is_filtered_copy(&self) -> bool {
+        self.format == Format::Resp && self.filter.is_any() && !self.empty_target
+    }
+
     pub(super) fn check(&self) -> Result<(), &'static str> {
         match self {
             Self { format: Format::Resp, all: true, .. } => Err(
@@ -108,6 +132,12 @@ impl Output {
             Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => {
                 Err("--assume-db is for --format resp only: text and json show an unknown database as unknown; remove \
                     --assume-db")
+            }
+            Self { format: Format::Text | Format::Json, empty_target: true, .. } => {
+                Err("--empty-target is for --format resp only: text and json have no target; remove --empty-target")
+            }
+            Self { empty_target: true, filter: Filter { command, .. }, .. } if !command.is_empty() => {
+                Err("--empty-target is for the keys of a snapshot, and --command drops them: remove one of them")
             }
             _ => self.filter.check(),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redtail::{Backoff, Position, Start};
+use redtail::{Backoff, OnGap, Options, Position, Start};
 
 pub(super) fn start(text: &str) -> Result<Start, String> {
     match text {
@@ -27,6 +27,19 @@ pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {
             Err(_) => Err("choose forever, never, or a number of attempts"),
         },
     }
+}
+
+/// The pause after a refusal that a person has to fix.
+const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+
+/// Sets what the run survives. `reconnect`: the choice of --reconnect; `None`: it is not given.
+pub(crate) fn survive(reconnect: Option<Backoff>, on_gap: OnGap, settings: &mut Options) {
+    settings.on_gap = on_gap;
+    settings.backoff = reconnect.unwrap_or(settings.backoff);
+    settings.retry_first = reconnect.is_some_and(|backoff| backoff.attempts != Some(0));
+    settings.retry_refused = settings.backoff.attempts.is_none().then_some(REFUSED_PAUSE);
+    // Each attempt makes the server fork and send its data, so it is made only by a run that was asked to survive.
+    settings.retry_snapshot = settings.retry_first || (on_gap == OnGap::Snapshot && settings.backoff != Backoff::OFF);
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {

@@ -62,6 +62,12 @@ pub(crate) struct Record {
 
     /// After a lost connection: reconnect forever, never, or N times in a row [default: forever]
     ///
+    /// Lost connections and temporary refusals are retried after 0.1 to 10 seconds. A refusal that a person can fix,
+    /// such as a wrong password, a missing permission or the answer of something that is not a server, is retried every
+    /// 30 seconds; with N it ends the run. Each time the message of the server is printed. With this option or --on-gap
+    /// snapshot, a snapshot that breaks off is requested again. Lost history (see --on-gap) and damaged data end the
+    /// run.
+    ///
     /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
     pub(crate) reconnect: Option<Backoff>,

@@ -9,7 +9,7 @@ use redtail::{Ack, Backoff, OnGap, Start};
 
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
-use crate::args::output::{Format, Output};
+use crate::args::output::{FILTERED_SNAPSHOT, Format, Output};
 use crate::args::server::Server;
 
 const SNAPSHOT_EXAMPLES: &str = "\
@@ -56,6 +56,15 @@ pub(crate) struct Snapshot {
     /// End after N keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+
+    /// With --format resp: delete the selected keys of the target before each snapshot
+    ///
+    /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
+    /// script deletes the keys that match. Nothing outside of the filters is touched.
+    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
+    /// filtered snapshot is then refused, because the target may hold selected keys that the server does not have.
+    #[arg(long)]
+    empty_target: bool,
 
     /// Print only keys of database N
     #[arg(long, value_name = "N", value_delimiter = ',')]
@@ -111,6 +120,7 @@ impl Snapshot {
             elements,
             max_arg,
             assume_db: None,
+            empty_target: self.empty_target,
             keys: false,
             stats: false,
             filter: Filter { db: self.db.clone(), command: Vec::new(), key: self.key.clone() },
@@ -118,7 +128,10 @@ impl Snapshot {
     }
 
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let Some(file) = &self.output else { return self.printing().check() };
+        let Some(file) = &self.output else {
+            let output = self.printing();
+            return if output.is_filtered_copy() { Err(FILTERED_SNAPSHOT) } else { output.check() };
+        };
         let about_keys = [
             (
                 self.format.is_some(),
@@ -128,6 +141,10 @@ impl Snapshot {
             (
                 !self.db.is_empty() || !self.key.is_empty(),
                 "-o writes the whole snapshot, and --db and --key are for printed keys; remove one of them",
+            ),
+            (
+                self.empty_target,
+                "-o writes the snapshot to a file, and --empty-target is for printed keys; remove one of them",
             ),
             (self.all, "-o writes the whole snapshot, and --all is for printed keys; remove one of them"),
             (self.elements, "-o writes the whole snapshot, and --elements is for printed keys; remove one of them"),

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use redtail::{Ack, Backoff, OnGap, Start};
 
 use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
-use crate::args::output::{Format, Output};
+use crate::args::output::{FILTERED_SNAPSHOT, Format, Output};
 use crate::args::parse::{backoff, seconds, start};
 use crate::args::server::Server;
 
@@ -33,7 +33,7 @@ The user needs these permissions:
   ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
 Add +info for the server's name and for --from now-without-fork. Servers
 before Redis 7.0 need it for --from now too. For --cluster add
-  +cluster|shards +cluster|slots +cluster|info +role
+  +cluster|myid +cluster|shards +cluster|slots +cluster|info +role
 
 The writes go to standard output, messages to standard error.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
@@ -118,6 +118,12 @@ pub(crate) struct Tail {
 
     /// After a lost connection: reconnect forever, never, or N times in a row [default: forever]
     ///
+    /// Lost connections and temporary refusals are retried after 0.1 to 10 seconds. A refusal that a person can fix,
+    /// such as a wrong password, a missing permission or the answer of something that is not a server, is retried every
+    /// 30 seconds; with N it ends the run. Each time the message of the server is printed. With this option or --on-gap
+    /// snapshot, a snapshot that breaks off is requested again. Lost history (see --on-gap) and damaged data end the
+    /// run.
+    ///
     /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
     reconnect: Option<Backoff>,
@@ -199,7 +205,35 @@ impl Tail {
                 );
             }
         }
-        self.output.check()
+        self.output.check()?;
+        if self.output.format == Format::Resp { self.check_target() } else { Ok(()) }
+    }
+
+    /// What a snapshot means to a target that may hold keys: `output/keys/emptying.rs`.
+    fn check_target(&self) -> Result<(), &'static str> {
+        let begins = matches!(self.from, Some(Start::Snapshot | Start::Sync));
+        let prints = self.snapshot_to.is_none() && (begins || matches!(self.on_gap, GapChoice::Snapshot));
+        let empties = self.output.empty_target;
+        let refused = [
+            (empties && !prints, "--empty-target empties the target before a printed snapshot: add --from snapshot"),
+            (
+                prints && !self.output.filter.command.is_empty(),
+                "--command drops the keys of a snapshot, so the target would lack them: remove --command, or start \
+                 without a snapshot",
+            ),
+            (prints && self.output.is_filtered_copy(), FILTERED_SNAPSHOT),
+            (
+                prints && !empties && matches!(self.on_gap, GapChoice::Snapshot),
+                "--on-gap snapshot with --format resp needs --empty-target: at a gap the target holds keys that the \
+                 server may no longer have",
+            ),
+            (
+                prints && !empties && self.checkpoint.is_some(),
+                "--from snapshot with --checkpoint and --format resp needs --empty-target: a run that ends inside the \
+                 snapshot leaves keys in the target, and the next run begins again",
+            ),
+        ];
+        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, message)| Err(message))
     }
 
     fn check_cluster(&self) -> Result<(), &'static str> {

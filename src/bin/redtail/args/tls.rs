@@ -39,6 +39,14 @@ pub(crate) struct Tls {
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = VerifyChoice::Full, help_heading = HEADING)]
     verify: VerifyChoice,
 
+    /// Connect to the Sentinels with TLS although the servers have none; the options above are then for the Sentinels
+    #[arg(long, conflicts_with = "tls", help_heading = HEADING)]
+    pub(crate) sentinel_tls: bool,
+
+    /// Connect to the Sentinels without TLS although the servers have TLS
+    #[arg(long, conflicts_with = "sentinel_tls", help_heading = HEADING)]
+    pub(crate) sentinel_no_tls: bool,
+
     /// Verify nothing: an attacker on the network can then read and change everything, including the password
     #[arg(long, conflicts_with = "verify", help_heading = HEADING)]
     insecure: bool,
@@ -76,8 +84,8 @@ enum VerifyChoice {
 impl Tls {
     /// The TLS settings, or `None` without TLS. `wanted`: the target asks for TLS.
     pub(crate) fn chosen(&self, wanted: bool) -> Result<Option<net::Tls>, String> {
-        let Self { tls, cacert, cacertdir, cert, cert_key, sni, verify, insecure } = self;
-        if !tls && !wanted {
+        let Self { tls, cacert, cacertdir, cert, cert_key, sni, verify, insecure, sentinel_tls, .. } = self;
+        if !tls && !wanted && !sentinel_tls {
             let given = [
                 ("--cacert", cacert.is_some()),
                 ("--cacertdir", cacertdir.is_some()),
@@ -109,6 +117,17 @@ impl Tls {
             chosen = chosen.server_name(name);
         }
         Ok(Some(chosen))
+    }
+
+    /// The option that is for Sentinels only, if one is given.
+    pub(crate) fn sentinel_option(&self) -> Option<&'static str> {
+        let given = [("--sentinel-tls", self.sentinel_tls), ("--sentinel-no-tls", self.sentinel_no_tls)];
+        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
+
+    /// Whether the servers have TLS. `wanted`: the target asks for TLS.
+    pub(crate) fn is_for_servers(&self, wanted: bool) -> bool {
+        self.tls || wanted
     }
 
     pub(crate) fn is_insecure(&self) -> bool {

@@ -4,7 +4,7 @@ use std::io::{self, StdoutLock};
 use std::time::Duration;
 
 use redtail::Event;
-use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind};
+use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind, UnfinishedKind};
 
 use crate::args::{Decode, wrong_usage};
 use crate::decode::snapshot_to::Save;
@@ -23,7 +23,9 @@ pub(crate) fn is_meant(options: &Decode) -> bool {
 
 /// Prints the file or directory at the path.
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
-    let files = AppendOnly::with(&options.file, options.settings()).map_err(|error| failed(error, options))?;
+    let files = AppendOnly::with(&options.file, options.settings())
+        .map_err(|error| failed(error, options))?
+        .max_corrupt_tail(options.max_corrupt_tail);
     if files.file().kind != FileKind::Single {
         if options.offset.is_some() {
             wrong_usage(
@@ -51,7 +53,12 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     if options.follow {
         signals::listen(|| {})?;
     }
-    let mut output = Printer::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    let mut printing = options.output.clone();
+    // Servers load a file from database 0. With --offset the commands are a part of a stream.
+    if options.offset.is_none() {
+        printing.assume_db.get_or_insert(0);
+    }
+    let mut output = Printer::new(io::stdout().lock(), &printing, options.file.display().to_string());
     let outcome = follow(&mut files, &mut output, save.as_mut(), options);
     let finished = output.finish();
     let saved = save.map_or(Ok(()), Save::finish);
@@ -75,15 +82,26 @@ fn follow(
         let event = match files.next_event() {
             Ok(Some(event)) => event,
             Ok(None) if options.follow => {
+                if let Some(trailing) = files.unfinished().filter(|it| it.kind == UnfinishedKind::Trailing) {
+                    let path = files.file().path.display();
+                    return Err(Failure::Message(format!("{path}: {trailing}; it can't be followed")));
+                }
                 std::thread::sleep(PAUSE);
                 continue;
             }
             Ok(None) => {
                 if let Some(unfinished) = files.unfinished() {
                     let path = files.file().path.display();
-                    log::say(format_args!(
-                        "{path}: {unfinished}; servers ignore it, so everything before it was printed"
-                    ));
+                    let advice = match unfinished.kind {
+                        UnfinishedKind::Trailing => {
+                            "servers ignore them in a dump.rdb, and refuse them in an append-only file"
+                        }
+                        UnfinishedKind::Corrupt => {
+                            "everything before them was printed, as a server with aof-load-corrupt-tail-max-size loads it"
+                        }
+                        _ => "servers ignore it, so everything before it was printed",
+                    };
+                    log::say(format_args!("{path}: {unfinished}; {advice}"));
                 }
                 return Ok(());
             }
@@ -135,6 +153,9 @@ fn failed(error: AppendOnlyError, options: &Decode) -> Failure {
         AppendOnlyError::Protocol { offset, .. } if options.offset.is_some() => {
             Failure::Message(format!("{error} (offset {offset})"))
         }
+        AppendOnlyError::Protocol { .. } if !options.follow => Failure::Message(format!(
+            "{error}; if the bytes after it are the corrupt end of the last file, use --max-corrupt-tail BYTES"
+        )),
         AppendOnlyError::NotAFile { .. } if options.follow => {
             Failure::Message(format!("{error}; --follow needs a file that grows"))
         }

@@ -35,7 +35,8 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     match kind(&head) {
         InputKind::Recording => recording(whole, options),
         InputKind::Commands | InputKind::Snapshot => {
-            append_only::print(AppendOnly::of(whole, "the input", options.offset, options.settings()), options)
+            let file = AppendOnly::of(whole, "the input", options.offset, options.settings());
+            append_only::print(file.max_corrupt_tail(options.max_corrupt_tail), options)
         }
         InputKind::Nothing => {
             log::say("the input is empty");

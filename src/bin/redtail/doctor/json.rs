@@ -93,7 +93,8 @@ fn of_cluster(cluster: &ClusterFacts) -> Value {
     let of_shard = |shard: usize| cluster.nodes.iter().filter(move |node| node.shard == shard);
     let node = |asked: &Asked| {
         let address = asked.node.target.to_string();
-        json!({"id": asked.node.id, "address": address, "reachable": asked.seen.is_ok()})
+        let answers_as = asked.seen.as_ref().ok().and_then(|seen| seen.id.as_ref());
+        json!({"id": asked.node.id, "address": address, "reachable": asked.seen.is_ok(), "answers_as": answers_as})
     };
     let shards = cluster.topology.shards.iter().enumerate().map(|(at, shard)| {
         let primary = of_shard(at).find(|asked| asked.is_primary);
@@ -101,7 +102,7 @@ fn of_cluster(cluster: &ClusterFacts) -> Value {
             "slots": shard.slots.to_string(),
             "primary": primary.map(node),
             "replicas": of_shard(at).filter(|asked| !asked.is_primary).map(node).collect::<Vec<_>>(),
-            "facts": primary.and_then(|asked| asked.seen.as_ref().ok()).map(|seen| facts(&seen.facts)),
+            "facts": primary.and_then(Asked::itself).map(|seen| facts(&seen.facts)),
         })
     });
     json!({"shards": shards.collect::<Vec<_>>()})

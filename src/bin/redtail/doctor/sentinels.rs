@@ -72,7 +72,7 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
 fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, ClientError> {
     let short = Duration::from_secs(2);
     let timeouts = Timeouts::all(short);
-    let mut client = Client::new(address.connect(target, &timeouts)?, login)?;
+    let mut client = Client::new(address.connect_sentinel(target, &timeouts)?, login)?;
     let mut ask = |what: &[&str]| match client.ask(&[&["SENTINEL"], what].concat())? {
         Reply::Error(message) => Err(ClientError::Refused(message)),
         answer => Ok(answer),

@@ -11,7 +11,7 @@ use redtail::topology::{Cluster, ClusterHandle, Positions, Shard};
 use redtail::{Ack, Builder, Event};
 
 use crate::args;
-use crate::args::{Follow, Server, wrong_usage};
+use crate::args::{Follow, Server, survive, wrong_usage};
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
 use crate::follow::keeper::Keeper;
@@ -163,10 +163,10 @@ fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
         #[cfg(feature = "tls")]
         Security::Tls(tls) => cluster.tls(tls),
     };
-    let backoff = options.reconnect.unwrap_or(Cluster::BACKOFF);
     let mut settings = options.output.settings();
-    (settings.allow_probe, settings.backoff) = (options.allow_probe, backoff);
-    let cluster = cluster.options(settings).on_gap(options.on_gap).ack(options.ack);
+    (settings.allow_probe, settings.backoff) = (options.allow_probe, Cluster::BACKOFF);
+    survive(options.reconnect, options.on_gap, &mut settings);
+    let cluster = cluster.options(settings).ack(options.ack);
     let cluster = cluster.prefer_replica(options.server.prefer_replica);
     Ok((cluster.start(options.start.unwrap_or_default()), target))
 }

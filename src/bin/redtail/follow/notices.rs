@@ -23,6 +23,10 @@ pub(super) fn json(notice: &Notice) -> Option<Value> {
             let (id, from, to) = (shard.id(), from.to_string(), to.to_string());
             json!({"event": "shard_failed_over", "shard": id, "from": from, "to": to})
         }
+        Notice::Moved { shard, from, to } => {
+            let (id, from, to) = (shard.id(), from.to_string(), to.to_string());
+            json!({"event": "shard_moved", "shard": id, "from": from, "to": to})
+        }
         Notice::SlotsMoved { shard, gained, lost } => {
             let (id, gained, lost) = (shard.id(), gained.to_string(), lost.to_string());
             json!({"event": "slots_moved", "shard": id, "gained": gained, "lost": lost})

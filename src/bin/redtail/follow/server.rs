@@ -4,7 +4,7 @@ use std::io::{self, StdoutLock};
 
 use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
 
-use crate::args::{Follow, Format, wrong_usage};
+use crate::args::{Follow, Format, survive, wrong_usage};
 use crate::failure;
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
@@ -55,12 +55,8 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
     }
     settings.ack = options.ack;
     settings.start = start;
-    settings.on_gap = options.on_gap;
     settings.allow_probe = options.allow_probe;
-    if let Some(backoff) = options.reconnect {
-        settings.backoff = backoff;
-        settings.retry_first = backoff.attempts != Some(0);
-    }
+    survive(options.reconnect, options.on_gap, &mut settings);
     address.follow(Handle::new(), settings, None)
 }
 

@@ -16,7 +16,8 @@ pub(crate) fn push(line: &mut Vec<u8>, frame: Frame<'_>, at: u64, json: bool, ma
     } else {
         write!(line, "{at} ")?;
     }
-    let mut walk = Walk { line, json, max_arg, levels: Vec::new(), in_object: true, text: Vec::new() };
+    let mut walk =
+        Walk { line, json, max_arg, levels: Vec::new(), in_object: true, attributes: None, text: Vec::new() };
     for token in frame.tokens() {
         walk.token(token)?;
     }
@@ -31,6 +32,8 @@ struct Walk<'a> {
     levels: Vec<OpenAggregate>,
     /// The object of the next element is open already.
     in_object: bool,
+    /// In that object, the number of elements in the list of attributes, which is open.
+    attributes: Option<u64>,
     /// The bytes of a streamed string.
     text: Vec<u8>,
 }
@@ -56,9 +59,12 @@ impl Walk<'_> {
             }
             Token::Chunk(bytes) => self.text.extend_from_slice(bytes),
             Token::Begin { kind, .. } => {
+                let attributes = self.attributes.take_if(|_| kind == Kind::Attribute);
                 self.begin_element();
-                self.open(kind);
-                self.levels.push(OpenAggregate { kind, elements: 0 });
+                if attributes.is_none() {
+                    self.open(kind);
+                }
+                self.levels.push(OpenAggregate { kind, elements: attributes.unwrap_or(0) });
             }
             Token::End => {
                 let Some(level) = self.levels.pop() else { return Ok(()) };
@@ -67,7 +73,7 @@ impl Walk<'_> {
                     self.value(Kind::BulkString, &text)?;
                     self.text = text;
                 } else {
-                    self.close(level.kind);
+                    self.close(&level);
                 }
                 if level.kind != Kind::Attribute {
                     self.end_element();
@@ -81,6 +87,9 @@ impl Walk<'_> {
     fn begin_element(&mut self) {
         if self.in_object {
             self.in_object = false;
+            if self.attributes.take().is_some() {
+                self.line.extend_from_slice(b"],");
+            }
             return;
         }
         let Some(level) = self.levels.last() else { return };
@@ -119,9 +128,10 @@ impl Walk<'_> {
         self.line.extend_from_slice(text.as_bytes());
     }
 
-    fn close(&mut self, kind: Kind) {
-        let mark: &[u8] = match (self.json, kind) {
-            (true, Kind::Attribute) => b"],",
+    fn close(&mut self, level: &OpenAggregate) {
+        let mark: &[u8] = match (self.json, level.kind) {
+            // More attributes of the same element continue the list.
+            (true, Kind::Attribute) => b"",
             (true, _) => b"]",
             (false, Kind::Attribute) => b"} ",
             (false, Kind::Map) => b"}",
@@ -129,7 +139,8 @@ impl Walk<'_> {
         };
         self.line.extend_from_slice(mark);
         // The element that the attributes belong to is in the same object.
-        self.in_object = kind == Kind::Attribute;
+        self.in_object = level.kind == Kind::Attribute;
+        self.attributes = (self.json && self.in_object).then_some(level.elements);
     }
 
     fn scalar(&mut self, frame: Frame<'_>) -> io::Result<()> {

@@ -17,8 +17,9 @@ use crate::output::json_argument::push_argument;
 use crate::output::keys::elements::Elements;
 use crate::output::keys::json::JsonKeys;
 use crate::output::migrations::Beginnings;
+use crate::output::restored::PayloadArgument;
 use crate::output::stream_context::StreamContext;
-use crate::output::{command_keys, migrations};
+use crate::output::{command_keys, migrations, restored};
 
 pub(super) struct Json {
     all: bool,
@@ -33,6 +34,9 @@ pub(super) struct Json {
     count: Option<u64>,
     /// With `--keys`.
     keys: Option<CommandKeys>,
+    payload: PayloadArgument,
+    /// The field of the payload of a command that arrives in parts.
+    restored: Vec<u8>,
     /// Set for a cluster.
     migrations: Option<Beginnings>,
     file: FilePosition,
@@ -61,7 +65,8 @@ impl Json {
         };
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(CommandKeys::default));
         let (line, open, count, file) = (Vec::new(), None, Some(0), FilePosition::default());
-        Self { all, max_arg, target, line, gather, open, items, count, keys, migrations: None, file }
+        let (payload, restored) = (PayloadArgument::default(), Vec::new());
+        Self { all, max_arg, target, line, gather, open, items, count, keys, payload, restored, migrations: None, file }
     }
 
     pub(super) fn set_target(&mut self, target: String) {
@@ -135,6 +140,8 @@ impl Json {
             Event::Exec(command) => self.border("exec", command, out),
             Event::Attached(attached) => self.attached(attached, out),
             Event::SnapshotBegin(begin) => {
+                // The snapshot before it may have been cut off.
+                self.count = self.count.map(|_| 0);
                 object("snapshot_begin", &[("replid", text(begin.replid)), ("offset", begin.offset.into())], out)
             }
             Event::SnapshotEnd(end) => {
@@ -187,6 +194,9 @@ impl Json {
         if self.keys.is_some() {
             command_keys::push(line, command, self.max_arg)?;
         }
+        if let Some(payload) = restored::payload(command.args()) {
+            restored::push_json(line, payload, self.max_arg)?;
+        }
         line.extend_from_slice(b"}\n");
         out.write_all(line)
     }
@@ -202,9 +212,14 @@ impl Json {
         if let Part::Begin { .. } = part {
             self.finish(out)?;
             self.open = Some(0);
+            self.restored.clear();
             out.write_all(b"{\"args\":[")?;
         }
+        self.payload.part(part);
         if let Some(argument) = self.gather.part(part) {
+            if let Some(payload) = self.payload.argument(argument) {
+                restored::push_json(&mut self.restored, payload, self.max_arg)?;
+            }
             if self.open > Some(0) {
                 out.write_all(b",")?;
             }
@@ -225,6 +240,7 @@ impl Json {
         if let Some(keys) = &self.keys {
             keys.push(&mut self.line);
         }
+        self.line.extend_from_slice(&self.restored);
         self.line.extend_from_slice(self.file.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)

@@ -1,6 +1,7 @@
 //! Standard output: events as text, as JSON, or as commands that servers load.
 
 mod argument;
+mod client_form;
 mod command_keys;
 mod filtered;
 mod format_writer;
@@ -12,6 +13,7 @@ mod keys;
 mod migrations;
 mod printer;
 mod resp;
+mod restored;
 mod stream_context;
 mod text;
 

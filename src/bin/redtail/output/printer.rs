@@ -39,7 +39,7 @@ impl<W: Write> Printer<W> {
         let format = match options.format {
             args::Format::Text => FormatWriter::Text(Text::new(options)),
             args::Format::Json => FormatWriter::Json(Json::new(options, target)),
-            args::Format::Resp => FormatWriter::Resp(Resp::new(options.assume_db)),
+            args::Format::Resp => FormatWriter::Resp(Resp::new(options)),
         };
         let filter = Filtered::new(&options.filter, options.all);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));

@@ -1,7 +1,7 @@
 //! For servers: a stream of commands for `redis-cli --pipe`.
 //!
-//! Commands are forwarded byte for byte. Two commands are added: SELECT, if the stream relies on one before the start,
-//! and DISCARD, if a transaction has no EXEC.
+//! Commands are forwarded byte for byte, unless clients may not send them (`client_form`). Two commands are added:
+//! SELECT, if the stream relies on one before the start, and DISCARD, if a transaction has no EXEC.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,11 @@ use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{AttachMethod, Attached, Event, ReplicationId, StreamCommand};
 
+use crate::args;
 use crate::failure::Failure;
+use crate::output::client_form::{ClientForm, ClientForms};
+use crate::output::keys::command::append;
+use crate::output::keys::emptying::Emptying;
 use crate::output::keys::resp::RespKeys;
 use crate::output::stream_context::StreamContext;
 
@@ -26,8 +30,9 @@ pub(super) struct Resp {
     in_transaction: bool,
     /// The output is inside a command that arrives in parts.
     in_command: bool,
-    /// An argument of that command still needs its line end.
-    in_argument: bool,
+    forms: ClientForms,
+    /// The bytes of a part or of a rewritten command.
+    rewritten: Vec<u8>,
     /// The bytes forwarded since the position that a reconnect resumes from.
     since: u64,
     /// After a reconnect: the bytes that arrive again and are already written.
@@ -39,19 +44,20 @@ pub(super) struct Resp {
 }
 
 impl Resp {
-    pub(super) fn new(assumed: Option<u32>) -> Self {
+    pub(super) fn new(options: &args::Output) -> Self {
         Self {
-            assumed,
+            assumed: options.assume_db,
             selected: None,
             multi: Vec::new(),
             in_transaction: false,
             in_command: false,
-            in_argument: false,
+            forms: ClientForms::default(),
+            rewritten: Vec::new(),
             since: 0,
             again: 0,
             torn: false,
             replid: None,
-            keys: RespKeys::new(),
+            keys: RespKeys::new(Emptying::new(options)),
         }
     }
 
@@ -67,8 +73,7 @@ impl Resp {
         match event {
             Event::Attached(attached) => self.attached(attached, out),
             Event::Command(command) => {
-                self.before_command(command.db, out)?;
-                self.forward(command.raw(), out)?;
+                self.command(command, out)?;
                 self.at_end(command.tx.is_some());
                 Ok(())
             }
@@ -101,6 +106,7 @@ impl Resp {
 
     /// Ends an open transaction.
     pub(super) fn finish(&mut self, out: &mut impl Write) -> Result<(), Failure> {
+        self.keys.finish();
         self.disconnect();
         self.void(out)
     }
@@ -160,21 +166,44 @@ impl Resp {
         context: &StreamContext,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
-        match *part {
-            Part::Begin { argc, .. } => {
-                self.before_command(context.db, out)?;
-                self.in_command = true;
-                self.in_argument = false;
-                self.forward(format!("*{argc}").as_bytes(), out)?;
-            }
-            Part::Argument { length, .. } => self.forward(format!("\r\n${length}\r\n").as_bytes(), out)?,
-            Part::Piece(bytes) => self.forward(bytes, out)?,
-            _ => {}
+        if let Part::Begin { .. } = *part {
+            self.before_command(context.db, out)?;
         }
+        let mut bytes = std::mem::take(&mut self.rewritten);
+        self.forms.part(part, &mut bytes);
         if context.offset.is_some() {
-            self.forward(b"\r\n", out)?;
+            self.forms.end(&mut bytes);
+        }
+        self.in_command |= !bytes.is_empty();
+        self.forward(&bytes, out)?;
+        bytes.clear();
+        self.rewritten = bytes;
+        if context.offset.is_some() {
             self.in_command = false;
             self.at_end(context.tx.is_some());
+        }
+        Ok(())
+    }
+
+    fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> Result<(), Failure> {
+        match self.forms.of(command.argc(), |index| command.arg(index)) {
+            ClientForm::Same => {
+                self.before_command(command.db, out)?;
+                self.forward(command.raw(), out)?;
+            }
+            ClientForm::Nothing => {}
+            ClientForm::Instead { arguments, of, then } => {
+                self.before_command(command.db, out)?;
+                let sent: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).chain(command.args().skip(of)).collect();
+                let mut bytes = std::mem::take(&mut self.rewritten);
+                append(&mut bytes, &sent);
+                if let Some(then) = then {
+                    append(&mut bytes, &then.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                }
+                self.forward(&bytes, out)?;
+                bytes.clear();
+                self.rewritten = bytes;
+            }
         }
         Ok(())
     }
@@ -220,6 +249,8 @@ impl Resp {
 
 fn unknown_database() -> Failure {
     Failure::Message(
-        "the database of the next command is unknown: use --assume-db N, or --from now, which asks the server".into(),
+        "the database of the next command is unknown: use --assume-db N (or, with tail, --from now, which asks the \
+         server)"
+            .into(),
     )
 }

@@ -14,9 +14,10 @@ use crate::args;
 use crate::output::argument::Argument;
 use crate::output::gather::Gather;
 use crate::output::keys::text::TextKeys;
-use crate::output::migrations;
 use crate::output::migrations::Beginnings;
+use crate::output::restored::PayloadArgument;
 use crate::output::stream_context::StreamContext;
+use crate::output::{migrations, restored};
 use crate::terminal::color::Colors;
 
 /// The limit for a line of a command that arrives in parts, in bytes. The line is held until its offset is known;
@@ -29,6 +30,9 @@ pub(super) struct Text {
     line: Vec<u8>,
     gather: Gather,
     left_out: u64,
+    payload: PayloadArgument,
+    /// The payload of a command that arrives in parts, as text.
+    restored: Vec<u8>,
     keys: TextKeys,
     colors: Colors,
     /// Set for a cluster.
@@ -52,6 +56,8 @@ impl Text {
             line: Vec::new(),
             gather,
             left_out: 0,
+            payload: PayloadArgument::default(),
+            restored: Vec::new(),
             keys,
             colors,
             migrations: None,
@@ -120,6 +126,9 @@ impl Text {
             let colors = (index == 0).then_some(self.colors);
             push(&mut self.line, Argument::of(arg, self.max_arg), colors)?;
         }
+        if let Some(payload) = restored::payload(command.args()) {
+            restored::push_text(&mut self.line, payload, self.max_arg)?;
+        }
         self.line.push(b'\n');
         out.write_all(&self.line)
     }
@@ -127,12 +136,17 @@ impl Text {
     pub(super) fn part(&mut self, part: &Part<'_>, context: &StreamContext, out: &mut impl Write) -> io::Result<()> {
         if let Part::Begin { .. } = part {
             self.line.clear();
+            self.restored.clear();
             self.left_out = 0;
         }
         if let Some(migrations) = &mut self.migrations {
             migrations.part(part);
         }
+        self.payload.part(part);
         if let Some(argument) = self.gather.part(part) {
+            if let Some(payload) = self.payload.argument(argument) {
+                restored::push_text(&mut self.restored, payload, self.max_arg)?;
+            }
             if self.line.len() < LONGEST_LINE {
                 let colors = self.line.is_empty().then_some(self.colors);
                 push(&mut self.line, argument, colors)?;
@@ -151,6 +165,7 @@ impl Text {
         if self.left_out > 0 {
             write!(out, " (omitted {} arguments)", self.left_out)?;
         }
+        out.write_all(&self.restored)?;
         out.write_all(b"\n")
     }
 }

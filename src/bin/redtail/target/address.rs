@@ -25,16 +25,28 @@ pub(crate) struct Address {
     sentinels: SentinelOptions,
 }
 
-/// The credentials for Sentinels, and the choice between primary and replica.
+impl Security {
+    fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
+        match self {
+            Self::Plain => Socket::connect(target, timeouts),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => Socket::connect_tls(target, timeouts, tls),
+        }
+    }
+}
+
+/// The credentials and the security for Sentinels, and the choice between primary and replica.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct SentinelOptions {
     login: Credentials,
+    security: Security,
     prefer_replica: bool,
 }
 
 /// The security of the connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Security {
+    #[default]
     Plain,
     #[cfg(feature = "tls")]
     Tls(redtail::net::Tls),
@@ -76,8 +88,8 @@ impl Address {
         options: Options,
         recorder: Option<Recorder>,
     ) -> Result<Follower, Failure> {
-        let Self { endpoint, login, security, sentinels: SentinelOptions { login: to_sentinels, prefer_replica } } =
-            self;
+        let Self { endpoint, login, security, sentinels } = self;
+        let SentinelOptions { login: to_sentinels, security: sentinel_security, prefer_replica } = sentinels;
         let config = FollowerConfig { login, handle, options, recorder };
         match endpoint {
             Endpoint::Server(target) => {
@@ -97,7 +109,12 @@ impl Address {
                 let builder = match security {
                     Security::Plain => builder,
                     #[cfg(feature = "tls")]
-                    Security::Tls(tls) => builder.tls(tls.clone()).sentinel_tls(tls),
+                    Security::Tls(tls) => builder.tls(tls),
+                };
+                let builder = match sentinel_security {
+                    Security::Plain => builder,
+                    #[cfg(feature = "tls")]
+                    Security::Tls(tls) => builder.sentinel_tls(tls),
                 };
                 Ok(config.connect(builder)?)
             }
@@ -115,11 +132,11 @@ impl Address {
     /// The server that these Sentinels report.
     pub(crate) fn find(&self, sentinels: &[Target], name: &str) -> Result<FoundServer, SentinelError> {
         let sentinels = sentinels.iter().map(Target::to_string);
-        let SentinelOptions { login, prefer_replica } = &self.sentinels;
+        let SentinelOptions { login, security, prefer_replica } = &self.sentinels;
         let login = login.clone();
         let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica);
         let sentinel = sentinel.sentinel_login(move || login.read());
-        let mut sentinel = match &self.security {
+        let mut sentinel = match security {
             Security::Plain => sentinel,
             #[cfg(feature = "tls")]
             Security::Tls(tls) => sentinel.sentinel_tls(tls.clone()),
@@ -134,11 +151,12 @@ impl Address {
 
     /// Opens a connection to a server for commands.
     pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
-        match &self.security {
-            Security::Plain => Socket::connect(target, timeouts),
-            #[cfg(feature = "tls")]
-            Security::Tls(tls) => Socket::connect_tls(target, timeouts, tls),
-        }
+        self.security.connect(target, timeouts)
+    }
+
+    /// Opens a connection to a Sentinel.
+    pub(crate) fn connect_sentinel(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
+        self.sentinels.security.connect(target, timeouts)
     }
 
     /// The URL scheme for other addresses with the same security.
@@ -152,9 +170,10 @@ impl Address {
 
     /// The URL scheme for Sentinels with the same security.
     pub(crate) fn sentinel_scheme(&self) -> &'static str {
-        match self.scheme() {
-            "" => "redis+sentinel://",
-            _ => "rediss+sentinel://",
+        match self.security {
+            Security::Plain => "redis+sentinel://",
+            #[cfg(feature = "tls")]
+            Security::Tls(_) => "rediss+sentinel://",
         }
     }
 
@@ -192,6 +211,15 @@ impl Address {
     #[cfg(feature = "tls")]
     fn with_tls(mut self, options: &crate::args::Tls) -> Result<Self, String> {
         let wanted = self.security != Security::Plain;
+        if let (Endpoint::Server(_), Some(option)) = (&self.endpoint, options.sentinel_option()) {
+            return Err(format!("{option} is for targets that begin with redis+sentinel://"));
+        }
+        if options.sentinel_no_tls && !options.is_for_servers(wanted) {
+            return Err("--sentinel-no-tls is for servers with TLS: add --tls, or remove --sentinel-no-tls".into());
+        }
+        if options.sentinel_tls && wanted {
+            return Err("the target asks for TLS, which includes the Sentinels: remove --sentinel-tls".into());
+        }
         if let Some(tls) = options.chosen(wanted)? {
             if matches!(self.endpoint, Endpoint::Server(Target::Unix(_))) {
                 return Err("TLS is not supported over a Unix socket: remove --tls".into());
@@ -202,7 +230,12 @@ impl Address {
                      everything",
                 );
             }
-            self.security = Security::Tls(tls);
+            if !options.sentinel_no_tls {
+                self.sentinels.security = Security::Tls(tls.clone());
+            }
+            if options.is_for_servers(wanted) {
+                self.security = Security::Tls(tls);
+            }
         }
         Ok(self)
     }
@@ -236,7 +269,7 @@ impl Address {
             ));
         }
         let login = Credentials { user: sentinel_user.clone(), password };
-        self.sentinels = SentinelOptions { login, prefer_replica: *prefer_replica };
+        (self.sentinels.login, self.sentinels.prefer_replica) = (login, *prefer_replica);
         Ok(self)
     }
 

@@ -2,8 +2,9 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use redtail::rdb::Item;
+use redtail::rdb::{Item, Role, Text};
 use redtail::{Attached, Event, ForkReason};
 
 use crate::args::Format;
@@ -49,7 +50,7 @@ fn message(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
             "{forking}; this can take repl-diskless-sync-delay (5 s), and writes before the fork are not printed"
         ),
         Event::Forking(forking) => forking.to_string(),
-        Event::SnapshotItem(item) => return passed_over(item),
+        Event::SnapshotItem(item) => return item_message(item),
         Event::Gap(gap) => format!("history lost: {gap}"),
         // Without a reconnect it is the end of the run, which has a message of its own.
         Event::Disconnected(lost) if lost.retry_in.is_some() => lost.to_string(),
@@ -69,16 +70,37 @@ fn message(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
     })
 }
 
-/// Prints a message for a skipped value of a snapshot.
+/// Prints the message of an item of a snapshot, if it has one.
 pub(crate) fn item(item: &Item<'_>) {
-    if let Some(message) = passed_over(item) {
+    if let Some(message) = item_message(item) {
         say(message);
     }
 }
 
-fn passed_over(item: &Item<'_>) -> Option<String> {
-    let Item::Skipped { error, bytes } = item else { return None };
-    Some(format!("skipped a damaged value, or its rest, of {bytes} bytes: {error}"))
+/// The message of skipped data, or of data of another product. The latter is printed once per kind.
+#[inline]
+fn item_message(item: &Item<'_>) -> Option<String> {
+    match item {
+        Item::Skipped { error, bytes } => {
+            Some(format!("skipped a damaged value, or its rest, of {bytes} bytes: {error}"))
+        }
+        Item::Foreign { number: 107, .. } => once(&MEMORY_HINTS, "skipped opcode 107, a hint of Redis Enterprise"),
+        Item::Foreign { .. } => once(&SLOT_HINTS, "skipped opcode 121, a hint of Redis Enterprise"),
+        Item::Text(Text { role: Role::AuxName, bytes: b"keydb-subexpire-key", .. }) => once(
+            &MEMBER_EXPIRIES,
+            "KeyDB stores the expiry of single members in auxiliary fields (keydb-subexpire-key). Those members are \
+             printed without their expiry",
+        ),
+        _ => None,
+    }
+}
+
+static MEMORY_HINTS: AtomicBool = AtomicBool::new(false);
+static SLOT_HINTS: AtomicBool = AtomicBool::new(false);
+static MEMBER_EXPIRIES: AtomicBool = AtomicBool::new(false);
+
+fn once(printed: &AtomicBool, message: &str) -> Option<String> {
+    (!printed.swap(true, Ordering::Relaxed)).then(|| message.into())
 }
 
 struct AttachMessage<'a> {

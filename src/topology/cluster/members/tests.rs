@@ -63,8 +63,8 @@ fn a_primary_that_is_down_stays_while_it_has_slots() {
 }
 
 #[test]
-fn a_server_without_a_name_is_where_it_was_asked() {
-    let unnamed = ["$0\r\n\r\n", "$1\r\n?\r\n", "$-1\r\n"];
+fn a_server_without_an_address_is_where_it_was_asked() {
+    let unnamed = ["$0\r\n\r\n", "$-1\r\n"];
     for name in unnamed {
         let text =
             recorded!("redis-7.0.15-shards").replace("endpoint\r\n$9\r\n127.0.0.1\r\n", &format!("endpoint\r\n{name}"));
@@ -80,6 +80,21 @@ fn a_server_without_a_name_is_where_it_was_asked() {
     let named =
         recorded!("redis-7.0.15-shards").replace("endpoint\r\n$9\r\n127.0.0.1\r\n", "endpoint\r\n$9\r\nnode.test\r\n");
     assert_eq!(from_shards(&named).shards[0].primary.target.to_string(), "node.test:21100");
+}
+
+/// `cluster-preferred-endpoint-type hostname`, and no hostname announced. Recorded from Redis 7.0.15.
+#[test]
+fn a_server_without_a_hostname_is_at_its_ip() {
+    let first = |topology: Topology| topology.shards[0].primary.target.to_string();
+    let shards = recorded!("redis-7.0.15-shards").replace("endpoint\r\n$9\r\n127.0.0.1\r\n", "endpoint\r\n$1\r\n?\r\n");
+    assert_eq!(first(from_shards(&shards)), "127.0.0.1:21100");
+    let slots =
+        "*1\r\n*3\r\n:0\r\n:16383\r\n*4\r\n$1\r\n?\r\n:21100\r\n$2\r\nid\r\n*2\r\n$2\r\nip\r\n$9\r\n127.0.0.2\r\n";
+    assert_eq!(first(from_slots(slots)), "127.0.0.2:21100");
+    // A node that has not met another one does not know its ip.
+    assert_eq!(first(from_slots(&slots.replace("$9\r\n127.0.0.2\r\n", "$0\r\n\r\n"))), "asked:21100");
+    let without = shards.replace("$2\r\nip\r\n$9\r\n127.0.0.1\r\n", "$2\r\nip\r\n$0\r\n\r\n");
+    assert_eq!(first(from_shards(&without)), "asked:21100");
 }
 
 #[test]

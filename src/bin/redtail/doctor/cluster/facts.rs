@@ -22,8 +22,17 @@ pub(in crate::doctor) struct Asked {
     pub(in crate::doctor) seen: Result<Seen, ProbeError>,
 }
 
+impl Asked {
+    /// The answers, if they are not from another node.
+    pub(in crate::doctor) fn itself(&self) -> Option<&Seen> {
+        self.seen.as_ref().ok().filter(|seen| seen.id.as_ref().is_none_or(|id| *id == self.node.id))
+    }
+}
+
 /// The answers of a node.
 pub(in crate::doctor) struct Seen {
+    /// The id that the node reports, or its refusal. `None` if the user may not ask.
+    pub(in crate::doctor) id: Option<String>,
     pub(in crate::doctor) facts: Facts,
     /// The topology, as the node sees it.
     pub(in crate::doctor) view: Option<Topology>,
@@ -41,4 +50,5 @@ pub(in crate::doctor) struct Denied {
     pub(in crate::doctor) slots: bool,
     pub(in crate::doctor) info: bool,
     pub(in crate::doctor) role: bool,
+    pub(in crate::doctor) myid: bool,
 }

@@ -26,6 +26,7 @@ pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) 
     all.extend(order(cluster, target));
     all.extend(permission(cluster));
     all.extend(unreachable(cluster, scheme));
+    all.extend(others(cluster));
     all.extend(agreement(cluster, target));
     all.extend(shards(cluster, scheme));
     all
@@ -34,7 +35,7 @@ pub(in super::super) fn all(cluster: &ClusterFacts, target: &str, scheme: &str) 
 /// The server answers, but not as a node of a cluster.
 pub(super) fn no_cluster(message: &str, facts: &Facts, target: &str, denied: Denied) -> Finding {
     if denied.shards || denied.slots {
-        let rules = "+cluster|shards +cluster|slots +cluster|info +role";
+        let rules = "+cluster|shards +cluster|slots +cluster|info +cluster|myid +role";
         return Finding::bad(ABOUT, format!("the user {} may not ask for the nodes of the cluster", facts.user))
             .why("the shards are found with CLUSTER SHARDS (before 7.0 CLUSTER SLOTS); each node has an ACL of its own")
             .fix(format!("ACL SETUSER {} {rules}", facts.user));
@@ -48,10 +49,7 @@ pub(super) fn no_cluster(message: &str, facts: &Facts, target: &str, denied: Den
 pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<StartChoice> {
     let mut merged: Vec<StartChoice> = Vec::new();
     for (at, node) in primaries(cluster).enumerate() {
-        let starts = match &node.seen {
-            Ok(seen) => findings::starts(&seen.facts, target),
-            Err(_) => Vec::new(),
-        };
+        let starts = node.itself().map(|seen| findings::starts(&seen.facts, target)).unwrap_or_default();
         let of_shards = ["now", "now-without-fork", "snapshot"];
         let starts: Vec<_> = starts.into_iter().filter(|start| of_shards.contains(&start.name)).collect();
         if at == 0 {
@@ -83,7 +81,15 @@ fn primaries(cluster: &ClusterFacts) -> impl Iterator<Item = &Asked> {
 }
 
 fn seen(cluster: &ClusterFacts) -> impl Iterator<Item = (&Asked, &Seen)> {
-    cluster.nodes.iter().filter_map(|node| Some((node, node.seen.as_ref().ok()?)))
+    cluster.nodes.iter().filter_map(|node| Some((node, node.itself()?)))
+}
+
+/// The nodes at whose address another node answers, with its id.
+fn elsewhere(cluster: &ClusterFacts) -> impl Iterator<Item = (&Asked, &str)> {
+    cluster.nodes.iter().filter(|node| node.itself().is_none()).filter_map(|node| {
+        let seen = node.seen.as_ref().ok()?;
+        Some((node, seen.id.as_deref()?))
+    })
 }
 
 fn whole(cluster: &ClusterFacts) -> Finding {
@@ -139,15 +145,22 @@ fn order(cluster: &ClusterFacts, target: &str) -> Option<Finding> {
 }
 
 fn permission(cluster: &ClusterFacts) -> Option<Finding> {
-    let Denied { shards, slots, info, role } = cluster.denied;
+    let Denied { shards, slots, info, role, myid } = cluster.denied;
     // CLUSTER SLOTS is asked if CLUSTER SHARDS is denied or unknown.
-    let needs = [("+cluster|shards", shards), ("+cluster|slots", slots), ("+cluster|info", info), ("+role", role)];
+    let needs = [
+        ("+cluster|shards", shards),
+        ("+cluster|slots", slots),
+        ("+cluster|info", info),
+        ("+cluster|myid", myid),
+        ("+role", role),
+    ];
     let missing: Vec<_> = needs.into_iter().filter_map(|(rule, is_denied)| is_denied.then_some(rule)).collect();
     if missing.is_empty() {
         return None;
     }
     let user = seen(cluster).map(|(_, seen)| seen.facts.user.as_str()).next().unwrap_or("default");
     let why = match info || role {
+        _ if myid => "redtail follows no node that does not tell its id: another node may be at its address",
         true => {
             "without CLUSTER INFO and ROLE redtail may follow a node that was replaced; and each denial is an entry \
              in the ACL LOG"
@@ -157,11 +170,21 @@ fn permission(cluster: &ClusterFacts) -> Option<Finding> {
              an entry in the ACL LOG"
         }
     };
-    Some(
-        Finding::warn("permission", format!("the user {user} lacks {} on at least one node", missing.join(" ")))
-            .why(why)
-            .fix(format!("ACL SETUSER {user} {}", missing.join(" "))),
-    )
+    let what = format!("the user {user} lacks {} on at least one node", missing.join(" "));
+    let finding = if myid { Finding::bad("permission", what) } else { Finding::warn("permission", what) };
+    Some(finding.why(why).fix(format!("ACL SETUSER {user} {}", missing.join(" "))))
+}
+
+/// Addresses at which another node answers, or a server that is no node.
+fn others(cluster: &ClusterFacts) -> Vec<Finding> {
+    let found = elsewhere(cluster).map(|(asked, actual)| {
+        let what = format!("{} is announced as node {}, but answers: {actual}", asked.node.target, asked.node.id);
+        let finding = if asked.is_primary { Finding::bad(NODES, what) } else { Finding::warn(NODES, what) };
+        finding
+            .why("the address leads to another server (stale address, NAT, load balancer); redtail does not follow it")
+            .fix("CONFIG GET cluster-announce*")
+    });
+    alike(found.collect())
 }
 
 fn unreachable(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
@@ -205,6 +228,7 @@ fn agreement(cluster: &ClusterFacts, target: &str) -> Vec<Finding> {
     if let Some((_, most)) = views.iter().max_by_key(|(_, view)| votes(view)) {
         let others: Vec<_> = views.iter().filter(|(_, view)| view != most).collect();
         found.push(match others.len() {
+            0 if elsewhere(cluster).next().is_some() => return found,
             0 => Finding::good(NODES, format!("all {} that answer agree on primaries and slots", views.len())),
             count => {
                 let names = some_of(others.iter().map(|(node, _)| node.node.target.to_string()));
@@ -238,7 +262,7 @@ fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
     let mut lines = Vec::new();
     let mut problems = Vec::new();
     for asked in primaries(cluster) {
-        let (Ok(seen), Some(shard)) = (&asked.seen, cluster.topology.shards.get(asked.shard)) else { continue };
+        let (Some(seen), Some(shard)) = (asked.itself(), cluster.topology.shards.get(asked.shard)) else { continue };
         let target = format!("{scheme}{}", asked.node.target);
         let all = findings::all(&seen.facts, &target, scheme);
         let backlog = all.iter().find(|finding| finding.about == "backlog");

@@ -89,6 +89,11 @@ fn see(
 ) -> Result<Seen, ProbeError> {
     let (mut client, mut facts) = probe::begin(address, target, login)?;
     let began = Instant::now();
+    let id = match asked(&mut client, &["CLUSTER", "MYID"], &mut denied.myid)? {
+        Some(Reply::Error(refusal)) => Some(refusal),
+        Some(answer) => Some(answer.text().unwrap_or_default().to_owned()),
+        None => None,
+    };
     let view = topology(&mut client, target, address.scheme() != "", &mut denied)?.ok();
     let info = asked(&mut client, &["CLUSTER", "INFO"], &mut denied.info)?;
     let is_in_order = info.as_ref().and_then(Reply::text).map(|text| !text.contains("cluster_state:fail"));
@@ -98,7 +103,7 @@ fn see(
     if let Some(sample) = sample {
         probe::closely(&mut client, &mut facts, target, (began, sample))?;
     }
-    Ok(Seen { facts, view, is_in_order, is_replica, denied })
+    Ok(Seen { id, facts, view, is_in_order, is_replica, denied })
 }
 
 /// Asks as a follower does. A denied command is not repeated, since each denial adds an entry to the server's ACL LOG.
@@ -140,6 +145,7 @@ fn denied_at(nodes: &[Asked], seed: Denied) -> Denied {
             slots: all.slots || one.slots,
             info: all.info || one.info,
             role: all.role || one.role,
+            myid: all.myid || one.myid,
         }
     })
 }

@@ -12,7 +12,7 @@ pub(super) const SHORT: usize = 64 << 10;
 const BATCH: u64 = 128;
 
 /// Appends a complete command.
-pub(super) fn append(to: &mut Vec<u8>, args: &[&[u8]]) {
+pub(in crate::output) fn append(to: &mut Vec<u8>, args: &[&[u8]]) {
     let start = to.len();
     to.resize(start + encoded_len(args), 0);
     // The buffer has exactly the required size.

@@ -50,7 +50,19 @@ impl Groups {
                 let counts: [&[u8]; 4] = [b"ENTRIESADDED", added.as_bytes(), b"MAXDELETEDID", deleted.as_bytes()];
                 write(out, &[&[b"XSETID", key, last.as_bytes()][..], &counts].concat())
             }
-            _ => write(out, &[b"XSETID", key, last.as_bytes()]),
+            _ => {
+                write(out, &[b"XSETID", key, last.as_bytes()])?;
+                // The entry that created the stream counts as added.
+                if self.entries.is_none() {
+                    since_7(
+                        out,
+                        &[b"XSETID", key, last.as_bytes(), b"ENTRIESADDED", b"0", b"MAXDELETEDID", b"0-0"],
+                        key,
+                    )
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 
@@ -70,11 +82,37 @@ impl Groups {
         if !self.is_known {
             return Ok(());
         }
-        let last = last.to_string();
-        let create: [&[u8]; 5] = [b"XGROUP", b"CREATE", key, &self.name, last.as_bytes()];
-        match read {
-            Some(read) => write(out, &[&create[..], &[b"ENTRIESREAD", read.to_string().as_bytes()]].concat()),
-            None => write(out, &create),
+        let id = last.to_string();
+        let create: [&[u8]; 5] = [b"XGROUP", b"CREATE", key, &self.name, id.as_bytes()];
+        if let Some(read) = read {
+            return write(out, &[&create[..], &[b"ENTRIESREAD", read.to_string().as_bytes()]].concat());
+        }
+        write(out, &create)?;
+        match self.read_before_7(last) {
+            Some(read) => {
+                let read = read.to_string();
+                since_7(
+                    out,
+                    &[b"XGROUP", b"SETID", key, &self.name, id.as_bytes(), b"ENTRIESREAD", read.as_bytes()],
+                    key,
+                )
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The number of entries that a group has read, for a stream from before Redis 7.0, which does not count them: the
+    /// estimate that Redis 7.0 makes when it loads such a stream.
+    fn read_before_7(&self, last: StreamId) -> Option<u64> {
+        let state = self.state.filter(|state| state.added.is_none())?;
+        match self.entries {
+            None => Some(0),
+            Some(_) if last == state.last => Some(state.length),
+            Some(_) if last > state.last => None,
+            Some((first, _)) if last < first => Some(0),
+            Some((first, _)) if last == first => Some(1),
+            // Between the first and the last entry only a walk over the entries would tell.
+            Some(_) => None,
         }
     }
 
@@ -129,4 +167,11 @@ impl Groups {
     pub(super) fn damaged(&mut self) {
         self.is_known = false;
     }
+}
+
+/// Writes a command with options of Redis 7.0. A server before 7.0 refuses it, and has no use for it: the script
+/// ignores that error.
+fn since_7(out: &mut impl Write, command: &[&[u8]], key: &[u8]) -> io::Result<()> {
+    const IGNORING: &[u8] = b"redis.pcall(unpack(ARGV))";
+    write(out, &[&[b"EVAL", IGNORING, b"1", key], command].concat())
 }

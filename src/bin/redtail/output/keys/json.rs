@@ -1,4 +1,4 @@
-//! One JSON line per key, written while it is decoded.
+//! One JSON line per key, written while it is decoded. The payload of a RESTORE is a JSON object.
 
 use std::io::{self, Write};
 
@@ -32,6 +32,8 @@ pub(in crate::output) struct JsonKeys {
 
 /// The line of a key.
 struct KeyLine {
+    /// The object of a payload, which has no name, database or expiry.
+    is_payload: bool,
     object: Object,
     key: Option<KeyFacts>,
     module: String,
@@ -48,6 +50,7 @@ struct KeyLine {
 impl JsonKeys {
     pub(in crate::output) fn new(all: bool, max_arg: u64) -> Self {
         let line = KeyLine {
+            is_payload: false,
             object: Object::default(),
             key: None,
             module: String::new(),
@@ -58,6 +61,18 @@ impl JsonKeys {
             damage: None,
         };
         Self { held: HeldText::new(max_arg), line, non_keys: NonKeys::new(all) }
+    }
+
+    pub(in crate::output) fn of_payload(max_arg: u64) -> Self {
+        let mut keys = Self::new(false, max_arg);
+        keys.line.is_payload = true;
+        keys.line.object.begin();
+        keys
+    }
+
+    /// Completes the object of a payload.
+    pub(in crate::output) fn end_payload(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.line.object.end_value(out)
     }
 
     pub(in crate::output) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -72,6 +87,7 @@ impl JsonKeys {
                 line.fact(item, out)?;
                 return line.object.part(out);
             }
+            _ if line.is_payload && !matches!(item, Item::KeyMetadata { .. } | Item::Raw { .. }) => return Ok(()),
             item => return non_keys.fact(item, out),
         };
         match held.text(&text) {
@@ -81,6 +97,7 @@ impl JsonKeys {
                 line.text(text.role, argument, out)?;
                 line.object.part(out)
             }
+            Some(argument) if line.is_payload => line.function(argument, out),
             Some(argument) => non_keys.text(text.role, argument, out),
         }
     }
@@ -99,9 +116,14 @@ impl KeyLine {
         (self.raw, self.is_half, self.has_returned, self.has_value, self.damage) = (0, false, false, false, None);
         let object = &mut self.object;
         object.begin();
-        object.name("db").number(key.db);
-        object.name("key").argument(name, out)?;
-        non_keys.key(&key, object);
+        if self.is_payload {
+            object.name("type").plain(key.kind.name());
+            non_keys.attributes(&key, object);
+        } else {
+            object.name("db").number(key.db);
+            object.name("key").argument(name, out)?;
+            non_keys.key(&key, object);
+        }
         match key.kind {
             Type::List | Type::Set | Type::Zset | Type::Hash => object.name("value").array(),
             Type::Stream => {
@@ -111,6 +133,13 @@ impl KeyLine {
             _ => {}
         }
         Ok(())
+    }
+
+    fn function(&mut self, code: Argument<'_>, out: &mut impl Write) -> io::Result<()> {
+        if self.object.depth() < ELEMENTS {
+            self.object.name("functions").array();
+        }
+        self.object.element().argument(code, out)
     }
 
     fn text(&mut self, role: Role, argument: Argument<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -259,7 +288,7 @@ impl KeyLine {
             self.object.name("damaged").text(&damage);
         }
         self.key = None;
-        self.object.end("key", out)
+        if self.is_payload { Ok(()) } else { self.object.end("key", out) }
     }
 
     fn is(&self, kind: Type) -> bool {

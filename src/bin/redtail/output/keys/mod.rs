@@ -1,7 +1,8 @@
 //! Snapshots: one writer per format, fed with the items of a decoder.
 
-mod command;
+pub(in crate::output) mod command;
 pub(in crate::output) mod elements;
+pub(in crate::output) mod emptying;
 mod groups;
 mod held_text;
 pub(in crate::output) mod json;

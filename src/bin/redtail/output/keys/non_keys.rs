@@ -36,6 +36,11 @@ impl NonKeys {
     pub(super) fn key(&mut self, key: &KeyFacts, object: &mut Object) {
         object.name("type").plain(key.kind.name());
         object.name("expire_at_ms").optional(key.expire_at_ms);
+        self.attributes(key, object);
+    }
+
+    /// Writes the fields after the expiry.
+    pub(super) fn attributes(&mut self, key: &KeyFacts, object: &mut Object) {
         if let Some(idle) = key.idle_s {
             object.name("idle_s").number(idle);
         }
@@ -165,6 +170,12 @@ impl NonKeys {
                 object.name("keys").number(keys);
                 object.name("expires").number(expires);
                 "slot"
+            }
+            Item::Foreign { number, value } => {
+                object.begin();
+                object.name("opcode").number(u64::from(number));
+                object.name("value").number(value);
+                "foreign"
             }
             Item::SlotRange { first, last } => {
                 object.begin();

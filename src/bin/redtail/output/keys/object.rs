@@ -152,6 +152,17 @@ impl Object {
         out.write_all(b"}\n")
     }
 
+    /// Completes an object that is a value in another line, without an event.
+    pub(super) fn end_value(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.close_to(1);
+        self.levels.clear();
+        if !self.is_flowing {
+            out.write_all(b"{")?;
+        }
+        out.write_all(&self.bytes)?;
+        out.write_all(b"}")
+    }
+
     /// The line stays incomplete. Declares it void if it is written already, or drops it.
     pub(super) fn void(&mut self, out: &mut impl Write) -> io::Result<()> {
         if self.is_open() && self.is_flowing {

@@ -1,12 +1,13 @@
-//! Commands that recreate the keys of a snapshot in an empty server.
+//! Commands that recreate the keys of a snapshot.
 
 use std::io::{self, Write};
 
-use redtail::rdb::{Crc64, Format, Item, Magic, Role, Text, Type, WHOLE_TEXT};
+use redtail::rdb::{Crc64, Format, Item, Role, Text, Type, WHOLE_TEXT};
 
 use crate::failure::Failure;
 use crate::output::argument::Argument;
 use crate::output::keys::command::{Batch, Command, GiveUp, SHORT, append, write};
+use crate::output::keys::emptying::Emptying;
 use crate::output::keys::groups::Groups;
 use crate::output::keys::held_text::HeldText;
 use crate::output::keys::key_facts::KeyFacts;
@@ -19,6 +20,7 @@ const MODULE_TYPE: u8 = 7;
 
 pub(in crate::output) struct RespKeys {
     format: Option<Format>,
+    emptying: Emptying,
     database: u32,
     key: Option<KeyFacts>,
     name: Vec<u8>,
@@ -38,9 +40,10 @@ pub(in crate::output) struct RespKeys {
 }
 
 impl RespKeys {
-    pub(in crate::output) fn new() -> Self {
+    pub(in crate::output) fn new(emptying: Emptying) -> Self {
         Self {
             format: None,
+            emptying,
             database: 0,
             key: None,
             name: Vec::new(),
@@ -65,9 +68,8 @@ impl RespKeys {
     ) -> Result<(), Failure> {
         match *item {
             Item::Start(format) => {
-                if self.format.replace(format).is_some() {
-                    empty(format, out)?;
-                }
+                self.format = Some(format);
+                self.emptying.begin(format, selected, out)?;
             }
             Item::Text(text) => self.text(&text, selected, out)?,
             Item::Key(key) => {
@@ -95,6 +97,11 @@ impl RespKeys {
             _ => self.value(item, out)?,
         }
         Ok(())
+    }
+
+    /// The output ends.
+    pub(in crate::output) fn finish(&self) {
+        self.emptying.finish();
     }
 
     /// The snapshot is cut off.
@@ -127,7 +134,7 @@ impl RespKeys {
             }
             Role::AuxName => self.is_script = text.bytes == b"lua",
             Role::AuxValue if self.is_script => self.alone(&[b"SCRIPT", b"LOAD"], text, out)?,
-            Role::Function => self.alone(&[b"FUNCTION", b"LOAD"], text, out)?,
+            Role::Function => self.alone(&[b"FUNCTION", b"LOAD", b"REPLACE"], text, out)?,
             Role::Argument | Role::EntryField | Role::EntryValue => self.command.text(text, out)?,
             Role::Value => {
                 let name = std::mem::take(&mut self.name);
@@ -160,7 +167,9 @@ impl RespKeys {
             Type::Stream => self.groups.begin(),
             _ => {}
         }
-        select(key.db, selected, out)
+        select(key.db, selected, out)?;
+        // SET replaces a key. Other commands would add to its elements.
+        if self.emptying.leaves_keys() && key.kind != Type::String { write(out, &[b"DEL", &self.name]) } else { Ok(()) }
     }
 
     /// Writes a command with this string, or a piece of it, as its last argument.
@@ -336,13 +345,4 @@ fn select(database: u32, selected: &mut Option<u32>, out: &mut impl Write) -> io
         return Ok(());
     }
     write(out, &[b"SELECT", database.to_string().as_bytes()])
-}
-
-/// A second snapshot replaces all data, as in a replica.
-fn empty(format: Format, out: &mut impl Write) -> io::Result<()> {
-    write(out, &[b"FLUSHALL"])?;
-    match format {
-        Format { magic: Magic::Redis, version: ..10 } => Ok(()),
-        _ => write(out, &[b"FUNCTION", b"FLUSH"]),
-    }
 }

@@ -16,6 +16,8 @@ const NAME: usize = 120;
 const LINE: usize = 200;
 
 pub(in crate::output) struct TextKeys {
+    /// A part of another line, without a name and database.
+    is_payload: bool,
     all: bool,
     max_arg: u64,
     line: String,
@@ -33,6 +35,7 @@ pub(in crate::output) struct TextKeys {
 impl TextKeys {
     pub(in crate::output) fn new(all: bool, max_arg: u64) -> Self {
         Self {
+            is_payload: false,
             all,
             max_arg,
             line: String::new(),
@@ -45,6 +48,10 @@ impl TextKeys {
             arguments: 0,
             is_damaged: false,
         }
+    }
+
+    pub(in crate::output) fn of_payload(max_arg: u64) -> Self {
+        Self { is_payload: true, ..Self::new(false, max_arg) }
     }
 
     pub(in crate::output) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -115,10 +122,13 @@ impl TextKeys {
         match text.role {
             Role::KeyName => {
                 let Some(key) = self.key else { return Ok(()) };
-                self.begin(format_args!("[{}] {shown} {}", key.db, key.kind.name()));
+                match self.is_payload {
+                    true => self.begin(format_args!(" {}", key.kind.name())),
+                    false => self.begin(format_args!("[{}] {shown} {}", key.db, key.kind.name())),
+                }
             }
             Role::Function => {
-                self.begin(format_args!("function {shown}"));
+                self.begin(format_args!("{}function {shown}", if self.is_payload { " " } else { "" }));
                 return self.end(out);
             }
             Role::AuxName => self.aux = shown,
@@ -188,7 +198,9 @@ impl TextKeys {
     }
 
     fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
-        self.line.push('\n');
+        if !self.is_payload {
+            self.line.push('\n');
+        }
         out.write_all(self.line.as_bytes())
     }
 }

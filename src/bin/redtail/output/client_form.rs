@@ -1,0 +1,404 @@
+//! Commands that only a replication connection or an append-only file may send, in a form that clients may send.
+//!
+//! Servers execute the commands of their primary without the checks that they apply to clients. The same bytes from a
+//! client are then an error, or have another effect.
+
+use std::borrow::Cow;
+
+use redtail::resp::Part;
+
+use crate::output::keys::command::append;
+use crate::terminal::log;
+
+/// The channel on which Sentinels find each other.
+const SENTINEL_CHANNEL: &[u8] = b"__sentinel__:hello";
+
+/// The names of the commands that are examined further.
+const NAMES: [&[u8]; 11] = [
+    b"XADD",
+    b"XTRIM",
+    b"PUBLISH",
+    b"CLUSTER",
+    b"REPLCONF",
+    b"PING",
+    b"TRIMSLOTS",
+    b"SYNCSLOTS",
+    b"BITCONVERT",
+    b"BITROAROP",
+    b"RESTORE-ASKING",
+];
+
+const LONGEST_NAME: u64 = 14;
+
+/// The bytes held of a command until its form is known.
+const MOST_HELD: usize = 1 << 20;
+
+/// What to send instead of a command.
+#[derive(Debug, PartialEq)]
+pub(super) enum ClientForm {
+    /// The same bytes.
+    Same,
+    /// These arguments replace the arguments up to `of`. A second command may follow.
+    Instead { arguments: Vec<Vec<u8>>, of: usize, then: Option<Vec<Vec<u8>>> },
+    /// Nothing.
+    Nothing,
+}
+
+/// The decision about a command, by its first arguments.
+enum Verdict {
+    /// More arguments are needed.
+    Unknown,
+    Known(ClientForm, Option<Omission>),
+}
+
+/// What clients can't do: one warning per kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Omission {
+    Cluster,
+    Slots,
+    Sentinel,
+    Representation,
+    Idempotence,
+    Unexamined,
+}
+
+impl Omission {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Cluster => "CLUSTER commands of the stream are left out: they are messages between nodes, not data",
+            Self::Slots => {
+                "TRIMSLOTS is left out, since clients can't send it: the keys of the slots that it removes stay in \
+                 the target"
+            }
+            Self::Sentinel => {
+                "messages to the channel __sentinel__:hello are left out: Sentinels that watch the target would take \
+                 them for news of its own primary"
+            }
+            Self::Representation => "BITCONVERT is left out: it changes how a string is stored, not its value",
+            Self::Idempotence => {
+                "the idempotency ids that the server computes for XADD IDMPAUTO are left out; the entries are printed"
+            }
+            Self::Unexamined => {
+                "a command is too large to find out whether clients may send it: it is printed as it is"
+            }
+        }
+    }
+}
+
+/// Finds the form for clients of whole commands, and of commands in parts.
+#[derive(Debug, Default)]
+pub(super) struct ClientForms {
+    warned: Vec<Omission>,
+    open: Open,
+}
+
+/// A command that arrives in parts.
+#[derive(Debug, Default)]
+struct Open {
+    state: State,
+    argc: usize,
+    args: Vec<Vec<u8>>,
+    /// The missing bytes of the last argument.
+    missing: u64,
+    held: usize,
+    then: Option<Vec<Vec<u8>>>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Holding,
+    #[default]
+    Printing,
+    Dropping,
+}
+
+impl ClientForms {
+    /// The form of a whole command.
+    #[inline]
+    pub(super) fn of<'a>(&mut self, argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> ClientForm {
+        if !arg(0).is_some_and(is_examined) { ClientForm::Same } else { self.examine(argc, arg) }
+    }
+
+    #[inline(never)]
+    fn examine<'a>(&mut self, argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> ClientForm {
+        match verdict(argc, arg) {
+            Verdict::Known(form, omission) => {
+                self.warn(omission);
+                form
+            }
+            Verdict::Unknown => ClientForm::Same,
+        }
+    }
+
+    /// Appends to `out` the bytes that clients may send for this part.
+    pub(super) fn part(&mut self, part: &Part<'_>, out: &mut Vec<u8>) {
+        match *part {
+            Part::Begin { argc, .. } => self.open = Open { state: State::Holding, argc, ..Open::default() },
+            Part::Argument { index, length } if self.open.state == State::Holding => {
+                let is_other = index == 0 && length > LONGEST_NAME;
+                if is_other || length > MOST_HELD as u64 || self.open.held > MOST_HELD {
+                    self.warn((!is_other && !self.is_before_fields()).then_some(Omission::Unexamined));
+                    self.print_held(out);
+                    header(out, length);
+                    return;
+                }
+                self.open.args.push(Vec::new());
+                self.open.missing = length;
+                if length == 0 {
+                    self.argument(out);
+                }
+            }
+            Part::Argument { length, .. } if self.open.state == State::Printing => header(out, length),
+            Part::Piece(bytes) => match self.open.state {
+                State::Holding => {
+                    if let Some(last) = self.open.args.last_mut() {
+                        last.extend_from_slice(bytes);
+                    }
+                    self.open.held += bytes.len();
+                    self.open.missing = self.open.missing.saturating_sub(bytes.len() as u64);
+                    if self.open.missing == 0 {
+                        self.argument(out);
+                    }
+                }
+                State::Printing => out.extend_from_slice(bytes),
+                State::Dropping => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// The last part has arrived. Appends the end.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>) {
+        if self.open.state == State::Holding {
+            self.print_held(out);
+        }
+        if self.open.state == State::Printing {
+            out.extend_from_slice(b"\r\n");
+        }
+        if let Some(then) = self.open.then.take() {
+            append(out, &then.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        }
+        self.open = Open::default();
+    }
+
+    /// An argument is complete.
+    fn argument(&mut self, out: &mut Vec<u8>) {
+        let Open { argc, args, .. } = &self.open;
+        if !args.first().is_some_and(|name| is_examined(name)) {
+            return self.print_held(out);
+        }
+        // The command has more arguments than have arrived.
+        let form = match verdict(*argc, |index| args.get(index).map(Vec::as_slice)) {
+            Verdict::Unknown => return,
+            Verdict::Known(form, omission) => {
+                self.warn(omission);
+                form
+            }
+        };
+        match form {
+            ClientForm::Same => self.print_held(out),
+            ClientForm::Nothing => self.open.state = State::Dropping,
+            ClientForm::Instead { arguments, of, then } => {
+                self.open.argc = self.open.argc - of + arguments.len();
+                self.open.then = then;
+                self.open.args.splice(..of, arguments);
+                self.print_held(out);
+            }
+        }
+    }
+
+    /// Prints the held arguments. The rest of the command follows as it arrives.
+    fn print_held(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("*{}", self.open.argc).as_bytes());
+        for arg in std::mem::take(&mut self.open.args) {
+            header(out, arg.len() as u64);
+            out.extend_from_slice(&arg);
+        }
+        self.open.state = State::Printing;
+    }
+
+    /// The command is one that has nothing to examine.
+    fn is_before_fields(&self) -> bool {
+        self.open.args.first().is_some_and(|name| !is_examined(name))
+    }
+
+    fn warn(&mut self, omission: Option<Omission>) {
+        if let Some(omission) = omission.filter(|omission| !self.warned.contains(omission)) {
+            self.warned.push(omission);
+            log::say(omission.message());
+        }
+    }
+}
+
+/// The end of the previous line, and the length of the next argument.
+fn header(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(format!("\r\n${length}\r\n").as_bytes());
+}
+
+#[inline]
+fn is_examined(name: &[u8]) -> bool {
+    // Most commands differ in their first letter.
+    matches!(
+        name.first(),
+        Some(b'X' | b'x' | b'P' | b'p' | b'C' | b'c' | b'R' | b'r' | b'T' | b't' | b'S' | b's' | b'B' | b'b')
+    ) && NAMES.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
+
+fn verdict<'a>(argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> Verdict {
+    let omit = |why| Verdict::Known(ClientForm::Nothing, why);
+    let rename =
+        |name: &[u8]| Verdict::Known(ClientForm::Instead { arguments: vec![name.to_vec()], of: 1, then: None }, None);
+    let name = arg(0).unwrap_or_default().to_ascii_uppercase();
+    match name.as_slice() {
+        b"XADD" | b"XTRIM" => trimming(argc, name == b"XADD", arg),
+        b"PUBLISH" => match arg(1) {
+            None => Verdict::Unknown,
+            Some(SENTINEL_CHANNEL) => omit(Some(Omission::Sentinel)),
+            Some(_) => Verdict::Known(ClientForm::Same, None),
+        },
+        b"CLUSTER" | b"SYNCSLOTS" => omit(Some(Omission::Cluster)),
+        b"TRIMSLOTS" => omit(Some(Omission::Slots)),
+        b"BITCONVERT" => omit(Some(Omission::Representation)),
+        b"REPLCONF" | b"PING" => omit(None),
+        // With the option that a server stores bitmaps compactly: the same result for every client.
+        b"BITROAROP" => rename(b"BITOP"),
+        // Outside of a migration it is RESTORE. Access rules of the target may lack it.
+        b"RESTORE-ASKING" => rename(b"RESTORE"),
+        _ => Verdict::Known(ClientForm::Same, None),
+    }
+}
+
+/// XADD and XTRIM. A primary writes `MAXLEN ~ 3 LIMIT 10` with the exact result of the trimming, `MAXLEN = 3 LIMIT 10`.
+/// For clients LIMIT is a syntax error beside `=`, and a replica ignores it. Redis 8.6 writes the idempotency id and
+/// the entry's id, of which clients may give one.
+fn trimming<'a>(argc: usize, is_add: bool, arg: impl Fn(usize) -> Option<&'a [u8]>) -> Verdict {
+    let mut kept: Vec<Cow<'a, [u8]>> = Vec::new();
+    let (mut limit, mut is_approximate, mut idempotence) = (None, false, None);
+    let mut index = 0;
+    let end = loop {
+        if index >= argc {
+            break index;
+        }
+        let Some(word) = arg(index) else { return Verdict::Unknown };
+        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
+        let width = match index {
+            0 | 1 => 1,
+            _ if is(b"MAXLEN") || is(b"MINID") => {
+                let Some(mode) = arg(index + 1) else {
+                    if index + 1 >= argc {
+                        break index;
+                    }
+                    return Verdict::Unknown;
+                };
+                is_approximate = mode == b"~";
+                if matches!(mode, b"~" | b"=") { 3 } else { 2 }
+            }
+            _ if is(b"LIMIT") => 2,
+            _ if is(b"NOMKSTREAM") || is(b"KEEPREF") || is(b"DELREF") || is(b"ACKED") => 1,
+            _ if is_add && is(b"IDMPAUTO") => 2,
+            _ if is_add && is(b"IDMP") => 3,
+            // The id of the entry.
+            _ => break index,
+        };
+        let mut words = Vec::with_capacity(width);
+        for at in index..(index + width).min(argc) {
+            let Some(word) = arg(at) else { return Verdict::Unknown };
+            words.push(Cow::Borrowed(word));
+        }
+        match () {
+            () if is(b"LIMIT") && index > 1 => limit = Some(words),
+            () if is_add && index > 1 && (is(b"IDMP") || is(b"IDMPAUTO")) => idempotence = Some(words),
+            () => kept.extend(words),
+        }
+        index += width;
+    };
+    let same = Verdict::Known(ClientForm::Same, None);
+    if limit.is_none() && idempotence.is_none() {
+        return same;
+    }
+    if is_approximate {
+        kept.extend(limit.into_iter().flatten());
+    }
+    let mut omission = None;
+    let then = match idempotence {
+        None if is_approximate => return same,
+        None => None,
+        // A duplicate, which adds nothing.
+        Some(_) if arg(end) == Some(b"*") => return Verdict::Known(ClientForm::Nothing, None),
+        Some(words) => match (&words[..], arg(1), arg(end)) {
+            ([_, producer, id], Some(key), Some(entry)) => {
+                Some([b"XIDMPRECORD", key, producer, id, entry].map(<[u8]>::to_vec).to_vec())
+            }
+            _ => {
+                omission = Some(Omission::Idempotence);
+                None
+            }
+        },
+    };
+    let arguments = kept.into_iter().map(Cow::into_owned).collect();
+    Verdict::Known(ClientForm::Instead { arguments, of: end, then }, omission)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The form of a command, whole and in parts of every size.
+    fn form(line: &str) -> String {
+        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let mut whole = Vec::new();
+        match ClientForms::default().of(args.len(), |index| args.get(index).copied()) {
+            ClientForm::Same => append(&mut whole, &args),
+            ClientForm::Nothing => {}
+            ClientForm::Instead { arguments, of, then } => {
+                let sent: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).chain(args[of..].iter().copied()).collect();
+                append(&mut whole, &sent);
+                if let Some(then) = then {
+                    append(&mut whole, &then.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                }
+            }
+        }
+        for size in 1..5 {
+            let (mut forms, mut parts) = (ClientForms::default(), Vec::new());
+            forms.part(&Part::Begin { argc: args.len() }, &mut parts);
+            for (index, arg) in args.iter().enumerate() {
+                forms.part(&Part::Argument { index, length: arg.len() as u64 }, &mut parts);
+                arg.chunks(size).for_each(|piece| forms.part(&Part::Piece(piece), &mut parts));
+            }
+            forms.end(&mut parts);
+            assert_eq!(String::from_utf8_lossy(&parts), String::from_utf8_lossy(&whole), "{line}, pieces of {size}");
+        }
+        let text = String::from_utf8(whole).unwrap_or_default();
+        let words = text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with('$'));
+        words.map(|word| if word.starts_with('*') && word.len() > 1 { "|" } else { word }).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn commands_of_a_primary_become_commands_of_a_client() {
+        for (of_the_primary, of_a_client) in [
+            ("XADD s MAXLEN = 3 LIMIT 10 5-1 f v", "| XADD s MAXLEN = 3 5-1 f v"),
+            ("xadd s nomkstream limit 10 minid = 3-1 5-1 limit v", "| xadd s nomkstream minid = 3-1 5-1 limit v"),
+            ("XADD s MAXLEN 3 LIMIT 10 DELREF 5-1 f v", "| XADD s MAXLEN 3 DELREF 5-1 f v"),
+            ("XADD s MAXLEN ~ 3 LIMIT 10 5-1 f v", "| XADD s MAXLEN ~ 3 LIMIT 10 5-1 f v"),
+            ("XADD s MAXLEN = 3 5-1 LIMIT v", "| XADD s MAXLEN = 3 5-1 LIMIT v"),
+            ("XADD limit 5-1 LIMIT 3", "| XADD limit 5-1 LIMIT 3"),
+            ("XTRIM s MAXLEN = 3 LIMIT 10", "| XTRIM s MAXLEN = 3"),
+            ("XTRIM s MINID = 3-1 LIMIT 0 ACKED", "| XTRIM s MINID = 3-1 ACKED"),
+            ("XTRIM s MAXLEN 3", "| XTRIM s MAXLEN 3"),
+            ("XADD s IDMP p i 5-1 f v", "| XADD s 5-1 f v | XIDMPRECORD s p i 5-1"),
+            ("XADD s IDMPAUTO p MAXLEN = 9 LIMIT 1 5-1 f v", "| XADD s MAXLEN = 9 5-1 f v"),
+            ("XADD s IDMPAUTO p * f v", ""),
+            ("CLUSTER SETSLOT 1 NODE x", ""),
+            ("TRIMSLOTS RANGES 1 0 2000", ""),
+            ("PUBLISH __sentinel__:hello x", ""),
+            ("PUBLISH c __sentinel__:hello", "| PUBLISH c __sentinel__:hello"),
+            ("RESTORE-ASKING k 0 x", "| RESTORE k 0 x"),
+            ("BITROAROP AND d a b", "| BITOP AND d a b"),
+            ("BITCONVERT k", ""),
+            ("SET k v", "| SET k v"),
+            ("XDEL s 1-1", "| XDEL s 1-1"),
+        ] {
+            assert_eq!(form(of_the_primary), of_a_client, "{of_the_primary}");
+        }
+    }
+}

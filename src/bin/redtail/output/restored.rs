@@ -1,0 +1,123 @@
+//! The key or the function libraries in the payload of a RESTORE.
+
+use std::io::{self, Write};
+
+use redtail::rdb::{Dump, Item, RdbError};
+use redtail::resp::Part;
+
+use crate::output::argument::Argument;
+use crate::output::json_argument::push_argument;
+use crate::output::keys::json::JsonKeys;
+use crate::output::keys::text::TextKeys;
+
+/// The payload of a command with these arguments.
+pub(super) fn payload<'a>(mut args: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+    let name = args.next()?;
+    // Most commands are decided by the length of their name.
+    let second = if is(name, "FUNCTION") { args.next()? } else { b"" };
+    match payload_index(name, second)? {
+        2 => args.next(),
+        index => args.nth(index - 1),
+    }
+}
+
+/// Appends the JSON field of a payload.
+pub(super) fn push_json(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io::Result<()> {
+    line.extend_from_slice(b",\"restored\":");
+    let begin = line.len();
+    match json(line, payload, max_arg)? {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            line.truncate(begin);
+            line.extend_from_slice(b"{\"error\":");
+            push_argument(line, Argument::Whole(describe(&error).as_bytes()))?;
+            line.write_all(b"}")
+        }
+    }
+}
+
+/// Appends a payload as text.
+pub(super) fn push_text(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io::Result<()> {
+    line.extend_from_slice(b" (restores");
+    let begin = line.len();
+    let mut keys = TextKeys::of_payload(max_arg);
+    if let Err(error) = each(payload, |item| keys.item(item, line))? {
+        line.truncate(begin);
+        write!(line, " nothing readable: {}", describe(&error))?;
+    }
+    line.write_all(b")")
+}
+
+/// The payload of a command that arrives in parts.
+#[derive(Debug, Default)]
+pub(super) struct PayloadArgument {
+    name: Vec<u8>,
+    at: Option<usize>,
+    index: usize,
+}
+
+impl PayloadArgument {
+    /// Reads the next part.
+    pub(super) fn part(&mut self, part: &Part<'_>) {
+        if let Part::Argument { index, .. } = *part {
+            self.index = index;
+        }
+    }
+
+    /// Reads an argument. Returns it if it is the payload.
+    pub(super) fn argument<'a>(&mut self, argument: Argument<'a>) -> Option<&'a [u8]> {
+        let Argument::Whole(bytes) = argument else { return None };
+        match self.index {
+            0 => {
+                self.name.clear();
+                self.name.extend(bytes.iter().take(LONGEST_NAME));
+                self.at = None;
+            }
+            1 => self.at = payload_index(&self.name, bytes),
+            index if self.at == Some(index) => return Some(bytes),
+            _ => {}
+        }
+        None
+    }
+}
+
+/// One byte more than the longest name, `RESTORE-ASKING`.
+const LONGEST_NAME: usize = 15;
+
+/// The index of the payload in the arguments of a command with this name and second argument.
+fn payload_index(name: &[u8], second: &[u8]) -> Option<usize> {
+    match () {
+        () if is(name, "RESTORE") || is(name, "RESTORE-ASKING") => Some(3),
+        () if is(name, "FUNCTION") && is(second, "RESTORE") => Some(2),
+        () => None,
+    }
+}
+
+fn is(name: &[u8], command: &str) -> bool {
+    name.eq_ignore_ascii_case(command.as_bytes())
+}
+
+fn json(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io::Result<Result<(), RdbError>> {
+    let mut keys = JsonKeys::of_payload(max_arg);
+    let outcome = each(payload, |item| keys.item(item, line))?;
+    keys.end_payload(line)?;
+    Ok(outcome)
+}
+
+fn each(payload: &[u8], mut take: impl FnMut(&Item<'_>) -> io::Result<()>) -> io::Result<Result<(), RdbError>> {
+    let mut dump = match Dump::new(payload) {
+        Ok(dump) => dump,
+        Err(error) => return Ok(Err(error)),
+    };
+    loop {
+        match dump.next_item() {
+            Ok(Some(item)) => take(&item)?,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
+
+fn describe(error: &RdbError) -> String {
+    format!("{}, at byte {} of the payload", error.kind, error.offset)
+}

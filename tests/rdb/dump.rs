@@ -1,0 +1,217 @@
+//! Payloads of `DUMP` and `FUNCTION DUMP`.
+
+use std::path::Path;
+
+use redtail::rdb::{Checksum, Crc64, Decoder, Dump, Item, Magic, RdbError, RdbErrorKind, Role};
+use redtail::resp::Status;
+use serde_json::Value;
+
+use crate::corpus::{Snapshot, carried};
+use crate::run::{Seen, take};
+
+#[test]
+fn every_carried_key_is_the_same_in_a_payload() {
+    for snapshot in carried() {
+        let keys = keys_of(&snapshot);
+        assert!(keys.len() > 20, "{}", snapshot.name);
+        for key in keys {
+            let (seen, end) = read(&payload(key.number, &key.value, key.version));
+            assert_eq!(end, Ok(Checksum::Verified), "{}: {:?}", snapshot.name, key.items);
+            assert_eq!(seen, key.items, "{}", snapshot.name);
+        }
+    }
+}
+
+#[test]
+fn a_payload_cut_short_is_an_error_that_says_so() {
+    for snapshot in carried() {
+        for key in keys_of(&snapshot) {
+            for end in 0..key.value.len() {
+                let (_, result) = read(&payload(key.number, &key.value[..end], key.version));
+                let error = result.unwrap_err();
+                assert!(error.offset <= 1 + end as u64, "{error}");
+            }
+        }
+    }
+    for short in [&b""[..], b"\0\0\0\0\0\0\0\0\0", b"\x0a\0\0\0\0\0\0\0\0\0"] {
+        let error = Dump::new(short).err().unwrap();
+        assert!(matches!(error.kind, RdbErrorKind::Truncated(_)), "{error}");
+        assert_eq!(error.offset, short.len() as u64);
+    }
+}
+
+#[test]
+fn bytes_after_the_value_are_an_error() {
+    let (seen, result) = read(&payload(0, b"\x03abcd", 11));
+    assert_eq!(seen.last(), Some(&Seen::Other("KeyEnd".into())));
+    let error = result.unwrap_err();
+    assert_eq!(error.to_string(), "invalid payload: expected nothing after the value, at byte 5 of the snapshot");
+    let (_, result) = read(&payload(245, b"\x01a\x00\x01b", 11));
+    assert_eq!(
+        result.unwrap_err().to_string(),
+        "invalid payload: expected nothing after the last function library, at byte 3 of the snapshot"
+    );
+}
+
+/// Redis 6.2 and Valkey 9.1 returned these.
+#[test]
+fn payloads_of_servers() {
+    let old = b"\r\x10\x10\x00\x00\x00\r\x00\x00\x00\x02\x00\x00\x01a\x03\xf2\xff\t\x00\xe0\xa8$_=\x06\xbd\x8f";
+    let (seen, end) = read(old);
+    assert_eq!(end, Ok(Checksum::Verified));
+    assert_eq!(seen[1..3], [text(Role::Field, b"a"), text(Role::FieldValue, b"1")]);
+    let format = Dump::new(b"\x00\x03abcP\x00\x16\x86\xf9\xac\xdf \xc5\x16").unwrap().format();
+    assert_eq!((format.magic, format.version), (Magic::Valkey, 80));
+
+    let (one, two) = (
+        b"#!lua name=one\nredis.register_function('f', function(k, a) return 1 end)",
+        b"#!lua name=two\nredis.register_function('g', function(k, a) return 2 end)",
+    );
+    let functions = [b"\xf5@H", &two[..], b"\xf5@H", one, b"P\x00{\xa2\x11x\xc2)\xdaN"].concat();
+    let (seen, end) = read(&functions);
+    assert_eq!(end, Ok(Checksum::Verified));
+    assert_eq!(seen, [text(Role::Function, two), text(Role::Function, one)]);
+}
+
+#[test]
+fn the_checksum_may_be_absent_but_not_wrong() {
+    let mut bytes = payload(0, b"\x03abc", 11);
+    let sum = bytes.len() - 8;
+    bytes[sum..].fill(0);
+    assert_eq!(read(&bytes).1, Ok(Checksum::Absent));
+    bytes[sum] = 1;
+    let error = Dump::new(&bytes).err().unwrap();
+    assert!(matches!(error.kind, RdbErrorKind::Checksum { stored: 1, .. }), "{error}");
+    assert_eq!(error.offset, sum as u64);
+}
+
+/// Redis 8.6 and later write a key's metadata before the type.
+#[test]
+fn metadata_comes_before_the_key() {
+    for (count, metadata) in [(0, &b""[..]), (1, b"abcd\x02\x05\x00")] {
+        let value = [&[count][..], metadata, b"\x00\x03abc"].concat();
+        let (seen, end) = read(&payload(243, &value, 14));
+        assert_eq!(end, Ok(Checksum::Verified), "{seen:?}");
+        assert!(matches!(&seen[seen.len() - 3], Seen::Key(name, _) if name.is_empty()), "{seen:?}");
+        assert_eq!(seen[seen.len() - 2], text(Role::Value, b"abc"));
+    }
+}
+
+#[test]
+fn a_version_of_the_future_is_read_as_far_as_it_is_known() {
+    assert_eq!(read(&payload(0, b"\x03abc", 19)).1, Ok(Checksum::Verified));
+    assert_eq!(read(&payload(0, b"\x03abc", 99)).1, Ok(Checksum::Verified));
+    for version in [19, 99] {
+        let error = read(&payload(77, b"\x03abc", version)).1.unwrap_err();
+        assert!(matches!(error.kind, RdbErrorKind::UnknownNumber { number: 77, .. }), "{error}");
+        assert_eq!(error.offset, 0);
+    }
+}
+
+/// Redis 8.10 returned these.
+#[test]
+fn recorded_payloads_are_read_to_their_end() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus-new/redis-8.10.2/s21-snapshots");
+    let Ok(lines) = std::fs::read_to_string(folder.join("dumps.jsonl")) else {
+        println!("no recorded payloads at {}", folder.display());
+        return;
+    };
+    let mut read_payloads = 0;
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let bytes = base64(line["payload"].as_str().unwrap());
+        let dump = Dump::new(&bytes).unwrap();
+        assert_eq!(u64::from(dump.format().version), line["rdb_version"].as_u64().unwrap());
+        assert_eq!(dump.checksum(), Checksum::Verified);
+        // Templates (types 29 to 32 of RDB 15) are not known.
+        if line["rdb_type"].as_u64().unwrap() < 29 {
+            let (seen, end) = read(&bytes);
+            assert_eq!(end, Ok(Checksum::Verified), "{line}: {seen:?}");
+            read_payloads += 1;
+        }
+    }
+    assert!(read_payloads > 40, "{read_payloads}");
+}
+
+/// The items of a payload without its start and end.
+fn read(bytes: &[u8]) -> (Vec<Seen>, Result<Checksum, RdbError>) {
+    let mut dump = match Dump::new(bytes) {
+        Ok(dump) => dump,
+        Err(error) => return (Vec::new(), Err(error)),
+    };
+    let format = dump.format();
+    assert_eq!(dump.next_item(), Ok(Some(Item::Start(format))));
+    let mut seen = Vec::new();
+    loop {
+        match dump.next_item() {
+            Ok(Some(Item::End(checksum))) => {
+                assert_eq!(dump.next_item(), Ok(None));
+                return (seen, Ok(checksum));
+            }
+            Ok(Some(item)) => take(&mut seen, item),
+            Ok(None) => panic!("no end: {seen:?}"),
+            Err(error) => {
+                assert_eq!(dump.next_item(), Err(error), "an error is final");
+                return (seen, Err(error));
+            }
+        }
+    }
+}
+
+fn text(role: Role, bytes: &[u8]) -> Seen {
+    Seen::Text(role, bytes.to_vec())
+}
+
+fn payload(number: u8, value: &[u8], version: u16) -> Vec<u8> {
+    let mut payload = [&[number], value, &version.to_le_bytes()].concat();
+    payload.extend(Crc64::new().update(&payload).value().to_le_bytes());
+    payload
+}
+
+struct KeyBytes {
+    number: u8,
+    value: Vec<u8>,
+    version: u16,
+    items: Vec<Seen>,
+}
+
+/// The value's bytes and the items of each key. As in a payload, the items have no name, database or expiry.
+fn keys_of(snapshot: &Snapshot) -> Vec<KeyBytes> {
+    let (mut decoder, mut input) = (Decoder::new(), &snapshot.bytes[..]);
+    let (mut keys, mut version, mut begin): (Vec<KeyBytes>, _, _) = (Vec::new(), 0, 0);
+    loop {
+        let Status::Complete(item) = decoder.next(&mut input).unwrap() else { return keys };
+        match item {
+            Item::Start(format) => version = format.version,
+            Item::Key(key) => {
+                let facts = crate::run::key_facts(0, key.number, None, None, None);
+                let items = vec![Seen::Key(Vec::new(), format!("{:?} {facts}", key.kind))];
+                begin = snapshot.bytes.len() - input.len();
+                keys.push(KeyBytes { number: key.number, value: Vec::new(), version, items });
+            }
+            Item::KeyEnd => {
+                let key = keys.last_mut().unwrap();
+                key.value = snapshot.bytes[begin..snapshot.bytes.len() - input.len()].to_vec();
+                take(&mut key.items, item);
+                begin = 0;
+            }
+            item if begin > 0 => take(&mut keys.last_mut().unwrap().items, item),
+            _ => {}
+        }
+    }
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.bytes().filter_map(|byte| ALPHABET.iter().position(|&digit| digit == byte));
+    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
+    for digit in digits {
+        bits = bits << 6 | digit as u32;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    bytes
+}
