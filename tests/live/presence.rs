@@ -1,5 +1,7 @@
 //! The view of other programs on a follower. A test that a follower is not counted needs a counted one for comparison.
 
+mod table;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ fn wait(server: &Server) -> i64 {
 }
 
 /// Follows, and waits until the primary counts us as connected: it first has to notice the end of the snapshot.
-fn online(server: &Server, builder: Builder) -> Watch {
+pub(crate) fn online(server: &Server, builder: Builder) -> Watch {
     let watch = Watch::attached(builder);
     let ours = |line: &String| line.starts_with("ip=redtail.invalid,") && line.contains("state=online");
     eventually("the primary says we are online", || server.info("replication").values().any(ours));
