@@ -283,7 +283,7 @@ fn after_a_gap_the_newer_snapshot_replaces_it() {
     // A snapshot that is cut off leaves the older file.
     fs::remove_file(&file).unwrap();
     let address = scripted(vec![link, head.into_bytes()]);
-    let ran = run(&[&["tail", &address], &arguments[..]].concat());
+    let ran = run(&[&["tail", &address, "--reconnect", "1"], &arguments[..]].concat());
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert_eq!(fs::read(&file).unwrap(), small());
     assert_eq!(folder.names(), ["x.rdb"]);

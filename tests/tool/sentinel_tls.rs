@@ -31,6 +31,10 @@ fn serve(mut link: TcpStream, answer: &str) -> u8 {
     let first = request[..length].first().copied().unwrap_or_default();
     if first == PLAIN {
         let _ = link.write_all(answer.as_bytes());
+        // A Sentinel is asked more about the server, which this one does not know.
+        while link.read(&mut request).is_ok_and(|length| length > 0) {
+            let _ = link.write_all(b"-ERR unknown\r\n");
+        }
     }
     first
 }

@@ -289,6 +289,7 @@ mod tests {
             Item::Skipped { error: RdbError { kind: RdbErrorKind::Truncated("more"), offset: 1 }, bytes: 2 },
             Item::KeyEnd,
             Item::End(Checksum::Verified),
+            Item::Foreign { number: 107, value: 9 },
         ]
     }
 

@@ -18,7 +18,7 @@ use core::time::Duration;
 use crate::base::excerpt::Excerpt;
 use crate::base::limits::Limits;
 use crate::replication::commits::Commits;
-use crate::replication::error::{SessionError, SessionStage};
+use crate::replication::error::SessionError;
 use crate::replication::event::{DisconnectReason, Event, Idle};
 use crate::replication::millis::millis;
 use crate::replication::options::{Credentials, Options, SnapshotForm, Start};

@@ -39,31 +39,22 @@ impl Groups {
     /// Writes the counts of the stream, after its entries.
     pub(super) fn state(&mut self, key: &[u8], state: StreamState, out: &mut impl Write) -> io::Result<()> {
         self.state = Some(state);
+        let last = state.last.to_string();
+        let (Some(added), Some(deleted)) = (state.added, state.max_deleted) else {
+            if self.entries.is_none() {
+                // An entry that creates the stream would count as added.
+                write(out, &[b"XGROUP", b"CREATE", key, b"x", b"0", b"MKSTREAM"])?;
+                write(out, &[b"XGROUP", b"DESTROY", key, b"x"])?;
+            }
+            return write(out, &[b"XSETID", key, last.as_bytes()]);
+        };
         if self.entries.is_none() {
             // Servers create an empty stream likewise.
             write(out, &[b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y"])?;
         }
-        let last = state.last.to_string();
-        match (state.added, state.max_deleted) {
-            (Some(added), Some(deleted)) => {
-                let (added, deleted) = (added.to_string(), deleted.to_string());
-                let counts: [&[u8]; 4] = [b"ENTRIESADDED", added.as_bytes(), b"MAXDELETEDID", deleted.as_bytes()];
-                write(out, &[&[b"XSETID", key, last.as_bytes()][..], &counts].concat())
-            }
-            _ => {
-                write(out, &[b"XSETID", key, last.as_bytes()])?;
-                // The entry that created the stream counts as added.
-                if self.entries.is_none() {
-                    since_7(
-                        out,
-                        &[b"XSETID", key, last.as_bytes(), b"ENTRIESADDED", b"0", b"MAXDELETEDID", b"0-0"],
-                        key,
-                    )
-                } else {
-                    Ok(())
-                }
-            }
-        }
+        let (added, deleted) = (added.to_string(), deleted.to_string());
+        let counts: [&[u8]; 4] = [b"ENTRIESADDED", added.as_bytes(), b"MAXDELETEDID", deleted.as_bytes()];
+        write(out, &[&[b"XSETID", key, last.as_bytes()][..], &counts].concat())
     }
 
     pub(super) fn name(&mut self, name: &[u8]) {
@@ -91,11 +82,10 @@ impl Groups {
         match self.read_before_7(last) {
             Some(read) => {
                 let read = read.to_string();
-                since_7(
-                    out,
-                    &[b"XGROUP", b"SETID", key, &self.name, id.as_bytes(), b"ENTRIESREAD", read.as_bytes()],
-                    key,
-                )
+                // A server before 7.0 refuses this, and has no use for it. An error inside EXEC ends no program.
+                write(out, &[b"MULTI"])?;
+                write(out, &[b"XGROUP", b"SETID", key, &self.name, id.as_bytes(), b"ENTRIESREAD", read.as_bytes()])?;
+                write(out, &[b"EXEC"])
             }
             None => Ok(()),
         }
@@ -167,11 +157,4 @@ impl Groups {
     pub(super) fn damaged(&mut self) {
         self.is_known = false;
     }
-}
-
-/// Writes a command with options of Redis 7.0. A server before 7.0 refuses it, and has no use for it: the script
-/// ignores that error.
-fn since_7(out: &mut impl Write, command: &[&[u8]], key: &[u8]) -> io::Result<()> {
-    const IGNORING: &[u8] = b"redis.pcall(unpack(ARGV))";
-    write(out, &[&[b"EVAL", IGNORING, b"1", key], command].concat())
 }
