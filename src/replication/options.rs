@@ -103,6 +103,9 @@ impl Default for Options {
 pub enum Start {
     /// At the next write. The primary forks for a snapshot without data (about 200 bytes), which has the position and
     /// the database. Needs Redis 7.0 or any Valkey; on older servers it acts as [`Start::NowWithoutFork`].
+    ///
+    /// The first write may arrive about 100 ms late: the primary sends no write before its timer (`hz`, 10 times a
+    /// second) has seen the end of the fork. Later writes are not delayed.
     #[default]
     Now,
     /// At the next write, from the position in INFO, without a fork. Needs permission for INFO and an existing backlog.
