@@ -148,6 +148,8 @@ impl Judge {
     }
 
     pub(super) fn disconnected(&mut self, lost: &Disconnected, tally: &mut Tally) -> Check {
+        // Nothing can be sent to the primary any more.
+        self.link.handshake.unanswered = None;
         if let DisconnectReason::NeedsFix(told) = lost.reason {
             self.waits_for_fix(&told.to_string())?;
             return self.retries(lost, self.options.retry_refused, tally);
@@ -190,6 +192,7 @@ impl Judge {
             }
             Some(How::Unexpected) => told.starts_with("unexpected answer to "),
             Some(How::Protocol { stage, .. }) => told.starts_with(&stage.to_string()),
+            Some(How::Stream { from, at, .. }) => told == format!("ERR no: {ENDED}").as_str() && *at == Some(*from),
             None if told.starts_with("INFO is not allowed here") => {
                 // Permission may have been given meanwhile, so the next link asks again.
                 (self.info_denied, self.link.denied_at) = (false, None);
@@ -336,6 +339,9 @@ impl Judge {
             (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source }) => {
                 *stage == told && source.offset == *at as u64
             }
+            (How::Stream { from, at, .. }, SessionError::Refused { message, advice }) if advice == ENDED => {
+                message.to_string() == "ERR no" && *at == Some(*from)
+            }
             (How::Stream { from, to, at }, SessionError::Protocol { stage: SessionStage::Stream, source }) => {
                 let is_limit = matches!(source.kind, ProtocolErrorKind::CommandTooLong { .. });
                 at.map_or(is_limit && (*from..=*to).contains(&source.offset), |at| source.offset == at)
@@ -421,3 +427,6 @@ impl Judge {
 fn refused(row: Row) -> DisconnectReason {
     DisconnectReason::Refused(Excerpt::new(&row.0.as_bytes()[1..]))
 }
+
+/// The advice for an error line of the server in mid-stream.
+const ENDED: &str = "the server ended the stream with an error";
