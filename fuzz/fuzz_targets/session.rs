@@ -367,9 +367,14 @@ impl Shell {
                 }
                 self.link.acknowledged = true;
             }
+            // A version is withdrawn when the stream begins.
+            ["CLIENT", "REPLY", "SKIP"] | ["REPLCONF", "version", "0.0.0"] if self.link.asked => {}
             _ if self.link.asked => panic!("{words:?} after PSYNC"),
             ["AUTH", "secret"] => assert!(self.password.is_some()),
-            ["PING"] | ["INFO"] | ["REPLCONF", "ip-address" | "capa" | "version" | "rdb-filter-only", _] => {}
+            ["PING"]
+            | ["INFO"]
+            | ["CLIENT", "REPLY", "ON"]
+            | ["REPLCONF", "ip-address" | "capa" | "version" | "rdb-filter-only", _] => {}
             ["SYNC"] => {
                 assert_eq!(self.options.start, Start::Sync);
                 self.link.asked = true;
