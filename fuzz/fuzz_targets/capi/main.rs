@@ -100,6 +100,7 @@ fn understood(given: Option<&[u64]>) -> Option<Limits> {
     limits.arguments = field(3, limits.arguments);
     limits.depth = field(4, limits.depth as u64) as usize;
     limits.line = field(5, limits.line as u64) as usize;
+    limits.reply_line = field(6, limits.reply_line as u64) as usize;
     (given[0] % 8 == 0 && given[0] <= size_of::<redtail_limits>() as u64).then_some(limits)
 }
 
