@@ -88,7 +88,11 @@ impl TlsStream {
         let end = Instant::now() + limit;
         loop {
             let mut connection = self.shared.lock();
-            self.shared.flush_tls(&mut connection)?;
+            match self.shared.flush_tls(&mut connection) {
+                // The server has closed the connection. Its alert, sent before, says why.
+                Err(error) if is_disconnect(&error) => {}
+                other => other?,
+            }
             if !connection.is_handshaking() {
                 return Ok(());
             }
@@ -186,7 +190,7 @@ impl Drop for TlsStream {
         if let Ok(mut connection) = self.shared.connection.try_lock() {
             connection.send_close_notify();
             let _ = self.shared.socket.set_write_timeout(Some(CLOSE_TIMEOUT));
-            let _ = connection.write_tls(&mut WithoutSignal(&self.shared.socket));
+            let _ = self.shared.flush_tls(&mut connection);
         }
     }
 }
@@ -259,9 +263,15 @@ impl TlsState {
         let sent = self.flush_tls(connection);
         done?;
         match sent {
-            // The received bytes are decrypted all the same. The next send tries again, and returns the error.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(count),
+            // The received bytes are decrypted all the same. The next send tries again, and returns the error. If the
+            // server has closed the connection, its alert may be among the bytes that are not read yet.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut || is_disconnect(&error) => Ok(count),
             sent => sent.map(|()| count),
         }
     }
+}
+
+fn is_disconnect(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted)
 }
