@@ -72,17 +72,20 @@ impl<'a> Input<'a> {
         [self.bytes(), b"\0"].concat().into_boxed_slice()
     }
 
-    /// NULL, or a struct of this library's header, an older one, or an invalid one, in memory of exactly its size.
+    /// NULL, or a struct of this library's header, or one of another size, in memory of exactly its size.
     fn limits(&mut self) -> Option<Box<[u64]>> {
         let words = match self.byte() % 6 {
             0 | 1 => return None,
-            2 => [0, 0, 0, 0, 0],
-            3 => [30, 200, 12, 4, 24],
-            4 => [9, 40, 4, 1, 5],
-            _ => [0, 0, 0, 3, 0],
+            2 => [0, 0, 0, 0, 0, 0],
+            3 => [30, 200, 12, 4, 24, 20],
+            4 => [9, 40, 4, 1, 5, 6],
+            _ => [0, 0, 0, 3, 0, 0],
         };
-        let count = usize::from(self.byte() % 8);
-        let struct_size = if count == 7 { 12 } else { 8 * (count + 1) };
+        let struct_size = match self.byte() {
+            size @ 0..=11 => 8 * (usize::from(size) + 1),
+            12 => 12,
+            _ => size_of::<redtail_limits>(),
+        };
         let mut given = vec![7; struct_size.div_ceil(8)].into_boxed_slice();
         given[1..].iter_mut().zip(words).for_each(|(to, word)| *to = word);
         given[0] = struct_size as u64;
@@ -101,7 +104,8 @@ fn understood(given: Option<&[u64]>) -> Option<Limits> {
     limits.depth = field(4, limits.depth as u64) as usize;
     limits.line = field(5, limits.line as u64) as usize;
     limits.reply_line = field(6, limits.reply_line as u64) as usize;
-    (given[0] % 8 == 0 && given[0] <= size_of::<redtail_limits>() as u64).then_some(limits)
+    // No version of the struct was shorter.
+    (given[0] == size_of::<redtail_limits>() as u64).then_some(limits)
 }
 
 fn pointer(limits: Option<&[u64]>) -> *const redtail_limits {
