@@ -459,8 +459,8 @@ typedef enum redtail_protocol_error {
 typedef enum redtail_rdb_error {
     /** The first nine bytes are not the magic of a snapshot. */
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    /** A format version that is newer than this library. REDTAIL_RDB_FLAG_LENIENT accepts it. */
-    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 2,
+    /** The field names of hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
+    REDTAIL_RDB_ERROR_TEMPLATES = 2,
     /** A type or opcode that the format does not have. */
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
     /** A known type or opcode that cannot be decoded. */
@@ -742,7 +742,7 @@ REDTAIL_API int redtail_command_keys(const redtail_slice *args,
  * Snapshot items: the contents of an RDB file, one item at a time
  */
 
-/** No time: a key or field without an expiry time. */
+/** No time: a key without an expiry time. */
 #define REDTAIL_NO_TIME INT64_MIN
 
 /**
@@ -751,7 +751,10 @@ REDTAIL_API int redtail_command_keys(const redtail_slice *args,
  * The comment of a kind names the fields that it sets. All other fields are 0 or NULL.
  */
 typedef enum redtail_rdb_item_kind {
-    /** The first item. magic; number: the version of the format. */
+    /**
+     * The first item. magic; number: the version of the format; flag: 1 if this library does not know the version. It
+     * then decodes the snapshot as the newest version that it knows, until the first unknown type or opcode.
+     */
     REDTAIL_RDB_ITEM_START = 1,
     /** A string or a piece of one. role, bytes, at, length. A string of up to 16 KiB is never split. */
     REDTAIL_RDB_ITEM_TEXT = 2,
@@ -775,12 +778,12 @@ typedef enum redtail_rdb_item_kind {
     /**
      * A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the
      * file; bytes, length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME);
-     * db; time_ms: its expiry time; idle_s; frequency.
+     * db; time_ms: its expiry time; idle_s; frequency. flag: 1 if the server never evicts the key (BLESS).
      */
     REDTAIL_RDB_ITEM_KEY = 10,
     /** The score of the previous member. score. */
     REDTAIL_RDB_ITEM_SCORE = 11,
-    /** The expiry time of the previous field. time_ms. */
+    /** The expiry time of the previous field of a hash or member of a set. time_ms. */
     REDTAIL_RDB_ITEM_FIELD_EXPIRY = 12,
     /**
      * A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With
@@ -832,14 +835,14 @@ typedef enum redtail_rdb_item_kind {
     /** Bytes of a module, as in the file. bytes; flag: 1 for the last of them. */
     REDTAIL_RDB_ITEM_RAW = 26,
     /**
-     * A sparse array begins. count: number of elements; added: the index of the next insertion, or
-     * REDTAIL_UNKNOWN.
+     * A sparse array begins. count: number of elements; added: the index of the last insertion, or REDTAIL_UNKNOWN if
+     * there was none.
      */
     REDTAIL_RDB_ITEM_ARRAY = 27,
     /** The index of the array element that follows. number. */
     REDTAIL_RDB_ITEM_INDEX = 28,
-    /** An array element that is a floating-point number. score. */
-    REDTAIL_RDB_ITEM_DOUBLE = 29,
+    /** A path of a path hash. The previous TEXT is the path. Its fields follow. count: number of fields. */
+    REDTAIL_RDB_ITEM_PATH = 29,
     /** The state of a rate limiter. number. */
     REDTAIL_RDB_ITEM_RATE = 30,
     /**
@@ -872,7 +875,7 @@ typedef enum redtail_rdb_type {
     REDTAIL_RDB_TYPE_STRING = 1,
     /** A TEXT with role ELEMENT for each element, from head to tail. */
     REDTAIL_RDB_TYPE_LIST = 2,
-    /** A TEXT with role MEMBER for each member. */
+    /** For each member: TEXT with role MEMBER, and FIELD_EXPIRY if the member expires. */
     REDTAIL_RDB_TYPE_SET = 3,
     /** For each member: TEXT with role MEMBER, then SCORE. */
     REDTAIL_RDB_TYPE_ZSET = 4,
@@ -882,10 +885,15 @@ typedef enum redtail_rdb_type {
     REDTAIL_RDB_TYPE_STREAM = 6,
     /** MODULE, then RAW. */
     REDTAIL_RDB_TYPE_MODULE = 7,
-    /** ARRAY, then for each element INDEX and either TEXT with role ELEMENT or DOUBLE. */
+    /** ARRAY, then for each element INDEX and TEXT with role ELEMENT. */
     REDTAIL_RDB_TYPE_ARRAY = 8,
     /** One RATE. */
     REDTAIL_RDB_TYPE_RATE = 9,
+    /**
+     * For each path: TEXT with role PATH, then PATH, then for each field TEXT with role FIELD and TEXT with role
+     * FIELD_VALUE.
+     */
+    REDTAIL_RDB_TYPE_PATH_HASH = 10,
 } redtail_rdb_type;
 
 /** The role of a TEXT. */
@@ -904,11 +912,14 @@ typedef enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_KEY_NAME = 6,
     /** The value of a string. */
     REDTAIL_RDB_ROLE_VALUE = 7,
-    /** An element of a list or array. */
+    /**
+     * An element of a list or array. Floating-point numbers of an array are delivered as the text that servers
+     * show.
+     */
     REDTAIL_RDB_ROLE_ELEMENT = 8,
     /** A member of a set or sorted set. */
     REDTAIL_RDB_ROLE_MEMBER = 9,
-    /** A field of a hash. */
+    /** A field of a hash or of a path. */
     REDTAIL_RDB_ROLE_FIELD = 10,
     /** The value of the previous field. */
     REDTAIL_RDB_ROLE_FIELD_VALUE = 11,
@@ -926,6 +937,8 @@ typedef enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_PRODUCER_NAME = 17,
     /** An idempotency key of the previous producer. IDEMPOTENT follows. */
     REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY = 18,
+    /** A path of a path hash. PATH follows. */
+    REDTAIL_RDB_ROLE_PATH = 19,
 } redtail_rdb_role;
 
 /** The result of a snapshot's checksum. */
@@ -963,7 +976,7 @@ typedef struct redtail_rdb_item {
     int checksum;
     /**
      * ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are
-     * known.
+     * known. START: the version is newer than those that this library knows. KEY: the server never evicts it.
      */
     int flag;
     /** KEY: access frequency (logarithmic, 0 to 255); -1 unless the server evicts by frequency. */
@@ -996,7 +1009,7 @@ typedef struct redtail_rdb_item {
     int64_t time_ms;
     /** CONSUMER: the last time it received an entry, in milliseconds since 1970. */
     int64_t active_ms;
-    /** SCORE, DOUBLE. */
+    /** SCORE. */
     double score;
     /** The id of a stream entry. */
     redtail_stream_id id;
@@ -1043,15 +1056,21 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 #define REDTAIL_RDB_MIN_INPUT 16896
 
 /**
- * Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed
- * value of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
+ * Memory for the field names of a snapshot's hash templates (Redis 8.10), in bytes. If they need more, the decoder
+ * stops with REDTAIL_RDB_ERROR_TEMPLATES. Each template requires 16 bytes, and each name its length plus 2.
+ */
+#define REDTAIL_RDB_TEMPLATES 65536
+
+/**
+ * Flag of redtail_rdb_new: skip damaged data inside a packed or compressed value of known length.
+ * REDTAIL_RDB_ITEM_SKIPPED reports it.
  */
 #define REDTAIL_RDB_FLAG_LENIENT 1
 
 /** Flag of redtail_rdb_new: do not compute the checksum. */
 #define REDTAIL_RDB_FLAG_NO_CHECKSUM 2
 
-/** Decodes one snapshot. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
+/** Decodes one snapshot. One thread at a time. About 117 KiB; it allocates nothing after its creation. */
 typedef struct redtail_rdb redtail_rdb;
 
 /**
@@ -1129,7 +1148,7 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
  * redtail_dump reads it with the items of a snapshot. A payload has no key name, database or expiry.
  */
 
-/** Reads one payload. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
+/** Reads one payload. One thread at a time. About 117 KiB; it allocates nothing after its creation. */
 typedef struct redtail_dump redtail_dump;
 
 /**
@@ -1339,7 +1358,7 @@ typedef struct redtail_options {
     /** 1: deliver a snapshot as REDTAIL_EVENT_SNAPSHOT_ITEM, in keys and elements. 0: as bytes. */
     int snapshot_items;
     /**
-     * 1: deliver items also from a snapshot with a newer version or with damaged values. Skipped data is
+     * 1: deliver items also from a snapshot with damaged values. Skipped data is
      * REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error.
      */
     int lenient;

@@ -146,7 +146,7 @@ typedef enum redtail_protocol_error {
 } redtail_protocol_error;
 typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 2,
+    REDTAIL_RDB_ERROR_TEMPLATES = 2,
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
     REDTAIL_RDB_ERROR_REFUSED = 4,
     REDTAIL_RDB_ERROR_UNKNOWN_ENCODING = 5,
@@ -243,7 +243,7 @@ typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_RAW = 26,
     REDTAIL_RDB_ITEM_ARRAY = 27,
     REDTAIL_RDB_ITEM_INDEX = 28,
-    REDTAIL_RDB_ITEM_DOUBLE = 29,
+    REDTAIL_RDB_ITEM_PATH = 29,
     REDTAIL_RDB_ITEM_RATE = 30,
     REDTAIL_RDB_ITEM_SKIPPED = 31,
     REDTAIL_RDB_ITEM_KEY_END = 32,
@@ -264,6 +264,7 @@ typedef enum redtail_rdb_type {
     REDTAIL_RDB_TYPE_MODULE = 7,
     REDTAIL_RDB_TYPE_ARRAY = 8,
     REDTAIL_RDB_TYPE_RATE = 9,
+    REDTAIL_RDB_TYPE_PATH_HASH = 10,
 } redtail_rdb_type;
 typedef enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_AUX_NAME = 1,
@@ -284,6 +285,7 @@ typedef enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_CONSUMER_NAME = 16,
     REDTAIL_RDB_ROLE_PRODUCER_NAME = 17,
     REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY = 18,
+    REDTAIL_RDB_ROLE_PATH = 19,
 } redtail_rdb_role;
 typedef enum redtail_rdb_checksum {
     REDTAIL_RDB_CHECKSUM_VERIFIED = 1,
@@ -325,6 +327,7 @@ const char *redtail_rdb_role_name(int role);
 const char *redtail_rdb_magic_name(int magic);
 const char *redtail_rdb_checksum_name(int checksum);
 static const int REDTAIL_RDB_MIN_INPUT = 16896;
+static const int REDTAIL_RDB_TEMPLATES = 65536;
 static const int REDTAIL_RDB_FLAG_LENIENT = 1;
 static const int REDTAIL_RDB_FLAG_NO_CHECKSUM = 2;
 typedef struct redtail_rdb redtail_rdb;

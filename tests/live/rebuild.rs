@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redtail::Status;
-use redtail::owned::{Consumer, Group, HashField, Stream, StreamEntry, Value as Decoded, WholeKey};
+use redtail::owned::{Consumer, Group, HashField, SetMember, Stream, StreamEntry, Value as Decoded, WholeKey};
 use redtail::rdb::{Decoder, StreamId, StreamState};
 use serde_json::Value as Json;
 
@@ -316,7 +316,21 @@ fn whole(line: &Json) -> WholeKey {
     let value = match line["type"].as_str().expect("a type") {
         "string" => Decoded::String(bytes(value)),
         "list" => Decoded::List(list(value)),
-        "set" => Decoded::Set(list(value)),
+        "set" => Decoded::Set(
+            rows()
+                .map(|row| {
+                    let mut member = SetMember::default();
+                    member.member = bytes(row.get(0).unwrap_or(row));
+                    member.expire_at_ms = row.get(1).and_then(Json::as_i64);
+                    member
+                })
+                .collect(),
+        ),
+        "array" => {
+            let rows = value["elements"].as_array().expect("an array").iter();
+            let elements = rows.map(|row| (row[0].as_u64().expect("an index"), bytes(&row[1]))).collect();
+            Decoded::Array { last_insert: value["last_insert"].as_u64(), elements }
+        }
         "zset" => Decoded::Zset(rows().map(|row| (bytes(&row[0]), number(&row[1]))).collect()),
         "hash" => Decoded::Hash(
             rows()

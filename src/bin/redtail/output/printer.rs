@@ -16,6 +16,7 @@ use crate::output::keys::shared_names::SharedNames;
 use crate::output::resp::Resp;
 use crate::output::text::Text;
 use crate::stats::{Stats, StatusWriter, Tally};
+use crate::terminal::log;
 
 /// In bytes. Large enough that system calls do not matter.
 const BUFFER: usize = 64 << 10;
@@ -109,6 +110,14 @@ impl<W: Write> Printer<W> {
     /// Prints an item of a snapshot.
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
+        if let Item::Start(format) = item
+            && format.is_newer()
+        {
+            log::say(format_args!(
+                "the snapshot has the format {format}, which is newer than this version of redtail: it is read up to \
+                 the first unknown type or opcode"
+            ));
+        }
         self.is_printed = self.filtered_item(item)?;
         if let Some(tally) = &self.tally {
             tally.item(item, self.is_printed);
