@@ -11,7 +11,7 @@ use redtail::topology::{Cluster, ClusterHandle, Positions, Shard};
 use redtail::{Ack, Builder, Event};
 
 use crate::args;
-use crate::args::{Follow, Server, survive, wrong_usage};
+use crate::args::{Follow, survive, wrong_usage};
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
 use crate::follow::keeper::Keeper;
@@ -149,9 +149,7 @@ fn save(
 
 /// The cluster to follow, and its address for messages.
 fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
-    // For a single address the option needs Sentinels.
-    let server = Server { prefer_replica: false, ..options.server.clone() };
-    let address = Address::of(&server).unwrap_or_else(|message| wrong_usage(options.verb, message));
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage(options.verb, message));
     let Address { endpoint, login, security, .. } = address;
     let Endpoint::Server(target) = endpoint else {
         wrong_usage(options.verb, "--cluster takes the address of one of the nodes, not of Sentinels");
