@@ -17,6 +17,7 @@ mod reply;
 #[cfg(feature = "serde")]
 mod serialize;
 mod session;
+mod touches;
 
 pub use backoff::Backoff;
 pub(crate) use commits::Commits;
@@ -30,3 +31,4 @@ pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, 
 pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, PsyncRequest};
 pub use session::{Closed, Heartbeat, Progress, Session};
+pub use touches::{Databases, Touch, TouchedKeys, Touches};
