@@ -2311,7 +2311,7 @@ typedef struct redtail_cluster_callbacks {
  *   status = redtail_cluster_follow(cluster, &callbacks);
  *   while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
  *       status = redtail_cluster_wait(cluster, 1000);
- *       save(cluster);                   redtail_cluster_positions
+ *       save(cluster);                   redtail_cluster_positions, then redtail_cluster_commit
  *   }
  *   redtail_cluster_free(cluster);
  *
@@ -2453,6 +2453,17 @@ REDTAIL_API int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
+
+/**
+ * For REDTAIL_ACK_APPLIED: everything up to these positions, a text of redtail_cluster_positions, is safely kept.
+ * Commits each position to its shard, as redtail_handle_commit. A position whose shard has left, or of a history that
+ * a gap has ended, is ignored.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_POSITION if positions is
+ * another text; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ */
+REDTAIL_API int redtail_cluster_commit(redtail_cluster *cluster,
+                                       const char *positions);
 
 /**
  * Writes the committed position of each shard: the furthest position that redtail_handle_commit received for its

@@ -1096,6 +1096,8 @@ public:
 
     /** The positions that the callbacks have processed, as one text for cluster_options::positions. */
     std::string positions() const { return text(redtail_cluster_positions); }
+    /** For REDTAIL_ACK_APPLIED: everything up to these positions, a text of positions(), is safely kept. */
+    void commit(const std::string &kept) { check(redtail_cluster_commit(c(), kept.c_str())); }
     /** The committed positions, as one text for cluster_options::positions. */
     std::string committed() const { return text(redtail_cluster_committed); }
 

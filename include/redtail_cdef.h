@@ -691,6 +691,8 @@ int redtail_cluster_positions(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
                                           size_t *needed);
+int redtail_cluster_commit(redtail_cluster *cluster,
+                                       const char *positions);
 int redtail_cluster_committed(redtail_cluster *cluster,
                                           char *text,
                                           size_t size,
