@@ -22,6 +22,7 @@ use crate::signals;
 use crate::stats::ClusterStats;
 use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
+use crate::target::command_specs;
 use crate::target::endpoint::Endpoint;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
@@ -150,6 +151,7 @@ fn save(
 /// The cluster to follow, and its address for messages.
 fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage(options.verb, message));
+    command_specs::ask_at(address.clone());
     let Address { endpoint, login, security, .. } = address;
     let Endpoint::Server(target) = endpoint else {
         wrong_usage(options.verb, "--cluster takes the address of one of the nodes, not of Sentinels");
