@@ -18,6 +18,7 @@ mod reply;
 mod serialize;
 mod server;
 mod session;
+mod touches;
 
 pub use backoff::Backoff;
 pub(crate) use commits::Commits;
@@ -32,3 +33,4 @@ pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, PsyncRequest};
 pub use server::{Product, Server, ServerError, Version};
 pub use session::{Closed, Heartbeat, Progress, Session};
+pub use touches::{Databases, Touch, TouchedKeys, Touches};
