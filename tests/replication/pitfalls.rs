@@ -84,7 +84,7 @@ fn row_1_commands_in_the_segment_of_the_snapshots_end_are_kept() {
 fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
     let write = command(&["SET", "key", "value"]);
     for middle in [&b"\x00\x01k\x01v"[..], b"\xc8\x01kwhatever that is", b"\x00\x01k\xc9abc"] {
-        let data = [b"REDIS0099\xfe\x06", middle, b"\xff\0\0\0\0\0\0\0\0"].concat();
+        let data = [b"REDIS0079\xfe\x06", middle, b"\xff\0\0\0\0\0\0\0\0"].concat();
         let marked = [format!("$EOF:{MARK}\r\n").as_bytes(), &data, MARK.as_bytes()].concat();
         let sized = [format!("${}\r\n", data.len()).as_bytes(), &data].concat();
         for framed in [marked, sized] {
