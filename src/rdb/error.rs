@@ -29,7 +29,7 @@ pub struct RdbError {
 #[non_exhaustive]
 pub enum RdbErrorKind {
     /// The first bytes are not a magic. Contains at most nine of them.
-    #[error("not a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY999, found \"{0}\"")]
+    #[error("not a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY199, found \"{0}\"")]
     NotRdb(Excerpt<9>),
     /// A number that is neither a type nor an opcode of this format.
     #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer))]
