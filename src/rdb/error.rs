@@ -4,6 +4,7 @@ use core::fmt;
 
 use thiserror::Error;
 
+use crate::base::compression::{Compression, Remedy};
 use crate::base::excerpt::Excerpt;
 use crate::rdb::format::Format;
 
@@ -30,6 +31,9 @@ pub enum RdbErrorKind {
     /// The first bytes are not a magic. Contains at most nine of them.
     #[error("not a snapshot: expected REDIS and four digits or VALKEY and three, found \"{0}\"")]
     NotRdb(Excerpt<9>),
+    /// The snapshot is compressed. `io::DecompressReader` decompresses it.
+    #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
+    Compressed(Compression),
     /// A version newer than this decoder. [`Decoder::any_version`](super::Decoder::any_version) accepts it.
     #[error("unknown version {0}: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
     UnknownVersion(Format),
