@@ -48,7 +48,11 @@ ifneq ($(TARGET),)
 ifeq ($(origin CC),default)
 CC := $(or $(call of_cargo,LINKER),$(call gnu_name,$(TARGET))-gcc)
 endif
+ifeq ($(origin CXX),default)
+CXX := $(call gnu_name,$(TARGET))-g++
+endif
 RUNNER = $(call of_cargo,RUNNER)
+for_tests = CARGO_BUILD_TARGET=$(TARGET) CC='$(CC)' CXX='$(CXX)' $(if $(RUNNER),RUNNER='$(RUNNER)')
 for_target = --target $(TARGET)
 endif
 # The target of what is installed.
@@ -67,8 +71,8 @@ all:
 	echo '$(FEATURES) $(TARGET)' >$(LIBRARY_BUILT)
 
 check:
-	$(CARGO) test --features capi,header $(for_target) --test capi
-	$(CARGO) test --features capi $(for_target) --lib capi
+	$(for_tests) $(CARGO) test --features capi,header --test capi
+	$(for_tests) $(CARGO) test --features capi --lib capi
 
 header:
 	REDTAIL_HEADER=include/redtail.h $(CARGO) check --features header

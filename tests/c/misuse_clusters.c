@@ -96,7 +96,7 @@ static void migrations(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(NULL, 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, SIZE_MAX));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration((redtail_slice *)(void *)(memory + 1), 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration((redtail_slice *)ODD(memory), 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args + 2, 1));
     IS(REDTAIL_MIGRATION_KEY, redtail_command_migration(args, 2));
     IS(REDTAIL_MIGRATION_NONE, redtail_command_migration(args, 1)); /* without a key it is none that a server writes */

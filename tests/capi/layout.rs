@@ -22,7 +22,7 @@ use redtail::capi::rdb_item::*;
 use redtail::capi::sentinel::*;
 use redtail::capi::tls::*;
 
-use crate::build::{WARNINGS, root, run, stdout};
+use crate::build::{WARNINGS, cc, for_this_machine, root, run, stdout};
 
 /// Every struct with its size, alignment and the offsets of its fields, in Rust.
 fn structs() -> String {
@@ -157,7 +157,7 @@ fn c_and_rust_see_the_same() {
     let file = std::env::temp_dir().join(format!("redtail-layout-{}.c", std::process::id()));
     let binary = file.with_extension("bin");
     fs::write(&file, program()).unwrap();
-    let mut compiler = Command::new("cc");
+    let mut compiler = cc("CC", "cc");
     run(compiler
         .arg("-std=c11")
         .args(WARNINGS)
@@ -165,7 +165,8 @@ fn c_and_rust_see_the_same() {
         .arg(root().join("include"))
         .arg(&file)
         .arg("-o")
-        .arg(&binary));
+        .arg(binary.with_extension("built")));
+    for_this_machine(&binary.with_extension("built"), &binary);
     let seen = stdout(&mut Command::new(&binary));
     fs::remove_file(&file).unwrap();
     fs::remove_file(&binary).unwrap();
