@@ -1532,6 +1532,8 @@ typedef struct redtail_forking {
     uint64_t used_memory;
     /** Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN. */
     uint64_t last_fork_us;
+    /** As attached.server. Valkey from 9.2 on needs no fork with forkless-infrastructure-enabled. */
+    const char *server;
 } redtail_forking;
 
 /** A connection that the primary accepted. */
@@ -1544,6 +1546,8 @@ typedef struct redtail_attached {
     const redtail_position *position;
     /** The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question. */
     const char *server;
+    /** 1: the server is of a later release than those that this version of redtail was tested with. */
+    int newer_than_tested;
 } redtail_attached;
 
 /** A snapshot that begins or ends. */

@@ -481,12 +481,14 @@ typedef struct redtail_forking {
     int reason;
     uint64_t used_memory;
     uint64_t last_fork_us;
+    const char *server;
 } redtail_forking;
 typedef struct redtail_attached {
     int method;
     int role;
     const redtail_position *position;
     const char *server;
+    int newer_than_tested;
 } redtail_attached;
 typedef struct redtail_snapshot {
     uint64_t length;

@@ -48,8 +48,8 @@ fn structs() -> String {
         redtail_notice: kind message shard start status position from to gained lost node;
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
-        redtail_forking: reason used_memory last_fork_us;
-        redtail_attached: method role position server;
+        redtail_forking: reason used_memory last_fork_us server;
+        redtail_attached: method role position server newer_than_tested;
         redtail_snapshot: length;
         redtail_part: argc index length;
         redtail_gap: from to missed;
