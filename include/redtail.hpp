@@ -1,8 +1,8 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
  * OWNERS. parser, rdb, dump, migrations, session, follower, cluster, primary and handle own what redtail_..._new
- * returned. They can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws
- * only std::bad_alloc, if memory is exhausted.
+ * returned. They can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor
+ * throws only std::bad_alloc, if memory is exhausted.
  *
  * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
  * is not an error (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are

@@ -113,9 +113,9 @@ static void batches() {
     CHECK(redtail::keys_of({del.data(), del.size()}, -1).touched.size() == 99 && redtail::keys_of({del.data(), 1}, -1).kind == REDTAIL_UNKNOWN_KEYS);
     CHECK(thrown([&] { redtail::keys_of({nullptr, 0}, 0); }) == REDTAIL_ERROR_ARGUMENT);
     redtail_slice cluster{"cluster", 7};
-    CHECK(redtail::migration_name(redtail::migration_of({&cluster, 1})) == "word");
-    CHECK(redtail::migration_of({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
-    CHECK(thrown([&] { redtail::migration_of({nullptr, 0}); }) == REDTAIL_ERROR_ARGUMENT);
+    redtail::migrations migrations;
+    CHECK(redtail::migration_name(migrations.next({&cluster, 1})) == "word");
+    CHECK(migrations.next({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
     CHECK(redtail::unquote("").empty() && redtail::unquote({}).empty());
 }
 

@@ -148,12 +148,13 @@ impl Migrations {
 
     /// The task that imports the key of this command. All keys of a command are in one slot.
     fn importing<'a>(&mut self, args: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> Option<&Import> {
-        let at = match find_keys(args.len(), args.clone()) {
-            (Reach::Some, mut keys) => {
-                let slot = slot(args.clone().nth(keys.next()?)?);
+        let finder = find_keys(args.len(), args.clone(), None);
+        let at = match finder.reach() {
+            Some(Reach::Some) => {
+                let slot = slot(args.clone().nth(finder.keys().next()?.index)?);
                 self.imports.iter().position(|import| import.slots.contains(slot))?
             }
-            (Reach::None, _) => {
+            Some(Reach::None) => {
                 let mut args = args;
                 let mut is = |word: &[u8]| args.next().is_some_and(|arg| arg.eq_ignore_ascii_case(word));
                 if !(is(b"FUNCTION") && is(b"RESTORE")) {
