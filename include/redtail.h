@@ -2506,21 +2506,23 @@ REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
 /** The relation of a command to moving slots. */
 typedef enum redtail_migration {
     /**
-     * None that the command shows: it may be from a client. (The shard that gives slots away deletes their
-     * keys with an ordinary DEL or UNLINK.)
+     * None: a client's command. (The shard that gives slots away may delete their keys with an ordinary DEL or
+     * UNLINK.)
      */
     REDTAIL_MIGRATION_NONE = 0,
     /** A key arrives: argument 1, with its value (RESTORE-ASKING). */
     REDTAIL_MIGRATION_KEY = 1,
     /**
-     * A migration job begins: keys of its slots arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the arguments after
-     * SLOTSRANGE are the first and last slot of each range). Until the job ends, writes to keys of these slots are
-     * from the other shard.
+     * A task begins to move slots (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; Redis 8.4: CLUSTER SYNCSLOTS CONF ASM-TASK).
+     * On the side IMPORT, all writes to these slots are from the other shard until the task ends.
      */
     REDTAIL_MIGRATION_BEGINS = 2,
-    /** The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job). */
+    /** The task has ended, and the slots have moved. */
     REDTAIL_MIGRATION_ENDS = 3,
-    /** The job has ended, and the slots have not moved. The keys that the job delivered are void. */
+    /**
+     * The task has failed or was cancelled. The keys that it has imported are void. Redis retries a failed task under
+     * the same id: it begins again.
+     */
     REDTAIL_MIGRATION_FAILED = 4,
     /**
      * All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last
@@ -2529,23 +2531,76 @@ typedef enum redtail_migration {
     REDTAIL_MIGRATION_TRIMMED = 5,
     /** Any other message between nodes: a command that begins with CLUSTER. */
     REDTAIL_MIGRATION_WORD = 6,
+    /**
+     * A write to a slot that a task is importing: a key of the other shard, or a write of the other shard's clients.
+     * It is void if the task fails.
+     */
+    REDTAIL_MIGRATION_IMPORTED = 7,
 } redtail_migration;
 
+/** The role of the shard in a migration. */
+typedef enum redtail_migration_side {
+    /** The command belongs to no task. */
+    REDTAIL_MIGRATION_SIDE_NONE = 0,
+    /** The shard receives the slots. */
+    REDTAIL_MIGRATION_SIDE_IMPORT = 1,
+    /** The shard gives the slots away. Writes to them are its clients'. */
+    REDTAIL_MIGRATION_SIDE_MIGRATE = 2,
+} redtail_migration_side;
+
+/** Recognises the commands of moving slots in the stream of one shard. One thread at a time. */
+typedef struct redtail_migrations redtail_migrations;
+
 /**
- * Determines the relation of a command to moving slots. args and argc: the complete command, for example of an
- * event.
- *
- * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or a
- * required argument is an invalid slice. Any thread.
+ * The task of a command: for BEGINS, ENDS, FAILED and IMPORTED. Texts end with a NUL and are never NULL. Text that the
+ * server has not sent is "". Valid until the next call on the redtail_migrations.
  */
-REDTAIL_API int redtail_command_migration(const redtail_slice *args,
-                                          size_t argc);
+typedef struct redtail_migration_task {
+    /** One of redtail_migration_side. */
+    int side;
+    /** The id of the task: 40 hexadecimal digits. */
+    const char *id;
+    /** The id of the node that gives the slots away. */
+    const char *source;
+    /** The id of the node that receives the slots. Valkey does not send it: it is a node of this shard. */
+    const char *target;
+    /** The slots, for example 0-5460,7365. */
+    const char *slots;
+} redtail_migration_task;
+
+/** Creates a handle that knows no task. Returns NULL only if memory is exhausted. */
+REDTAIL_API redtail_migrations *redtail_migrations_new(void);
+
+/** Frees the handle. NULL does nothing. */
+REDTAIL_API void redtail_migrations_free(redtail_migrations *migrations);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the handle. */
+REDTAIL_API const char *redtail_migrations_message(const redtail_migrations *migrations);
+
+/**
+ * Determines the relation of the next command of the shard's stream to moving slots. Pass every command, in order: the
+ * slots that a task imports are known from the command that begins it. args and argc: the complete command, for
+ * example of an event. Writes the task of the command to *task; task may be NULL.
+ *
+ * Returns one of redtail_migration, or a redtail_status below 0: REDTAIL_ERROR_ARGUMENT if args is NULL, argc is 0, or
+ * an argument is an invalid slice.
+ */
+REDTAIL_API int redtail_migrations_next(redtail_migrations *migrations,
+                                        const redtail_slice *args,
+                                        size_t argc,
+                                        redtail_migration_task *task);
+
+/** Forgets all tasks. Call it for a gap and at the begin of a snapshot: commands are missing in the stream. */
+REDTAIL_API int redtail_migrations_clear(redtail_migrations *migrations);
 
 /**
  * The name of a redtail_migration, as in the JSON output of the tool, for example "begins"; "unknown" for other
  * numbers. Static. Any thread.
  */
 REDTAIL_API const char *redtail_migration_name(int migration);
+
+/** The name of a redtail_migration_side, for example "import"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_migration_side_name(int side);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

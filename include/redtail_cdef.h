@@ -710,10 +710,31 @@ typedef enum redtail_migration {
     REDTAIL_MIGRATION_FAILED = 4,
     REDTAIL_MIGRATION_TRIMMED = 5,
     REDTAIL_MIGRATION_WORD = 6,
+    REDTAIL_MIGRATION_IMPORTED = 7,
 } redtail_migration;
-int redtail_command_migration(const redtail_slice *args,
-                                          size_t argc);
+typedef enum redtail_migration_side {
+    REDTAIL_MIGRATION_SIDE_NONE = 0,
+    REDTAIL_MIGRATION_SIDE_IMPORT = 1,
+    REDTAIL_MIGRATION_SIDE_MIGRATE = 2,
+} redtail_migration_side;
+typedef struct redtail_migrations redtail_migrations;
+typedef struct redtail_migration_task {
+    int side;
+    const char *id;
+    const char *source;
+    const char *target;
+    const char *slots;
+} redtail_migration_task;
+redtail_migrations *redtail_migrations_new(void);
+void redtail_migrations_free(redtail_migrations *migrations);
+const char *redtail_migrations_message(const redtail_migrations *migrations);
+int redtail_migrations_next(redtail_migrations *migrations,
+                                        const redtail_slice *args,
+                                        size_t argc,
+                                        redtail_migration_task *task);
+int redtail_migrations_clear(redtail_migrations *migrations);
 const char *redtail_migration_name(int migration);
+const char *redtail_migration_side_name(int side);
 typedef struct redtail_topology redtail_topology;
 typedef struct redtail_node {
     size_t shard;

@@ -6,6 +6,8 @@
 mod cluster;
 #[path = "help/listening.rs"]
 mod listening;
+#[path = "topology/migrations.rs"]
+mod migrations;
 #[path = "help/nodes.rs"]
 mod nodes;
 #[path = "topology/sentinel.rs"]

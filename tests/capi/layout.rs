@@ -45,6 +45,7 @@ fn structs() -> String {
         redtail_cluster_options: struct_size nodes node_count positions added refresh_ms prefer_replica;
         redtail_cluster_callbacks: struct_size context event notice idle;
         redtail_node: shard is_primary is_up id address slots;
+        redtail_migration_task: side id source target slots;
         redtail_notice: kind message shard start status position from to gained lost node;
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
@@ -108,7 +109,8 @@ fn constants() -> String {
         redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
         redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE REDTAIL_NOTICE_MOVED;
         redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;
-        redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD;
+        redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD REDTAIL_MIGRATION_IMPORTED;
+        redtail_migration_side: REDTAIL_MIGRATION_SIDE_NONE REDTAIL_MIGRATION_SIDE_IMPORT REDTAIL_MIGRATION_SIDE_MIGRATE;
         redtail_disconnect_reason: REDTAIL_DISCONNECT_CLOSED REDTAIL_DISCONNECT_IO REDTAIL_DISCONNECT_SILENCE REDTAIL_DISCONNECT_REFUSED REDTAIL_DISCONNECT_NEEDS_FIX;
     }
     lines

@@ -13,6 +13,7 @@ use crate::output::filtered::Filtered;
 use crate::output::format_writer::FormatWriter;
 use crate::output::json::Json;
 use crate::output::keys::shared_names::SharedNames;
+use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
 use crate::stats::{Stats, StatusWriter, Tally};
@@ -26,6 +27,8 @@ pub(crate) struct Printer<W: Write> {
     out: BufWriter<StatusWriter<W>>,
     format: FormatWriter,
     names: SharedNames,
+    /// Set for a cluster.
+    marks: Option<Marks>,
     /// A snapshot is incomplete.
     in_snapshot: bool,
     filter: Option<Filtered>,
@@ -46,7 +49,7 @@ impl<W: Write> Printer<W> {
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
-        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
+        Self { out, format, names, marks: None, in_snapshot: false, filter, is_printed: false, stats, tally }
     }
 
     /// Sets the address of the server.
@@ -58,11 +61,7 @@ impl<W: Write> Printer<W> {
 
     /// Marks commands that move slots, for a cluster.
     pub(crate) fn of_cluster(mut self) -> Self {
-        match &mut self.format {
-            FormatWriter::Text(text) => text.mark_migrations(),
-            FormatWriter::Json(json) => json.mark_migrations(),
-            FormatWriter::Resp(_) => {}
-        }
+        self.marks = Some(Marks::default());
         self
     }
 
@@ -85,6 +84,12 @@ impl<W: Write> Printer<W> {
             Event::SnapshotItem(item) => return self.item(item),
             Event::SnapshotEnd(_) => self.in_snapshot = false,
             Event::Disconnected(_) => self.snapshot_broken()?,
+            _ => {}
+        }
+        // Before the filter, which may drop the command that begins a migration.
+        match (&mut self.marks, &mut self.format) {
+            (Some(marks), FormatWriter::Text(text)) => marks.event(event, print_text, &mut text.migration)?,
+            (Some(marks), FormatWriter::Json(json)) => marks.event(event, print_json, &mut json.migration)?,
             _ => {}
         }
         self.is_printed = match &mut self.filter {
