@@ -22,7 +22,7 @@ pub(crate) use doctor::Doctor;
 pub(crate) use filter::Filter;
 pub(crate) use follow::{Follow, SnapshotTo};
 pub(crate) use manual::{Completions, Man};
-pub(crate) use output::{FILTERED_SNAPSHOT, Format, Output};
+pub(crate) use output::{Format, Output, SNAPSHOT_NEEDS_EMPTYING};
 pub(crate) use parse::survive;
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};

@@ -53,10 +53,8 @@ pub(crate) struct Output {
     /// With --format resp: delete the selected keys of the target before each snapshot
     ///
     /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
-    /// script deletes the keys that match. Nothing outside of the filters is touched.
-    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
-    /// filtered snapshot, a second one (--on-gap snapshot) and one with --checkpoint are then refused, because the
-    /// target may hold selected keys that the server does not have.
+    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot needs this option,
+    /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     pub(crate) empty_target: bool,
 
@@ -79,9 +77,9 @@ pub(crate) enum Format {
     Resp,
 }
 
-/// A filtered snapshot as commands, without --empty-target.
-pub(crate) const FILTERED_SNAPSHOT: &str = "--format resp of a filtered snapshot needs --empty-target: the target may hold selected keys that the server does \
-     not have. It deletes only keys that the filters select";
+/// A snapshot as commands, without --empty-target.
+pub(crate) const SNAPSHOT_NEEDS_EMPTYING: &str = "--format resp of a snapshot needs --empty-target: the target may hold keys that the server does not have. It \
+     deletes only keys that the filters select; without filters, all keys and functions of the target";
 
 impl Output {
     pub(crate) const MAX_ARG: u64 = 16 << 20;
@@ -107,9 +105,9 @@ impl Output {
         options
     }
 
-    /// The commands of a filtered snapshot, without --empty-target.
-    pub(super) fn is_filtered_copy(&self) -> bool {
-        self.format == Format::Resp && self.filter.is_any() && !self.empty_target
+    /// Commands without --empty-target.
+    pub(super) fn may_leave_keys(&self) -> bool {
+        self.format == Format::Resp && !self.empty_target
     }
 
     pub(super) fn check(&self) -> Result<(), &'static str> {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use redtail::{Ack, Backoff, OnGap, Start};
 
 use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
-use crate::args::output::{FILTERED_SNAPSHOT, Format, Output};
+use crate::args::output::{Format, Output, SNAPSHOT_NEEDS_EMPTYING};
 use crate::args::parse::{backoff, seconds, start};
 use crate::args::server::Server;
 
@@ -22,7 +22,7 @@ Examples:
   From the position where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
   All data, and every write after it, into another server:
-    redtail tail old:6379 --from snapshot --format resp |
+    redtail tail old:6379 --from snapshot --empty-target --format resp |
       redis-cli -h new --pipe
   A dump.rdb that servers load, and every later write, one per line:
     redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb
@@ -221,16 +221,11 @@ impl Tail {
                 "--command drops the keys of a snapshot, so the target would lack them: remove --command, or start \
                  without a snapshot",
             ),
-            (prints && self.output.is_filtered_copy(), FILTERED_SNAPSHOT),
+            (prints && !empties, SNAPSHOT_NEEDS_EMPTYING),
             (
-                prints && !empties && matches!(self.on_gap, GapChoice::Snapshot),
-                "--on-gap snapshot with --format resp needs --empty-target: at a gap the target holds keys that the \
-                 server may no longer have",
-            ),
-            (
-                prints && !empties && self.checkpoint.is_some(),
-                "--from snapshot with --checkpoint and --format resp needs --empty-target: a run that ends inside the \
-                 snapshot leaves keys in the target, and the next run begins again",
+                self.snapshot_to.is_some() && matches!(self.on_gap, GapChoice::Snapshot),
+                "--on-gap snapshot replaces the file of --snapshot-to, and the target of --format resp would keep the \
+                 data of the earlier file: remove --on-gap snapshot",
             ),
         ];
         refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, message)| Err(message))
