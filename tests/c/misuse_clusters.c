@@ -128,6 +128,7 @@ static void refused(int expected, const char *words, const redtail_options *opti
     IS(expected, redtail_cluster_login(cluster, NULL, NULL, 0));
     IS(expected, redtail_cluster_positions(cluster, NULL, 0, &needed));
     IS(expected, redtail_cluster_committed(cluster, NULL, 0, &needed));
+    IS(expected, redtail_cluster_commit(cluster, ""));
     IS(REDTAIL_OK, redtail_cluster_stop(cluster));
     CHECK(strstr(redtail_cluster_message(cluster), words) != NULL);
     redtail_cluster_free(cluster);
@@ -196,6 +197,7 @@ static void clusters(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_login(NULL, NULL, NULL, 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_positions(NULL, text, sizeof text, &needed));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_committed(NULL, text, sizeof text, &needed));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_commit(NULL, ""));
 
     cluster = redtail_cluster_new(NULL, &of);
     CHECK(strcmp(redtail_cluster_message(cluster), "") == 0);
@@ -204,6 +206,9 @@ static void clusters(void) {
     IS(REDTAIL_ERROR_STATE, redtail_cluster_wait(cluster, REDTAIL_FOREVER));
     IS(REDTAIL_ERROR_STATE, redtail_cluster_positions(cluster, text, sizeof text, &needed));
     IS(REDTAIL_ERROR_STATE, redtail_cluster_committed(cluster, text, sizeof text, &needed));
+    IS(REDTAIL_ERROR_STATE, redtail_cluster_commit(cluster, ""));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_commit(cluster, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_commit(cluster, "\xff"));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_positions(cluster, text, sizeof text, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_positions(cluster, text, sizeof text, (size_t *)(void *)(text + 1)));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_cluster_login(cluster, "\xff", NULL, 0));

@@ -160,6 +160,7 @@ int main(int argc, char **argv) {
         do {
             size_t needed;
             IS(REDTAIL_NEED_MORE, redtail_cluster_committed(cluster, NULL, 0, &needed)); /* at any time */
+            IS(REDTAIL_ERROR_POSITION, redtail_cluster_commit(cluster, "a position"));
             status = redtail_cluster_wait(cluster, 200);
         } while (status == REDTAIL_IDLE);
         printf("over %s\n", redtail_status_name(status));

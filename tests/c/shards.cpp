@@ -37,8 +37,10 @@ static std::string handled(const redtail::cluster_options &of) {
         },
         [](redtail::shard shard) { (void)shard.position(); });
     redtail::status left;
-    do left = cluster.wait(100);
-    while (left == REDTAIL_IDLE);
+    do {
+        left = cluster.wait(100);
+        cluster.commit(cluster.positions());
+    } while (left == REDTAIL_IDLE);
     CHECK(left == REDTAIL_STOPPED && added == 3 && attached == 3);
     CHECK(!cluster.committed().empty());
     return cluster.positions();

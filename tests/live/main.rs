@@ -37,6 +37,7 @@ mod resume;
 mod save;
 mod sentinel;
 mod server;
+mod silence;
 mod snapshots;
 mod starts;
 mod state;

@@ -85,7 +85,7 @@ fn a_filtered_start_word_by_word() {
     shell.arrive(MARK.as_bytes());
     let seen = others(&mut shell);
     assert_eq!(seen.len(), 1);
-    for part in ["method: Filtered", "offset: 14", "db: Some(6)", "version: \"7.0.15\"", "role: Some(Primary)"] {
+    for part in ["method: Filtered", "offset: 14", "db: Some(6)", "version: 7.0.15", "role: Some(Primary)"] {
         assert!(seen[0].contains(part), "{part} in {}", seen[0]);
     }
     assert_eq!(shell.session.position().unwrap().to_string(), format!("{ID}:14:6"));

@@ -407,7 +407,10 @@ fn directories_of_servers_are_their_files() {
         let file = |part: &str| names.iter().find(|name| name.contains(part)).map(|name| folder.path(name)).unwrap();
         let whole = run(&["decode", "--format", "resp", "--empty-target", folder.name()]).ok().out;
         let parts = [".base.", ".incr."].map(|part| {
-            run(&["decode", "--format", "resp", "--empty-target", "--assume-db", "0", &file(part)]).ok().out
+            let file = file(part);
+            let mut args = vec!["decode", "--format", "resp", "--assume-db", "0", &file];
+            args.extend(file.ends_with(".rdb").then_some("--empty-target"));
+            run(&args).ok().out
         });
         // Each file selects its own database.
         let select = commands(&["SELECT 0"]);

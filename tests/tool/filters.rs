@@ -20,8 +20,8 @@ const LINES: [&str; 18] = [
     "INCR n",
     "EXEC",
     "DEL a b user:9",
-    "JSON.SET d $ 1",
-    "json.set e $ 1",
+    "OTHER.SET d $ 1",
+    "other.set e $ 1",
     "XGROUP CREATE s g $",
     "PUBLISH c m",
     "FLUSHALL",
@@ -62,17 +62,18 @@ fn commands_are_chosen_by_name() {
         check(&["--command", name], &["XGROUP CREATE s g $"]);
     }
     check(&["--command", "XGROUP DESTROY"], &[]);
-    let (lines, err) = passing(&["--command", "HSTE", "--command", "JSON.SET"]);
-    assert_eq!(lines, ["JSON.SET d $ 1", "json.set e $ 1"]);
+    let (lines, err) = passing(&["--command", "HSTE", "--command", "OTHER.SET"]);
+    assert_eq!(lines, ["OTHER.SET d $ 1", "other.set e $ 1"]);
     assert!(err.lines().count() == 2 && err.contains("--command HSTE: no known server"), "{err}");
 }
 
 #[test]
 fn keys_are_chosen_by_pattern() {
     let (lines, err) = passing(&["--key", "user:[19]", "--key", "*\\:3"]);
-    let expected = ["SET user:1 v", "DEL a b user:9", "JSON.SET d $ 1", "json.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
+    let expected =
+        ["SET user:1 v", "DEL a b user:9", "OTHER.SET d $ 1", "other.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
     assert_eq!(lines, expected);
-    assert_eq!(err, "redtail: \"JSON.SET\": the keys of this command are unknown, so --key lets it pass\n");
+    assert_eq!(err, "redtail: \"OTHER.SET\": the keys of this command are unknown, so --key lets it pass\n");
     check(&["--key", "user:*", "--db", "1", "--command", "set"], &["MULTI", "SET user:2 x", "EXEC"]);
 }
 
@@ -200,7 +201,7 @@ fn with_large() -> (Vec<u8>, Vec<u8>) {
         large("SET", "other"),
         commands(&["EXEC"]),
         large("PUBLISH", "user:c"),
-        large("JSON.SET", "d"),
+        large("OTHER.SET", "d"),
         commands(&["DEL user:1"]),
     ];
     // A module could change other keys of the target.
@@ -365,7 +366,7 @@ fn a_snapshot_that_may_leave_keys_behind_is_refused() {
         "tail h:1 --on-gap snapshot --format resp",
         "tail h:1 --on-gap snapshot --format resp --command SET",
         "tail h:1 --from snapshot --format resp",
-        "tail h:1 --from snapshot --format resp --snapshot-to file --on-gap snapshot",
+        "tail h:1 --from snapshot --format resp --snapshot-to new-file --on-gap snapshot",
         "snapshot h:1 --format resp",
         "snapshot h:1 --format resp --key user:*",
         "tail h:1 --format resp --empty-target",
@@ -490,6 +491,9 @@ fn a_target_receives_what_is_inside_of_the_filters() {
         (of_keys, "LMOVE u:1 a LEFT RIGHT", "LPOP u:1", ""),
         (of_keys, "LMOVE a u:1 LEFT RIGHT", "DEL u:1", derived),
         (of_keys, "RPOPLPUSH u:1 a", "RPOP u:1", ""),
+        (of_keys, "LMOVEM u:1 a RIGHT LEFT EXACTLY 3 OBO", "RPOP u:1 3", ""),
+        (of_keys, "JSON.SET a $ 1", "", ""),
+        (of_keys, "JSON.SET u:1 $ 1", "JSON.SET u:1 $ 1", ""),
         (of_keys, "SUNIONSTORE u:1 u:2 u:3", "SUNIONSTORE u:1 u:2 u:3", ""),
         (of_keys, "SUNIONSTORE u:1 u:2 a", "DEL u:1", derived),
         (of_keys, "SUNIONSTORE a u:1", "", ""),
@@ -519,7 +523,7 @@ fn a_target_receives_what_is_inside_of_the_filters() {
         (&["--db", "1"], "SWAPDB 0 1", "SELECT 1|FLUSHDB", "SWAPDB brings the keys of database 0"),
         (&["--db", "3"], "SWAPDB 0 1", "", ""),
         (&["--db", "0"], "MOVE k 2", "DEL k", ""),
-        (&["--db", "2"], "MOVE k 2", "", derived),
+        (&["--db", "2"], "MOVE k 2", "SELECT 2|DEL k", derived),
         (&["--db", "2"], "COPY k x DB 2", "SELECT 2|DEL x", derived),
         (&["--db", "0"], "COPY k x DB 2", "", ""),
         (&["--db", "3"], "MOVE k 2", "", ""),

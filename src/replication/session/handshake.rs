@@ -5,10 +5,10 @@ use crate::base::excerpt::Excerpt;
 use crate::base::limits::{HANDSHAKE_REPLY, Limits};
 use crate::base::status::Status;
 use crate::replication::error::{SessionError, SessionStage};
-use crate::replication::event::{Server, ServerKind};
 use crate::replication::info::Info;
 use crate::replication::options::{Credentials, Options, Start};
 use crate::replication::reply::{Question, Verdict, judge};
+use crate::replication::server::Server;
 use crate::replication::session::outbox::Outbox;
 use crate::resp::{FrameParser, Kind};
 
@@ -221,9 +221,10 @@ impl Handshake {
             let wanted = match next {
                 Question::Port => options.listening_port.is_some(),
                 Question::Info => !self.info_denied,
-                // The version selects the format of a snapshot with data, and has no other use.
+                // Since Valkey 9.1 the version selects the format of a snapshot with data. It has no other use.
                 Question::Version => {
-                    self.filter == Filter::Unwanted && self.server().as_ref().is_none_or(writes_for_a_version)
+                    self.filter == Filter::Unwanted
+                        && self.server().as_ref().is_none_or(|server| server.is_since(None, Some((9, 1))))
                 }
                 Question::ClientReply => self.version == Announced::Kept && !self.client_denied,
                 Question::CapaPsync2 => options.start != Start::Sync,
@@ -261,17 +262,6 @@ impl Handshake {
         // The outbox is empty between two requests, and larger than each of them.
         let _ = outbox.command(arguments);
     }
-}
-
-/// Whether the server chooses the format of a snapshot by the replica's version: Valkey does, from 9.1 on.
-fn writes_for_a_version(server: &Server) -> bool {
-    let version = core::str::from_utf8(server.version.as_bytes()).unwrap_or_default();
-    let mut numbers = version.split('.').map(str::parse::<u32>);
-    let is_older = match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) < (9, 1),
-        _ => false,
-    };
-    server.kind == ServerKind::Valkey && !is_older
 }
 
 const LIMITS: Limits = Limits {

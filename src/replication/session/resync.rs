@@ -5,9 +5,9 @@ use core::time::Duration;
 use crate::base::excerpt::Excerpt;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{AttachMethod, Attached, DisconnectReason};
-use crate::replication::info;
 use crate::replication::options::OnGap;
 use crate::replication::position::{Lineage, Position, ReplicationId};
+use crate::replication::server::Server;
 use crate::replication::session::queue::Queued;
 use crate::replication::session::request::{Purpose, Request};
 use crate::replication::session::stream::Stream;
@@ -193,7 +193,7 @@ impl Session {
             db: stream.reached.db,
             position: stream.position().filter(|_| matches!(self.phase, Phase::Stream)),
             server: server.or_else(|| match method {
-                AttachMethod::Filtered => info::server(aux.redis_version, aux.valkey_version),
+                AttachMethod::Filtered => Server::stated(aux.redis_version, aux.valkey_version),
                 _ => None,
             }),
             role: self

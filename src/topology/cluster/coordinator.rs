@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -61,13 +61,15 @@ where
         }
         let starts: Vec<Start> = shards.iter().map(|(_, start)| *start).collect();
         shards.into_iter().for_each(|(member, start)| self.add(member, start));
+        let (ending, end) = mpsc::channel();
         let run = move || {
+            let _ending: Sender<()> = ending;
             lost.into_iter().for_each(|saved| (self.notice)(Notice::Lost(saved)));
             starts.into_iter().enumerate().for_each(|(at, start)| self.launch(at, start));
             self.run();
         };
         let coordinator = thread::Builder::new().name("redtail-cluster".into()).spawn(run)?;
-        Ok(ClusterHandle::new(shared, coordinator))
+        Ok(ClusterHandle::new(shared, coordinator, end))
     }
 
     fn run(&mut self) {

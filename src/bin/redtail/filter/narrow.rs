@@ -4,10 +4,12 @@
 //! new value depends on keys that are not selected is deleted, with a warning.
 
 use redtail::Command;
-use redtail::resp::Keys;
+use redtail::replication::Touches;
+use redtail::resp::{Access, Keys};
 
 use crate::filter::deletion::{TargetCommand, deletion, swap};
 use crate::filter::event_filter::EventFilter;
+use crate::target::command_specs;
 
 /// The part of a command that is inside of the filters.
 #[derive(Debug, PartialEq)]
@@ -23,6 +25,7 @@ struct Touched<'a> {
     index: usize,
     key: &'a [u8],
     db: Option<u32>,
+    access: Access,
     is_selected: bool,
 }
 
@@ -46,15 +49,30 @@ impl EventFilter {
             b"FUNCTION" | b"SCRIPT" if self.keys.is_empty() => return self.narrow_functions(command),
             _ => {}
         }
-        match command.keys() {
-            Keys::Some(keys) => {
+        match Touches::of(*command, db) {
+            Touches::None if self.keys.is_empty() && self.selects_db(db) => Inside::Whole,
+            Touches::None => Inside::Nothing,
+            Touches::Keys(keys) => {
                 let touched: Vec<Touched<'_>> =
-                    keys.flat_map(|(index, key)| self.touched(command, &name, index, key, db)).collect();
+                    keys.map(|it| self.touched(it.index, it.key, it.db, it.access)).collect();
                 self.narrow_keys(command, &name, &touched)
             }
-            _ if self.keys.is_empty() && self.selects_db(db) => Inside::Whole,
+            Touches::All(_) | Touches::Unknown => self.narrow_unknown(command, &name, db),
+        }
+    }
+
+    /// A command whose keys the library does not know.
+    fn narrow_unknown(&mut self, command: &Command<'_>, name: &[u8], db: Option<u32>) -> Inside {
+        if self.keys.is_empty() {
+            return if self.selects_db(db) { Inside::Whole } else { Inside::Nothing };
+        }
+        match command_specs::find(name).map_or(Keys::Unknown, |spec| command.keys_by(spec)) {
             Keys::None => Inside::Nothing,
-            _ if self.keys.is_empty() => Inside::Nothing,
+            Keys::Some(keys) => {
+                let touched: Vec<Touched<'_>> =
+                    keys.map(|(index, key)| self.touched(index, key, db, Access::Write)).collect();
+                self.narrow_keys(command, name, &touched)
+            }
             Keys::All | Keys::Unknown => {
                 self.warn_once.unknown_left_out(command.name());
                 Inside::Nothing
@@ -62,12 +80,12 @@ impl EventFilter {
         }
     }
 
-    pub(super) fn selects_db(&self, db: Option<u32>) -> bool {
-        self.dbs.is_empty() || db.is_some_and(|db| self.dbs.contains(&db))
+    fn touched<'a>(&self, index: usize, key: &'a [u8], db: Option<u32>, access: Access) -> Touched<'a> {
+        Touched { index, key, db, access, is_selected: self.selects_db(db) && self.passes_key(key) }
     }
 
-    fn selects(&self, db: Option<u32>, key: &[u8]) -> bool {
-        self.selects_db(db) && self.passes_key(key)
+    pub(super) fn selects_db(&self, db: Option<u32>) -> bool {
+        self.dbs.is_empty() || db.is_some_and(|db| self.dbs.contains(&db))
     }
 
     fn flush(&self, dbs: &[u32], options: &[&[u8]]) -> Inside {
@@ -115,32 +133,6 @@ impl EventFilter {
         }
     }
 
-    /// A key, once for each of its databases.
-    fn touched<'a>(
-        &self,
-        command: &Command<'_>,
-        name: &[u8],
-        index: usize,
-        key: &'a [u8],
-        db: Option<u32>,
-    ) -> impl Iterator<Item = Touched<'a>> + use<'a> {
-        let other = match (name, index) {
-            (b"MOVE", _) => number(command.arg(2)),
-            (b"COPY", 2) => {
-                let word = command.args().skip(3).position(|arg| arg.eq_ignore_ascii_case(b"DB"));
-                word.and_then(|word| number(command.arg(word + 4)))
-            }
-            _ => None,
-        };
-        let dbs = match (name, other) {
-            (b"MOVE", Some(other)) => [Some(db), Some(Some(other))],
-            (_, Some(other)) => [Some(Some(other)), None],
-            (_, None) => [Some(db), None],
-        };
-        let touched = dbs.map(|db| db.map(|db| Touched { index, key, db, is_selected: self.selects(db, key) }));
-        touched.into_iter().flatten()
-    }
-
     fn narrow_keys(&mut self, command: &Command<'_>, name: &[u8], touched: &[Touched<'_>]) -> Inside {
         let reads_others = !self.keys.is_empty() && sorts_by_others(command, name);
         if touched.iter().all(|it| it.is_selected) && !reads_others {
@@ -151,7 +143,6 @@ impl EventFilter {
         }
         let selected = || touched.iter().filter(|it| it.is_selected);
         let arg = |index| command.arg(index).unwrap_or_default();
-        let one = |it: &Touched<'_>, args: &[&[u8]]| TargetCommand::new(it.db, args);
         let db = touched.first().and_then(|it| it.db);
         if let Some(each) = Each::of(name) {
             let args: Vec<&[u8]> = match each {
@@ -168,26 +159,22 @@ impl EventFilter {
             };
             return Inside::Instead(vec![TargetCommand::new(db, &[&[arg(0)], args.as_slice()].concat())]);
         }
-        let written = Written::of(name);
         let instead = touched.iter().enumerate().filter(|(_, it)| it.is_selected).filter_map(|(at, it)| {
-            match written {
-                Written::First if at > 0 => return None,
-                Written::Others if at == 0 => return None,
-                Written::Member => {
-                    let verb: &[u8] = if at == 0 { b"SREM" } else { b"SADD" };
-                    return Some(one(it, &[verb, it.key, arg(3)]));
+            let args = match (name, at) {
+                (b"SMOVE", 0) => vec![&b"SREM"[..], it.key, arg(3)],
+                (b"SMOVE", _) => vec![&b"SADD"[..], it.key, arg(3)],
+                (b"LMOVE" | b"RPOPLPUSH" | b"BLMOVE" | b"BRPOPLPUSH" | b"LMOVEM" | b"BLMOVEM", 0) => {
+                    popping(command, name, it.key)
                 }
-                Written::Popped if at == 0 => return Some(one(it, &popping(command, name, it.key))),
-                Written::Moved if at == 0 => {}
-                // There was no such key: MOVE would have failed.
-                Written::Key if at > 0 => {
-                    self.warn_once.derived(command.name(), it.key);
-                    return None;
+                _ if it.access == Access::Read => return None,
+                _ => {
+                    if it.access == Access::Write {
+                        self.warn_once.derived(command.name(), it.key);
+                    }
+                    vec![&b"DEL"[..], it.key]
                 }
-                Written::Key => {}
-                _ => self.warn_once.derived(command.name(), it.key),
-            }
-            Some(one(it, &[b"DEL", it.key]))
+            };
+            Some(TargetCommand::new(it.db, &args))
         });
         let instead: Vec<TargetCommand> = instead.collect();
         if instead.is_empty() { Inside::Nothing } else { Inside::Instead(instead) }
@@ -211,38 +198,6 @@ impl Each {
             b"MSET" | b"MSETNX" => Some(Self::Pair),
             b"MSETEX" => Some(Self::CountedPair),
             _ => None,
-        }
-    }
-}
-
-/// The keys that a command writes, of those it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Written {
-    All,
-    First,
-    /// All but the first.
-    Others,
-    /// The first is deleted, the second is written.
-    Moved,
-    /// A member moves from the first to the second.
-    Member,
-    /// Elements move from the first to the second.
-    Popped,
-    /// One key moves to another database.
-    Key,
-}
-
-impl Written {
-    fn of(name: &[u8]) -> Self {
-        match name {
-            b"RENAME" | b"RENAMENX" => Self::Moved,
-            b"SMOVE" => Self::Member,
-            b"LMOVE" | b"RPOPLPUSH" | b"BLMOVE" | b"BRPOPLPUSH" | b"LMOVEM" | b"BLMOVEM" => Self::Popped,
-            b"MOVE" => Self::Key,
-            b"COPY" | b"SORT" | b"GEORADIUS" | b"GEORADIUSBYMEMBER" => Self::Others,
-            b"PFMERGE" | b"BITOP" | b"BITROAROP" | b"ZRANGESTORE" | b"GEOSEARCHSTORE" => Self::First,
-            name if name.ends_with(b"STORE") => Self::First,
-            _ => Self::All,
         }
     }
 }

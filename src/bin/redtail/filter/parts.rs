@@ -6,12 +6,13 @@ use redtail::{StreamPart, TAPE_LENGTH};
 use crate::filter::decision::{Decision, MOST_HELD};
 use crate::filter::event_filter::{EventFilter, Name};
 use crate::filter::split::Split;
+use crate::target::command_specs;
 
 #[derive(Debug)]
 pub(crate) struct PartFilter {
     /// The decision about the current command.
     verdict: Decision,
-    finder: KeyFinder,
+    finder: KeyFinder<'static>,
     held: HeldParts,
     /// The bytes held once the current argument is complete, its header included.
     size: u64,
@@ -217,6 +218,12 @@ impl PartFilter {
                     if self.split.is_some() {
                         return self.verdict = Decision::Split;
                     }
+                }
+                if !passed.key
+                    && finder.reach() == Some(Reach::Unknown)
+                    && let Some(spec) = command_specs::find(argument)
+                {
+                    finder.learn(spec);
                 }
             }
             1 if !passed.name => {
