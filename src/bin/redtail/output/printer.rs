@@ -45,7 +45,7 @@ impl<W: Write> Printer<W> {
             args::Format::Json => FormatWriter::Json(Json::new(options, target)),
             args::Format::Resp => FormatWriter::Resp(Resp::new(options)),
         };
-        let filter = Filtered::new(&options.filter, options.all);
+        let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
