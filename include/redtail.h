@@ -714,28 +714,70 @@ REDTAIL_API int redtail_command_is(const redtail_slice *args,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
- * Keys: the arguments of a command that are keys, from the tables of the servers (Redis 6.2 to 8.2, Valkey 8.1 to
- * 9.1)
+ * Keys: the arguments of a command that are keys, from the tables of the servers (Redis 6.2 to 8.12, Valkey 8.1 to
+ * 9.2, the modules that ship with Redis 8)
  */
 
+/** The database of redtail_key for all databases. */
+#define REDTAIL_ALL_DATABASES -2
+
+/** What a command does to a key. */
+typedef enum redtail_access {
+    /** The key is only read, such as the source of COPY. */
+    REDTAIL_ACCESS_READ = 0,
+    /** The key may be created or changed. It may also be removed, for example with its last element. */
+    REDTAIL_ACCESS_WRITE = 1,
+    /** The key is removed: by DEL, UNLINK, GETDEL, DELEX or DELIFEQ, or as the source of RENAME or MOVE. */
+    REDTAIL_ACCESS_REMOVED = 2,
+} redtail_access;
+
+/** A key that a command touches. */
+typedef struct redtail_key {
+    /** The index of the argument. 0, the index of the name, for keys that the command does not name. */
+    size_t index;
+    /** The database of the key; -1 while it is unknown; REDTAIL_ALL_DATABASES. */
+    int64_t db;
+    /** What the command does to the key: one of redtail_access. */
+    int access;
+    /** 0. */
+    int reserved;
+} redtail_key;
+
 /**
- * Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which
- * has room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds
- * capacity, call again with more room. indices may be NULL if capacity is 0.
+ * Determines the keys that a command touches. Writes them in the order of the arguments to keys, which has room for
+ * capacity of them. Sets *count to the number of all keys. If it exceeds capacity, call again with more room. keys may
+ * be NULL if capacity is 0.
  *
- * args and argc: the complete command, for example of an event. A key is an argument that is read or written as a
- * key: source and destination of a RENAME. The keys of a script or function are those that it declares.
+ * args and argc: the complete command, for example of an event. db: the database that is selected for the command,
+ * for example the db of the event; -1 if it is unknown. A key is an argument that is read or written as a key: source
+ * and destination of a RENAME. MOVE has its key twice, in both databases; the target of COPY may be in another
+ * database. The keys of a script or function are those that it declares.
  *
- * Returns REDTAIL_OK for these keys and no others. In the next three cases *count is 0. REDTAIL_NONE: no key.
- * REDTAIL_ALL_KEYS: keys that the command does not name, such as those of FLUSHALL. REDTAIL_UNKNOWN_KEYS: an
- * unknown command (of a module, renamed or newer) or an invalid one. REDTAIL_ERROR_ARGUMENT if a pointer is NULL or
- * argc is 0. Any thread.
+ * Returns REDTAIL_OK for these keys and no others. REDTAIL_NONE: no key; *count is 0. REDTAIL_ALL_KEYS: keys that the
+ * command does not name, such as those of FLUSHALL; each of *count entries is one of their databases, with index 0.
+ * REDTAIL_UNKNOWN_KEYS: an unknown command (of a module that does not ship with Redis, renamed or newer) or an invalid
+ * one; *count is 0. REDTAIL_ERROR_ARGUMENT if a pointer is NULL, argc is 0 or db is below -1. Any thread.
  */
 REDTAIL_API int redtail_command_keys(const redtail_slice *args,
                                      size_t argc,
-                                     size_t *indices,
+                                     int64_t db,
+                                     redtail_key *keys,
                                      size_t capacity,
                                      size_t *count);
+
+/**
+ * Whether a command can change keys, functions or scripts: the server flags it as a write, or it is EVAL, FCALL,
+ * SCRIPT LOAD or SCRIPT FLUSH. PUBLISH, SPUBLISH and PFCOUNT are no writes, although they are replicated. args and
+ * argc: the complete command, for example of an event; only the first two arguments are read.
+ *
+ * Returns 1 for a write, 0 for another command, REDTAIL_UNKNOWN_KEYS for an unknown command. REDTAIL_ERROR_ARGUMENT,
+ * which is below 0, if args is NULL, argc is 0, or a required argument is an invalid slice. Any thread.
+ */
+REDTAIL_API int redtail_command_is_write(const redtail_slice *args,
+                                         size_t argc);
+
+/** The name of a redtail_access: "read", "write" or "removed"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_access_name(int access);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

@@ -128,25 +128,36 @@ private:
     std::size_t count_;
 };
 
-/** The keys of a command: the result of keys_of. */
+/** The keys that a command touches: the result of keys_of. */
 struct keys {
-    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that the command does not name;
-     * REDTAIL_UNKNOWN_KEYS. */
+    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that the command does not name, in the
+     * databases of the entries of touched; REDTAIL_UNKNOWN_KEYS. */
     int kind;
-    /** The indices of the arguments that are keys; the name of the command has index 0. */
-    std::vector<std::size_t> indices;
+    /** Each key with its argument index, its database and what the command does to it. */
+    std::vector<redtail_key> touched;
 };
 
-/** The keys of a command. command: all arguments. Throws error if there are none. */
-inline keys keys_of(const args &command) {
-    keys found{REDTAIL_OK, std::vector<std::size_t>(8)};
+/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws error
+ * if there are no arguments. */
+inline keys keys_of(const args &command, std::int64_t db) {
+    keys found{REDTAIL_OK, std::vector<redtail_key>(8)};
     std::size_t count = 0;
-    while ((found.kind = redtail_command_keys(command.data(), command.size(), found.indices.data(), found.indices.size(), &count)) >= 0 &&
-           count > found.indices.size())
-        found.indices.resize(count);
-    if (found.kind < 0) throw error(found.kind, "this is no command");
-    found.indices.resize(count);
+    while ((found.kind = redtail_command_keys(command.data(), command.size(), db, found.touched.data(), found.touched.size(), &count)) >= 0 &&
+           count > found.touched.size())
+        found.touched.resize(count);
+    if (found.kind < 0) throw error(found.kind, "this is no command, or no database");
+    found.touched.resize(count);
     return found;
+}
+/** The name of a redtail_access, for example "removed". */
+inline std::string_view access_name(int access) noexcept { return redtail_access_name(access); }
+
+/** Whether a command can change keys, functions or scripts; nothing if the command is unknown. command: all arguments.
+ * Throws error if there are none. */
+inline std::optional<bool> is_write(const args &command) {
+    int found = redtail_command_is_write(command.data(), command.size());
+    if (found < 0) throw error(found, "this is no command");
+    return found == REDTAIL_UNKNOWN_KEYS ? std::nullopt : std::optional<bool>(found == 1);
 }
 
 /** The relation of a command to moving slots: one of redtail_migration. command: all arguments. Throws error if there
@@ -260,8 +271,11 @@ public:
     }
     /** All arguments of a command; none for other events. */
     redtail::args args() const noexcept { return {event_->args, event_->argc}; }
-    /** Which arguments of a command are keys. Throws error if the event is not a command. */
-    redtail::keys keys() const { return keys_of(args()); }
+    /** The keys that a command touches. Throws error if the event is not a command. */
+    redtail::keys keys() const { return keys_of(args(), event_->db); }
+    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event is
+     * not a command. */
+    std::optional<bool> is_write() const { return redtail::is_write(args()); }
     std::string_view raw() const noexcept { return view(event_->raw); }
     std::string_view history() const noexcept { return view(event_->history); }
     /** The position to resume from after the event; nothing if there is none. */

@@ -208,11 +208,27 @@ int redtail_encode_command(const redtail_slice *args,
 int redtail_command_is(const redtail_slice *args,
                                    size_t argc,
                                    const char *name);
+static const int REDTAIL_ALL_DATABASES = -2;
+typedef enum redtail_access {
+    REDTAIL_ACCESS_READ = 0,
+    REDTAIL_ACCESS_WRITE = 1,
+    REDTAIL_ACCESS_REMOVED = 2,
+} redtail_access;
+typedef struct redtail_key {
+    size_t index;
+    int64_t db;
+    int access;
+    int reserved;
+} redtail_key;
 int redtail_command_keys(const redtail_slice *args,
                                      size_t argc,
-                                     size_t *indices,
+                                     int64_t db,
+                                     redtail_key *keys,
                                      size_t capacity,
                                      size_t *count);
+int redtail_command_is_write(const redtail_slice *args,
+                                         size_t argc);
+const char *redtail_access_name(int access);
 static const int64_t REDTAIL_NO_TIME = -9223372036854775808;
 typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_START = 1,

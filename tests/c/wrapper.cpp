@@ -107,10 +107,11 @@ static void batches() {
     redtail::item item;
     CHECK(requests.next(input, item) && redtail::unquote(item.args()[1]) == "a\tb" && redtail::unquote(item.args()[2]).empty());
     input = "*4\r\n$4\r\nMSET\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n";
-    CHECK(requests.next(input, item) && redtail::keys_of(item.args()).indices == std::vector<std::size_t>({1, 3}));
+    CHECK(requests.next(input, item) && redtail::keys_of(item.args(), 0).touched.size() == 2 && redtail::keys_of(item.args(), 0).touched[1].index == 3);
+    CHECK(redtail::is_write(item.args()) == true && redtail::access_name(redtail::keys_of(item.args(), 0).touched[1].access) == "write");
     const std::vector<redtail_slice> del(100, redtail_slice{"DEL", 3});
-    CHECK(redtail::keys_of({del.data(), del.size()}).indices.size() == 99 && redtail::keys_of({del.data(), 1}).kind == REDTAIL_UNKNOWN_KEYS);
-    CHECK(thrown([&] { redtail::keys_of({nullptr, 0}); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(redtail::keys_of({del.data(), del.size()}, -1).touched.size() == 99 && redtail::keys_of({del.data(), 1}, -1).kind == REDTAIL_UNKNOWN_KEYS);
+    CHECK(thrown([&] { redtail::keys_of({nullptr, 0}, 0); }) == REDTAIL_ERROR_ARGUMENT);
     redtail_slice cluster{"cluster", 7};
     CHECK(redtail::migration_name(redtail::migration_of({&cluster, 1})) == "word");
     CHECK(redtail::migration_of({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);

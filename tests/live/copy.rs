@@ -61,7 +61,7 @@ fn what_the_digest_misses(server: &Server) -> Vec<(u32, String, Value)> {
 fn of_a_type(client: &mut Client, kind: Kind, key: &[u8]) -> Option<Value> {
     match client.call(&[b"TYPE", key]).text().as_str() {
         "stream" => Some(without_moments(client.call(&[&b"XINFO"[..], b"STREAM", key, b"FULL"]))),
-        "hash" if matches!(kind, Kind::Redis82 | Kind::Valkey91) => {
+        "hash" if kind.expires_fields() => {
             let fields = client.call(&[b"HKEYS", key]);
             let mut fields: Vec<Vec<u8>> = fields.items().iter().map(bytes).collect();
             fields.sort();

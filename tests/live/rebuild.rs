@@ -14,7 +14,7 @@ use crate::client::{Client, Value};
 use crate::copy::replay_bytes;
 use crate::help::eventually;
 use crate::server::{Kind, Server};
-use crate::snapshots::{SETTINGS, check, data, decode, expires_fields};
+use crate::snapshots::{SETTINGS, check, data, decode};
 use crate::tool::Tool;
 
 pub(crate) const LAST: &[u8] = b"the last key";
@@ -73,7 +73,7 @@ fn facts(server: &Server, without: &[&str]) -> BTreeMap<(u32, Vec<u8>), Vec<Valu
         let mut found = vec![expiry, client.call(&[b"TYPE", &key.name[..]])];
         match &key.value {
             Decoded::Stream(_) => found.push(stream(&mut client, server.kind, &key.name, without)),
-            Decoded::Hash(hash) if expires_fields(server.kind) => {
+            Decoded::Hash(hash) if server.kind.expires_fields() => {
                 let mut fields: Vec<&[u8]> = hash.iter().map(|field| &field.field[..]).collect();
                 fields.sort();
                 let count = fields.len().to_string();

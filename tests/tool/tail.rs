@@ -358,17 +358,49 @@ fn a_cut_is_told_once_and_repeats_only_what_is_void() {
 
 /// A primary that sends given bytes over each connection, and closes it properly.
 pub(crate) fn scripted(links: Vec<Vec<u8>>) -> String {
+    scripted_with(links, "")
+}
+
+/// A primary with this text of INFO, if any.
+fn scripted_with(links: Vec<Vec<u8>>, info: &str) -> String {
+    let info = info.to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         for bytes in links {
             let (mut link, _) = listener.accept().unwrap();
-            answer_until_psync(&mut link);
+            answer_with(&mut link, &info);
             link.write_all(&bytes).unwrap();
             close(link);
         }
     });
     address
+}
+
+/// A server that is newer than redtail: it is named, and followed.
+#[test]
+fn a_server_of_a_later_release_is_named() {
+    let [link, _] = with_keys();
+    for (version, named) in
+        [("8.10.2", "8.10.2"), ("8.999.0", "8.999.0, newer than any release that redtail was tested with")]
+    {
+        let info = format!("redis_version:{version}\r\nrole:master\r\nfield_of_the_future:a:b\r\nno colon\r\n");
+        for format in ["text", "json"] {
+            let address = scripted_with(vec![link.clone()], &info);
+            let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", format]).ok();
+            let line = match format {
+                "text" => format!("attached to {address} (redis {named}, master) at"),
+                _ => "the server (redis 8.999.0) is newer than any release that redtail was tested with".to_owned(),
+            };
+            assert_eq!(
+                ran.err.matches(&line).count(),
+                usize::from(format == "text" || version != "8.10.2"),
+                "{}",
+                ran.err
+            );
+            assert_eq!(ran.err.contains("newer"), version != "8.10.2", "{}", ran.err);
+        }
+    }
 }
 
 /// Closing with unread bytes, such as an acknowledgement, would reset the connection and drop unsent bytes.
@@ -378,6 +410,10 @@ pub(crate) fn close(mut link: TcpStream) {
 }
 
 pub(crate) fn answer_until_psync(link: &mut TcpStream) {
+    answer_with(link, "");
+}
+
+fn answer_with(link: &mut TcpStream, info: &str) {
     // A follower sends one command at a time, so that one read is one command.
     let mut question = [0; 4096];
     loop {
@@ -385,7 +421,9 @@ pub(crate) fn answer_until_psync(link: &mut TcpStream) {
         if question[..length].windows(5).any(|word| word == b"PSYNC") {
             return;
         }
-        link.write_all(b"+OK\r\n").unwrap();
+        let is_info = question[..length].windows(4).any(|word| word == b"INFO") && !info.is_empty();
+        let reply = if is_info { format!("${}\r\n{info}\r\n", info.len()) } else { "+OK\r\n".to_owned() };
+        link.write_all(reply.as_bytes()).unwrap();
     }
 }
 

@@ -126,7 +126,7 @@ typedef struct route {
     /* Private. */
     int32_t all;
     unsigned char *taken;
-    size_t *indices;
+    redtail_key *keys;
     size_t capacity;
 } route;
 

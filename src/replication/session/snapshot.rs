@@ -9,6 +9,7 @@ use crate::base::status::Status;
 use crate::rdb::{Decoder, Item, Poll, RdbError, RdbErrorKind, Role, Text};
 use crate::replication::error::SessionError;
 use crate::replication::options::SnapshotForm;
+use crate::replication::server::Version;
 
 /// How the primary frames a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,9 +263,9 @@ pub(super) struct AuxFields {
     /// The database selected where the stream continues (`repl-stream-db`).
     pub(super) stream_db: Option<u32>,
     /// The version of the Redis server that wrote it.
-    pub(super) redis_version: Option<Excerpt<24>>,
+    pub(super) redis_version: Option<Version>,
     /// The version of the Valkey server that wrote it.
-    pub(super) valkey_version: Option<Excerpt<24>>,
+    pub(super) valkey_version: Option<Version>,
 }
 
 impl AuxFields {
@@ -278,8 +279,8 @@ impl AuxFields {
                 b"repl-stream-db" => {
                     self.stream_db = core::str::from_utf8(text.bytes).ok().and_then(|text| text.parse().ok());
                 }
-                b"redis-ver" => self.redis_version = Some(Excerpt::new(text.bytes)),
-                b"valkey-ver" => self.valkey_version = Some(Excerpt::new(text.bytes)),
+                b"redis-ver" => self.redis_version = Some(Version::stated(text.bytes)),
+                b"valkey-ver" => self.valkey_version = Some(Version::stated(text.bytes)),
                 _ => {}
             },
             _ => {}

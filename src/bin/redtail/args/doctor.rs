@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::args::fact::{Facts, ONE_SERVER};
 use crate::args::parse::seconds;
 use crate::args::server::Server;
 
@@ -56,4 +57,10 @@ pub(crate) struct Doctor {
     /// Measure the write rate for N seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) sample: Duration,
+}
+
+impl Doctor {
+    pub(super) fn facts(&self) -> Facts {
+        self.server.facts() | ONE_SERVER
+    }
 }

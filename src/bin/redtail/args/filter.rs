@@ -39,12 +39,13 @@ impl Filter {
     }
 
     /// Refuses names that no command has.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), String> {
         let is_name = |name: &String| (1..=2).contains(&name.split(['|', ' ']).filter(|word| !word.is_empty()).count());
         if !self.command.iter().all(is_name) {
             return Err(
                 "--command takes the name of a command, or of a command and its subcommand: SET, 'XGROUP CREATE', \
-                 xgroup|create",
+                 xgroup|create"
+                    .into(),
             );
         }
         Ok(())

@@ -8,6 +8,7 @@ use redtail::{Command, StreamCommand};
 use crate::args;
 use crate::filter::glob::Glob;
 use crate::filter::warn_once::WarnOnce;
+use crate::target::command_specs;
 use crate::terminal::log;
 
 /// The filters.
@@ -76,7 +77,11 @@ impl EventFilter {
         if self.keys.is_empty() {
             return true;
         }
-        match command.keys() {
+        let keys = match command.is_write() {
+            None => command_specs::find(command.name()).map_or(Keys::Unknown, |spec| command.keys_by(spec)),
+            Some(_) => command.keys(),
+        };
+        match keys {
             Keys::None => false,
             Keys::Some(mut keys) => keys.any(|(_, key)| self.passes_key(key)),
             Keys::All => true,

@@ -5,12 +5,13 @@ use redtail::{StreamPart, TAPE_LENGTH};
 
 use crate::filter::decision::{Decision, MOST_HELD};
 use crate::filter::event_filter::{EventFilter, Name};
+use crate::target::command_specs;
 
 #[derive(Debug)]
 pub(crate) struct PartFilter {
     /// The decision about the current command.
     verdict: Decision,
-    finder: KeyFinder,
+    finder: KeyFinder<'static>,
     held: HeldParts,
     /// The bytes held once the current argument is complete, its header included.
     size: u64,
@@ -178,6 +179,12 @@ impl PartFilter {
                 }
                 passed.name = filter.commands.is_empty() || named.any(|name| name.subcommand.is_none());
                 passed.key = filter.keys.is_empty();
+                if !passed.key
+                    && finder.reach() == Some(Reach::Unknown)
+                    && let Some(spec) = command_specs::find(argument)
+                {
+                    finder.learn(spec);
+                }
             }
             1 if !passed.name => {
                 let is = |name: &Name| {

@@ -225,7 +225,7 @@ impl Json {
             }
             push_argument(out, argument)?;
             if let Some(keys) = &mut self.keys {
-                keys.argument(argument)?;
+                keys.argument(self.open.unwrap_or(0), argument)?;
             }
             self.open = self.open.map(|count| count + 1);
         }
@@ -238,7 +238,7 @@ impl Json {
             push_migration(&mut self.line, migrations.word())?;
         }
         if let Some(keys) = &self.keys {
-            keys.push(&mut self.line);
+            keys.push(&mut self.line, context.db)?;
         }
         self.line.extend_from_slice(&self.restored);
         self.line.extend_from_slice(self.file.fields.as_bytes());
