@@ -52,8 +52,9 @@
  * redtail_cluster_follow.
  *
  * FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
- * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
- * _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+ * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, as do
+ * _target, _slots and _position of a redtail_shard. _free of a follower, cluster or primary does nothing. A child may
+ * create handles of its own.
  *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
@@ -2151,11 +2152,10 @@ REDTAIL_API int redtail_shard_slots(const redtail_shard *shard, char *text, size
 /**
  * The last resumable position that the callbacks have processed.
  *
- * Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot; REDTAIL_ERROR_STATE in
- * a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ * Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
+ * REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
  */
-REDTAIL_API int redtail_shard_position(const redtail_shard *shard,
-                                       redtail_position *position);
+REDTAIL_API int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 
 /**
  * The handle of the shard's follower, for redtail_handle_commit and redtail_handle_heartbeat. redtail_handle_stop

@@ -620,8 +620,7 @@ int redtail_shard_target(const redtail_shard *shard,
                                      size_t size,
                                      size_t *needed);
 int redtail_shard_slots(const redtail_shard *shard, char *text, size_t size, size_t *needed);
-int redtail_shard_position(const redtail_shard *shard,
-                                       redtail_position *position);
+int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 redtail_handle *redtail_shard_handle(redtail_shard *shard);
 const char *redtail_shard_message(const redtail_shard *shard);
 int redtail_shard_set_context(redtail_shard *shard,

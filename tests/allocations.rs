@@ -25,7 +25,8 @@ use redtail::{Ack, Backoff, CommandParser, Event, Follower, FrameParser, Snapsho
 
 use crate::peer::{Peer, info};
 
-/// Counts the allocations of the current thread, and their bytes; those of other threads (the embedded primary's) do not count.
+/// Counts the allocations of the current thread, and their bytes. Those of other threads (the embedded primary's) do
+/// not count.
 struct Counting;
 
 thread_local! {

@@ -90,8 +90,8 @@ unsafe fn tell(
 
 /// The last resumable position that the callbacks have processed.
 ///
-/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot; REDTAIL_ERROR_STATE in
-/// a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+/// Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
+/// REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_position(shard: *const redtail_shard, position: *mut redtail_position) -> c_int {
     call!(; out position; {

@@ -23,7 +23,8 @@ fn is_followed(server: &Server) -> bool {
 }
 
 /// Writes to each server, each followed by one program, then waits for a PING. The file of the program must reach the
-/// end, WAIT must succeed, and the shutdown must find the program in step. `offset_of` is the saved offset for a server.
+/// end, WAIT must succeed, and the shutdown must find the program in step. `offset_of` returns the saved offset for a
+/// server.
 pub(crate) fn silence(servers: &mut [Server], offset_of: impl Fn(&Server) -> Option<u64>) {
     eventually("all servers are followed", || servers.iter().all(is_followed));
     for server in &*servers {
