@@ -52,8 +52,9 @@
  * redtail_cluster_follow.
  *
  * FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
- * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
- * _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+ * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, as do
+ * _target, _slots and _position of a redtail_shard. _free of a follower, cluster or primary does nothing. A child may
+ * create handles of its own.
  *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
@@ -1924,8 +1925,8 @@ typedef struct redtail_handle redtail_handle;
 
 /**
  * Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
- * once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
- * connect_timeout_ms).
+ * once, and a pause before a reconnect within 100 ms. A connection attempt ends at once on Linux, elsewhere and
+ * while a name is resolved at its timeout (see connect_timeout_ms).
  *
  * Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
  * errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
@@ -2036,8 +2037,8 @@ REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
 /**
  * Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
  * after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
- * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it at
- * once; an attempt to connect to a Sentinel is not interrupted, and the thread ends after it (connect_ms).
+ * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it
+ * at once. Outside Linux, a thread that is just connecting to a Sentinel ends after connect_timeout_ms at the latest.
  *
  * The address that a Sentinel gives is checked: the server must report that it is a primary, and, if it may be asked
  * (+info), the run id that the Sentinel knows. Otherwise the connection fails, and the message names the address and
@@ -2157,8 +2158,8 @@ REDTAIL_API const char *redtail_shard_id(const redtail_shard *shard);
  * Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to
  * the required size, including the NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT
- * if a pointer is NULL (text may be NULL if size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_STATE in a
+ * forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be NULL if size is 0).
  */
 REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      char *text,
@@ -2175,7 +2176,7 @@ REDTAIL_API int redtail_shard_slots(const redtail_shard *shard, char *text, size
  * The last resumable position that the callbacks have processed.
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
- * REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ * REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
  */
 REDTAIL_API int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 
@@ -2408,9 +2409,9 @@ REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
                                                  const redtail_cluster_options *cluster);
 
 /**
- * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
- * ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
- * cluster, as redtail_cluster_stop.
+ * Ends all followers and waits for their threads, until callbacks have returned. Outside Linux it also waits for
+ * connection attempts. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it
+ * only stops the cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
