@@ -1,13 +1,15 @@
 //! Resumes where the last run ended: `cargo run --example resume 127.0.0.1:6379 position.txt`.
 //!
-//! The position is saved after the work on an event, never before. A crash between the two repeats the event. Each
-//! line begins with the event's permanent name (`history:offset`), which identifies the repetition.
+//! The position is saved after the work on an event, never before. A crash between the two repeats the event. Each line
+//! begins with the event's permanent name (`history:offset`), which identifies the repetition. While nobody writes, the
+//! position is saved each second. Each saved position is acknowledged, so WAIT on the server waits for the file.
 
 use std::error::Error;
 use std::fs;
 use std::io::ErrorKind;
+use std::time::Duration;
 
-use redtail::{Event, Follower, OnGap, Start};
+use redtail::{Ack, Event, Follower, OnGap, Start};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -18,8 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Start::Now,
         Err(error) => return Err(format!("{file}: {error}").into()),
     };
-    let mut follower = Follower::builder(target).start(start).on_gap(OnGap::Continue).connect()?;
-    while let Some(event) = follower.next_event()? {
+    let builder = Follower::builder(target).start(start).ack(Ack::Applied);
+    let mut follower = builder.on_gap(OnGap::Continue).connect()?;
+    let mut saved = None;
+    while let Some(event) = follower.next_timeout(Duration::from_secs(1))? {
         match &event {
             Event::Command(command) => match command.history() {
                 Some(history) => println!("{history}:{} {}", command.offset, command.command()),
@@ -30,10 +34,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => {}
         }
         // The last resumable position: inside a transaction, the one before its MULTI.
-        if let Some(position) = follower.position() {
+        if let Some(position) = follower.position().filter(|position| saved != Some(*position)) {
             let new = format!("{file}.new");
             fs::write(&new, position.to_string())?;
             fs::rename(new, &file)?;
+            follower.commit(position);
+            saved = Some(position);
         }
     }
     Ok(())

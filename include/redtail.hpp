@@ -1,8 +1,8 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
- * OWNERS. parser, rdb, dump, session, follower, cluster, primary and handle own what redtail_..._new returned. They
- * can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws only
- * std::bad_alloc, if memory is exhausted.
+ * OWNERS. parser, rdb, dump, migrations, session, follower, cluster, primary and handle own what redtail_..._new
+ * returned. They can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor
+ * throws only std::bad_alloc, if memory is exhausted.
  *
  * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
  * is not an error (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are
@@ -128,36 +128,42 @@ private:
     std::size_t count_;
 };
 
-/** The keys of a command: the result of keys_of. */
+/** The keys that a command touches: the result of keys_of. */
 struct keys {
-    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that the command does not name;
-     * REDTAIL_UNKNOWN_KEYS. */
+    /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that the command does not name, in the
+     * databases of the entries of touched; REDTAIL_UNKNOWN_KEYS. */
     int kind;
-    /** The indices of the arguments that are keys; the name of the command has index 0. */
-    std::vector<std::size_t> indices;
+    /** Each key with its argument index, its database and what the command does to it. */
+    std::vector<redtail_key> touched;
 };
 
-/** The keys of a command. command: all arguments. Throws error if there are none. */
-inline keys keys_of(const args &command) {
-    keys found{REDTAIL_OK, std::vector<std::size_t>(8)};
+/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws error
+ * if there are no arguments. */
+inline keys keys_of(const args &command, std::int64_t db) {
+    keys found{REDTAIL_OK, std::vector<redtail_key>(8)};
     std::size_t count = 0;
-    while ((found.kind = redtail_command_keys(command.data(), command.size(), found.indices.data(), found.indices.size(), &count)) >= 0 &&
-           count > found.indices.size())
-        found.indices.resize(count);
-    if (found.kind < 0) throw error(found.kind, "this is no command");
-    found.indices.resize(count);
+    while ((found.kind = redtail_command_keys(command.data(), command.size(), db, found.touched.data(), found.touched.size(), &count)) >= 0 &&
+           count > found.touched.size())
+        found.touched.resize(count);
+    if (found.kind < 0) throw error(found.kind, "this is no command, or no database");
+    found.touched.resize(count);
     return found;
+}
+/** The name of a redtail_access, for example "removed". */
+inline std::string_view access_name(int access) noexcept { return redtail_access_name(access); }
+
+/** Whether a command can change keys, functions or scripts; nothing if the command is unknown. command: all arguments.
+ * Throws error if there are none. */
+inline std::optional<bool> is_write(const args &command) {
+    int found = redtail_command_is_write(command.data(), command.size());
+    if (found < 0) throw error(found, "this is no command");
+    return found == REDTAIL_UNKNOWN_KEYS ? std::nullopt : std::optional<bool>(found == 1);
 }
 
-/** The relation of a command to moving slots: one of redtail_migration. command: all arguments. Throws error if there
- * are none. */
-inline int migration_of(const args &command) {
-    int found = redtail_command_migration(command.data(), command.size());
-    if (found < 0) throw error(found, "this is no command");
-    return found;
-}
 /** The name of a redtail_migration, for example "begins". */
 inline std::string_view migration_name(int migration) noexcept { return redtail_migration_name(migration); }
+/** The name of a redtail_migration_side, for example "import". */
+inline std::string_view migration_side_name(int side) noexcept { return redtail_migration_side_name(side); }
 
 /** Encodes a command as the bytes that a client sends. args: a range of strings, the name first. Throws error if it is
  * empty. */
@@ -260,8 +266,11 @@ public:
     }
     /** All arguments of a command; none for other events. */
     redtail::args args() const noexcept { return {event_->args, event_->argc}; }
-    /** Which arguments of a command are keys. Throws error if the event is not a command. */
-    redtail::keys keys() const { return keys_of(args()); }
+    /** The keys that a command touches. Throws error if the event is not a command. */
+    redtail::keys keys() const { return keys_of(args(), event_->db); }
+    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event is
+     * not a command. */
+    std::optional<bool> is_write() const { return redtail::is_write(args()); }
     std::string_view raw() const noexcept { return view(event_->raw); }
     std::string_view history() const noexcept { return view(event_->history); }
     /** The position to resume from after the event; nothing if there is none. */
@@ -655,6 +664,29 @@ private:
         return number;
     }
     detail::owner<redtail_follower, redtail_follower_free> follower_;
+};
+
+/** Recognises the commands of moving slots in the stream of one shard. Pass it every command, in order. */
+class migrations {
+public:
+    migrations() : migrations_(detail::made(redtail_migrations_new())) {}
+
+    /** The relation of the next command to moving slots: one of redtail_migration. task: nullptr, or receives the task.
+     * Its texts are valid until the next call. Throws error if there are no arguments. */
+    int next(const args &command, redtail_migration_task *task = nullptr) {
+        return check(redtail_migrations_next(c(), command.data(), command.size(), task));
+    }
+    /** Forgets all tasks: after a gap, and at the begin of a snapshot. */
+    void clear() { check(redtail_migrations_clear(c())); }
+    const char *message() const noexcept { return redtail_migrations_message(c()); }
+    redtail_migrations *c() const noexcept { return migrations_.get(); }
+
+private:
+    int check(int number) const {
+        if (number < 0) throw error(number, message());
+        return number;
+    }
+    detail::owner<redtail_migrations, redtail_migrations_free> migrations_;
 };
 
 /** The replication protocol over your own socket. redtail.h describes the loop. */
@@ -1082,6 +1114,8 @@ public:
 
     /** The positions that the callbacks have processed, as one text for cluster_options::positions. */
     std::string positions() const { return text(redtail_cluster_positions); }
+    /** For REDTAIL_ACK_APPLIED: everything up to these positions, a text of positions(), is safely kept. */
+    void commit(const std::string &kept) { check(redtail_cluster_commit(c(), kept.c_str())); }
     /** The committed positions, as one text for cluster_options::positions. */
     std::string committed() const { return text(redtail_cluster_committed); }
 

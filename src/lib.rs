@@ -98,8 +98,8 @@ pub use net::{Builder, Error, Follower, Handle};
 #[doc(inline)]
 pub use replication::{
     Ack, AttachMethod, Attached, Backoff, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, OnGap,
-    Options, Position, PositionError, ReplicationId, Role, Server, ServerKind, SessionError, SnapshotBegin,
-    SnapshotEnd, SnapshotForm, Start, StreamCommand, StreamPart,
+    Options, Position, PositionError, Product, ReplicationId, Role, Server, SessionError, SnapshotBegin, SnapshotEnd,
+    SnapshotForm, Start, StreamCommand, StreamPart,
 };
 #[doc(inline)]
 pub use resp::{Command, CommandParser, Frame, FrameParser};

@@ -7,7 +7,7 @@ use redtail::owned::{OwnedCommand, OwnedEvent};
 use redtail::replication::Idle;
 use redtail::{
     AttachMethod, Attached, DisconnectReason, Disconnected, Event, Excerpt, ForkReason, Forking, Gap, Position, Role,
-    Server, ServerKind, SnapshotBegin, SnapshotEnd,
+    SnapshotBegin, SnapshotEnd,
 };
 
 const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
@@ -45,7 +45,7 @@ fn a_command_is_its_fields_and_arguments() {
 #[test]
 fn every_event_reads_back_as_it_was() {
     let mut attached = Attached::new(AttachMethod::Filtered, position());
-    (attached.server, attached.role) = (Some(Server::new(ServerKind::Valkey, "9.1.2")), Some(Role::Primary));
+    (attached.server, attached.role) = (Some("valkey 9.1.2".parse().unwrap()), Some(Role::Primary));
     let mut lost = Disconnected::new(DisconnectReason::Silence(Duration::from_millis(2500)), Some(position()));
     lost.retry_in = Some(Duration::from_millis(100));
     let refused = DisconnectReason::Refused(Excerpt::new(b"LOADING"));

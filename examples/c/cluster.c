@@ -2,7 +2,8 @@
  *
  *     cluster 127.0.0.1:7000 [FILE]
  *
- * FILE stores the positions of all shards. The next run with the same file resumes there.
+ * FILE stores the positions of all shards. The next run with the same file resumes there, and WAIT at a primary waits
+ * until its writes are before the stored positions.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <redtail.h>
@@ -58,10 +59,12 @@ static int save(redtail_cluster *cluster, const char *name) {
         && (file = fopen(fresh, "w")) != NULL && fputs(text, file) >= 0;
     if (file != NULL)
         saved = fclose(file) == 0 && saved;
-    free(text);
     saved = saved && rename(fresh, name) == 0;
     if (!saved)
         perror(name);
+    else if (*text != '\0')
+        redtail_cluster_commit(cluster, text);
+    free(text);
     return saved;
 }
 
@@ -79,9 +82,10 @@ static char *load(const char *name) {
 int main(int argc, char **argv) {
     const char *node = argc > 1 ? argv[1] : "127.0.0.1:7000", *name = argc > 2 ? argv[2] : NULL;
     char *positions = load(name);
+    redtail_options each = {.struct_size = sizeof each, .ack = name != NULL ? REDTAIL_ACK_APPLIED : REDTAIL_ACK_OBSERVE};
     redtail_cluster_options options = {.struct_size = sizeof options, .nodes = &node, .node_count = 1, .positions = positions};
     redtail_cluster_callbacks callbacks = {.struct_size = sizeof callbacks, .event = on_event, .notice = on_notice};
-    redtail_cluster *cluster = redtail_cluster_new(NULL, &options); /* NULL only without memory */
+    redtail_cluster *cluster = redtail_cluster_new(&each, &options); /* NULL only without memory */
     free(positions);
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);

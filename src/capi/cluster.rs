@@ -8,7 +8,7 @@
 //!   status = redtail_cluster_follow(cluster, &callbacks);
 //!   while (status == REDTAIL_OK || status == REDTAIL_IDLE) {
 //!       status = redtail_cluster_wait(cluster, 1000);
-//!       save(cluster);                   redtail_cluster_positions
+//!       save(cluster);                   redtail_cluster_positions, then redtail_cluster_commit
 //!   }
 //!   redtail_cluster_free(cluster);
 //!
@@ -135,9 +135,9 @@ pub unsafe extern "C" fn redtail_cluster_new(
     })
 }
 
-/// Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
-/// ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
-/// cluster, as redtail_cluster_stop.
+/// Ends all followers and waits for their threads, until callbacks have returned. Outside Linux it also waits for
+/// connection attempts. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it
+/// only stops the cluster, as redtail_cluster_stop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
     // SAFETY: NULL, or from _new and not used again but by its callbacks, which end in here.
@@ -308,6 +308,33 @@ pub unsafe extern "C" fn redtail_cluster_positions(
 ) -> c_int {
     // SAFETY: as the header asks.
     unsafe { tell(cluster, ClusterHandle::positions, text, size, needed) }
+}
+
+/// For REDTAIL_ACK_APPLIED: everything up to these positions, a text of redtail_cluster_positions, is safely kept.
+/// Commits each position to its shard, as redtail_handle_commit. A position whose shard has left, or of a history that
+/// a gap has ended, is ignored.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_STATE before redtail_cluster_follow; REDTAIL_ERROR_POSITION if positions is
+/// another text; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_cluster_commit(cluster: *mut redtail_cluster, positions: *const c_char) -> c_int {
+    let work = |state: &mut State| {
+        // SAFETY: NULL, or a text, as the header asks.
+        let text = match unsafe { text(positions) } {
+            Ok(text) => text,
+            Err(what) => return refuse(state, REDTAIL_ERROR_ARGUMENT, format!("positions {what}")),
+        };
+        let Some(following) = &state.following else {
+            return refuse(state, REDTAIL_ERROR_STATE, "nothing is followed: redtail_cluster_follow comes first");
+        };
+        match text.parse::<Positions>() {
+            Ok(positions) => following.commit(&positions),
+            Err(error) => return refuse(state, REDTAIL_ERROR_POSITION, error),
+        }
+        REDTAIL_OK
+    };
+    // SAFETY: NULL, or a cluster that lives.
+    unsafe { with(cluster, work) }
 }
 
 /// Writes the committed position of each shard: the furthest position that redtail_handle_commit received for its

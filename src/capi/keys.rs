@@ -1,58 +1,160 @@
-//! Keys: the arguments of a command that are keys, from the tables of the servers (Redis 6.2 to 8.2, Valkey 8.1 to
-//! 9.1)
+//! Keys: the arguments of a command that are keys, from the tables of the servers (Redis 6.2 to 8.12, Valkey 8.1 to
+//! 9.2, the modules that ship with Redis 8)
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
-use crate::capi::boundary::call;
+use crate::capi::boundary::{call, without_handle};
 use crate::capi::given_args::GivenArgs;
-use crate::resp::{Reach, find_keys};
+use crate::capi::names::name_of;
+use crate::replication::Databases;
+use crate::resp::{Access, KeyFinder, KeyIndex, Reach, find_keys};
 
-/// Determines the arguments of a command that are keys. Writes their indices in ascending order to indices, which
-/// has room for capacity numbers; index 0 is the name. Sets *count to the number of all keys. If it exceeds
-/// capacity, call again with more room. indices may be NULL if capacity is 0.
+/// What a command does to a key.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum redtail_access {
+    /// The key is only read, such as the source of COPY.
+    REDTAIL_ACCESS_READ = 0,
+    /// The key may be created or changed. It may also be removed, for example with its last element.
+    REDTAIL_ACCESS_WRITE = 1,
+    /// The key is removed: by DEL, UNLINK, GETDEL, DELEX or DELIFEQ, or as the source of RENAME or MOVE.
+    REDTAIL_ACCESS_REMOVED = 2,
+}
+
+use redtail_access::*;
+
+/// The database of redtail_key for all databases.
+pub const REDTAIL_ALL_DATABASES: i64 = -2;
+
+/// A key that a command touches.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct redtail_key {
+    /// The index of the argument. 0, the index of the name, for keys that the command does not name.
+    pub index: usize,
+    /// The database of the key; -1 while it is unknown; REDTAIL_ALL_DATABASES.
+    pub db: i64,
+    /// What the command does to the key: one of redtail_access.
+    pub access: c_int,
+    /// 0.
+    pub reserved: c_int,
+}
+
+/// Determines the keys that a command touches. Writes them in the order of the arguments to keys, which has room for
+/// capacity of them. Sets *count to the number of all keys. If it exceeds capacity, call again with more room. keys may
+/// be NULL if capacity is 0.
 ///
-/// args and argc: the complete command, for example of an event. A key is an argument that is read or written as a
-/// key: source and destination of a RENAME. The keys of a script or function are those that it declares.
+/// args and argc: the complete command, for example of an event. db: the database that is selected for the command,
+/// for example the db of the event; -1 if it is unknown. A key is an argument that is read or written as a key: source
+/// and destination of a RENAME. MOVE has its key twice, in both databases; the target of COPY may be in another
+/// database. The keys of a script or function are those that it declares.
 ///
-/// Returns REDTAIL_OK for these keys and no others. In the next three cases *count is 0. REDTAIL_NONE: no key.
-/// REDTAIL_ALL_KEYS: keys that the command does not name, such as those of FLUSHALL. REDTAIL_UNKNOWN_KEYS: an
-/// unknown command (of a module, renamed or newer) or an invalid one. REDTAIL_ERROR_ARGUMENT if a pointer is NULL or
-/// argc is 0. Any thread.
+/// Returns REDTAIL_OK for these keys and no others. REDTAIL_NONE: no key; *count is 0. REDTAIL_ALL_KEYS: keys that the
+/// command does not name, such as those of FLUSHALL; each of *count entries is one of their databases, with index 0.
+/// REDTAIL_UNKNOWN_KEYS: an unknown command (of a module that does not ship with Redis, renamed or newer) or an invalid
+/// one; *count is 0. REDTAIL_ERROR_ARGUMENT if a pointer is NULL, argc is 0 or db is below -1. Any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_command_keys(
     args: *const redtail_slice,
     argc: usize,
-    indices: *mut usize,
+    db: i64,
+    keys: *mut redtail_key,
     capacity: usize,
     count: *mut usize,
 ) -> c_int {
     call!(; out count; {
         // SAFETY: as many slices as argc says, each with its bytes, as the header asks.
         let Some(mut given) = (unsafe { GivenArgs::new(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
-        let no_room = indices.is_null() || !indices.is_aligned() || capacity > isize::MAX as usize / size_of::<usize>();
-        if capacity > 0 && no_room {
+        let no_room = keys.is_null() || !keys.is_aligned() || capacity > isize::MAX as usize / size_of::<redtail_key>();
+        if (capacity > 0 && no_room) || !(-1..=i64::from(u32::MAX)).contains(&db) {
             return REDTAIL_ERROR_ARGUMENT;
         }
-        let (reach, found) = find_keys(argc, &mut given);
+        let mut all = given.clone();
+        let finder = find_keys(argc, &mut given, None);
         if given.is_wrong() {
             return REDTAIL_ERROR_ARGUMENT;
         }
-        let status = match reach {
-            Reach::Some => REDTAIL_OK,
-            Reach::None => REDTAIL_NONE,
-            Reach::All => REDTAIL_ALL_KEYS,
-            Reach::Unknown => REDTAIL_UNKNOWN_KEYS,
-        };
         let mut written = 0;
-        for index in found {
+        let mut write = |key: redtail_key| {
             if written < capacity {
                 // SAFETY: within the room that the caller says there is.
-                unsafe { indices.add(written).write(index) };
+                unsafe { keys.add(written).write(key) };
             }
             written += 1;
-        }
+        };
+        let status = match finder.reach().unwrap_or(Reach::Unknown) {
+            Reach::Some => {
+                finder.keys().for_each(|key| write(redtail_key::named(&key, db)));
+                REDTAIL_OK
+            }
+            Reach::None => REDTAIL_NONE,
+            Reach::All => {
+                let dbs = Databases::of(&mut all, u32::try_from(db).ok());
+                if all.is_wrong() {
+                    return REDTAIL_ERROR_ARGUMENT;
+                }
+                redtail_key::unnamed(dbs, write);
+                REDTAIL_ALL_KEYS
+            }
+            Reach::Unknown => REDTAIL_UNKNOWN_KEYS,
+        };
         count.set(written);
         status
     })
+}
+
+impl redtail_key {
+    fn named(key: &KeyIndex, selected: i64) -> Self {
+        let access = match key.access {
+            Access::Read => REDTAIL_ACCESS_READ,
+            Access::Write => REDTAIL_ACCESS_WRITE,
+            Access::Removed => REDTAIL_ACCESS_REMOVED,
+        };
+        Self { index: key.index, db: key.db.map_or(selected, i64::from), access: access as c_int, reserved: 0 }
+    }
+
+    fn unnamed(dbs: Databases, mut write: impl FnMut(Self)) {
+        let mut entry = |db| write(Self { index: 0, db, access: REDTAIL_ACCESS_WRITE as c_int, reserved: 0 });
+        match dbs {
+            Databases::All => entry(REDTAIL_ALL_DATABASES),
+            Databases::Selected(db) => entry(db.map_or(-1, i64::from)),
+            Databases::Two(first, second) => {
+                entry(first.into());
+                entry(second.into());
+            }
+        }
+    }
+}
+
+/// Whether a command can change keys, functions or scripts: the server flags it as a write, or it is EVAL, FCALL,
+/// SCRIPT LOAD or SCRIPT FLUSH. PUBLISH, SPUBLISH and PFCOUNT are no writes, although they are replicated. args and
+/// argc: the complete command, for example of an event; only the first two arguments are read.
+///
+/// Returns 1 for a write, 0 for another command, REDTAIL_UNKNOWN_KEYS for an unknown command. REDTAIL_ERROR_ARGUMENT,
+/// which is below 0, if args is NULL, argc is 0, or a required argument is an invalid slice. Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_command_is_write(args: *const redtail_slice, argc: usize) -> c_int {
+    let mut found = None;
+    let status = without_handle(|| {
+        // SAFETY: as many slices as argc says, each with its bytes, as the header asks.
+        let Some(mut given) = (unsafe { GivenArgs::new(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
+        found = KeyFinder::of_name(argc, &mut given).is_write();
+        if given.is_wrong() { REDTAIL_ERROR_ARGUMENT } else { REDTAIL_OK }
+    });
+    match found {
+        _ if status < 0 => status,
+        Some(is_write) => c_int::from(is_write),
+        None => REDTAIL_UNKNOWN_KEYS as c_int,
+    }
+}
+
+/// The name of a redtail_access: "read", "write" or "removed"; "unknown" for other numbers. Static. Any thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn redtail_access_name(access: c_int) -> *const c_char {
+    name_of!(access, "REDTAIL_ACCESS_",
+        REDTAIL_ACCESS_READ
+        REDTAIL_ACCESS_WRITE
+        REDTAIL_ACCESS_REMOVED
+    )
 }

@@ -41,7 +41,7 @@ impl<R: Read> SnapshotReader<R> {
         Self::with(source, Decoder::new())
     }
 
-    /// With a decoder that accepts unknown versions or damaged values.
+    /// With a decoder that skips damaged values or ignores the checksum.
     pub fn with(source: R, decoder: Decoder) -> Self {
         let feed = BufferedReader::new(DecompressReader::new(source)).starting_at(decoder.offset());
         Self { feed, decoder: Box::new(decoder), ahead: None }

@@ -11,7 +11,7 @@ use crate::io::{FrameReader, ReadError};
 use crate::net::login::Login;
 use crate::net::socket::Socket;
 use crate::resp;
-use crate::resp::{Frame, Kind};
+use crate::resp::{CommandSpec, Frame, Kind};
 
 /// A connection for requests and replies: to inspect a server that is followed over another connection.
 ///
@@ -65,7 +65,7 @@ pub enum ClientError {
         /// The first bytes received over the connection, at most 80.
         heard: Vec<u8>,
     },
-    /// The server refuses user or password, with this message.
+    /// The server refuses user, password or command, with this message.
     #[error("{0}")]
     Refused(String),
 }
@@ -111,12 +111,25 @@ impl Client {
         self.exchange(&command.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>())
     }
 
+    /// The server's description of a command (`COMMAND INFO`), which gives the keys of a command that the table of this
+    /// library does not have. `None` if the server does not have the command either, or if its description does not
+    /// determine the keys.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask), and [`ClientError::Refused`] if the user may not run `COMMAND`.
+    pub fn command_spec(&mut self, name: &[u8]) -> Result<Option<CommandSpec>, ClientError> {
+        self.exchange_with(&[b"COMMAND", b"INFO", name], |reply| match Reply::of(reply) {
+            Reply::Error(text) => Err(ClientError::Refused(text)),
+            _ => Ok(reply.items().next().and_then(CommandSpec::read)),
+        })?
+    }
+
     /// The next message that the server pushes after SUBSCRIBE.
     ///
     /// # Errors
     /// As [`ask`](Self::ask); after [`ClientError::TimedOut`] it may be called again.
     pub fn listen(&mut self) -> Result<Reply, ClientError> {
-        self.receive("")
+        self.receive("", Reply::of)
     }
 
     /// The connection.
@@ -130,12 +143,16 @@ impl Client {
     }
 
     fn exchange(&mut self, command: &[&[u8]]) -> Result<Reply, ClientError> {
+        self.exchange_with(command, Reply::of)
+    }
+
+    fn exchange_with<T>(&mut self, command: &[&[u8]], read: impl FnOnce(Frame<'_>) -> T) -> Result<T, ClientError> {
         let mut bytes = vec![0; resp::encoded_len(command)];
         let _enough_room = resp::encode_command(&mut bytes, command);
         let sent = self.socket().write_all(&bytes);
         let name = String::from_utf8_lossy(command.first().copied().unwrap_or_default()).into_owned();
         // A server that refuses a client sends the reason before it closes.
-        match (self.receive(&name), sent) {
+        match (self.receive(&name, read), sent) {
             (Err(ClientError::Closed { .. }), Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(error.into())
             }
@@ -143,11 +160,11 @@ impl Client {
         }
     }
 
-    fn receive(&mut self, asked: &str) -> Result<Reply, ClientError> {
+    fn receive<T>(&mut self, asked: &str, read: impl FnOnce(Frame<'_>) -> T) -> Result<T, ClientError> {
         let closed = || ClientError::Closed { asked: asked.to_owned() };
         self.reader.source_mut().until = Instant::now() + REPLY_TIMEOUT;
         match self.reader.next_frame() {
-            Ok(Some(frame)) => Ok(Reply::of(frame.item)),
+            Ok(Some(frame)) => Ok(read(frame.item)),
             Ok(None) => Err(closed()),
             Err(ReadError::Io(error)) => Err(match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,

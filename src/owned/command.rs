@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::replication::{Database, Position, ReplicationId, StreamCommand};
+use crate::replication::{Database, Position, ReplicationId, StreamCommand, Touches};
 use crate::resp::{Args, Command, Keys, Span};
 
 /// A [`StreamCommand`] that borrows nothing. It allocates once, for the bytes of the command.
@@ -95,6 +95,18 @@ impl OwnedCommand {
     #[must_use]
     pub fn keys(&self) -> Keys<'_> {
         self.command().keys()
+    }
+
+    /// As [`Command::is_write`].
+    #[must_use]
+    pub fn is_write(&self) -> Option<bool> {
+        self.command().is_write()
+    }
+
+    /// As [`StreamCommand::touches`].
+    #[must_use]
+    pub fn touches(&self) -> Touches<'_> {
+        Touches::of(self.command(), self.db)
     }
 }
 

@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::base::compression::{Compression, Remedy};
 use crate::base::excerpt::Excerpt;
 use crate::rdb::format::Format;
+use crate::rdb::sizes::TEMPLATES;
 
 /// An error in a snapshot: its kind, and the offset of the item at which it shows.
 ///
@@ -34,9 +35,6 @@ pub enum RdbErrorKind {
     /// The snapshot is compressed. `io::DecompressReader` decompresses it.
     #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
     Compressed(Compression),
-    /// A version newer than this decoder. [`Decoder::any_version`](super::Decoder::any_version) accepts it.
-    #[error("unknown version {0}: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
-    UnknownVersion(Format),
     /// A number that is neither a type nor an opcode of this format.
     #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer))]
     UnknownNumber {
@@ -103,6 +101,9 @@ pub enum RdbErrorKind {
     /// A compressed (LZF) string that can't be decompressed. Contains the reason.
     #[error("invalid compressed (LZF) string: {0}")]
     Compression(&'static str),
+    /// The names of hash templates need more memory than the decoder has: [`TEMPLATES`](super::TEMPLATES).
+    #[error("the field names of hash templates need more than {TEMPLATES} bytes")]
+    Templates,
     /// The checksum at the end differs from the checksum of the bytes.
     #[error("wrong checksum: {stored:016x} is stored, {computed:016x} is computed")]
     Checksum {

@@ -1,12 +1,13 @@
 //! The databases a command applies to.
 
 use crate::replication::event::StreamCommand;
+use crate::replication::touches::Touches;
 
 impl StreamCommand<'_> {
     /// Whether this command applies to database `db`.
     ///
     /// True for the selected database, and for any while none is known; for both databases of SWAPDB and for the target
-    /// of MOVE and COPY; and always for FLUSHALL, FUNCTION and SCRIPT.
+    /// of MOVE and COPY; and always for FLUSHALL, FUNCTION, SCRIPT, TRIMSLOTS and CLUSTER FLUSHSLOT.
     ///
     /// ```
     /// use redtail::io::RecordingReader;
@@ -22,28 +23,14 @@ impl StreamCommand<'_> {
     /// # Ok::<(), redtail::io::ReadError>(())
     /// ```
     pub fn reaches_db(&self, db: u32) -> bool {
-        let is_named =
-            |index: usize| match self.arg(index).and_then(|arg| core::str::from_utf8(arg).ok()?.parse::<u32>().ok()) {
-                Some(named) => db == named,
-                // The number is invalid: it could be any database.
-                None => true,
-            };
-        match self.name().len() {
-            6 if self.is(b"SWAPDB") => return is_named(1) || is_named(2),
-            8 if self.is(b"FLUSHALL") || self.is(b"FUNCTION") => return true,
-            6 if self.is(b"SCRIPT") => return true,
-            _ => {}
-        }
-        if self.db.is_none_or(|selected| selected == db) {
-            return true;
-        }
-        match self.name().len() {
-            4 if self.is(b"MOVE") => is_named(2),
-            4 if self.is(b"COPY") => {
-                let word = self.args().skip(3).position(|arg| arg.eq_ignore_ascii_case(b"DB"));
-                word.is_some_and(|word| is_named(word + 4))
-            }
-            _ => false,
+        let moves_keys = self.is(b"MOVE") || self.is(b"COPY");
+        match self.touches() {
+            Touches::All(dbs) => dbs.contains(db),
+            _ if self.is(b"FUNCTION") || self.is(b"SCRIPT") => true,
+            _ if self.db.is_none_or(|selected| selected == db) => true,
+            Touches::Keys(mut keys) => moves_keys && keys.any(|touch| touch.db == Some(db)),
+            // An argument of MOVE or COPY is invalid: it could be any database.
+            _ => moves_keys,
         }
     }
 }

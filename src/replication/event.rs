@@ -6,6 +6,7 @@ use core::time::Duration;
 use crate::base::excerpt::Excerpt;
 use crate::rdb::Item;
 use crate::replication::position::{Lineage, Position, ReplicationId};
+use crate::replication::server::Server;
 use crate::resp::{Command, Part};
 
 /// An event of the stream, in order. Borrowed slices live until the next call on the follower, reader or session that
@@ -178,13 +179,16 @@ pub struct Forking {
     pub used_memory: Option<u64>,
     /// How long its last fork took (`latest_fork_usec`), where INFO is allowed; zero if it never forked.
     pub last_fork: Option<Duration>,
+    /// The server. Valkey from 9.2 on needs no fork with `forkless-infrastructure-enabled yes`; `last_fork` then says
+    /// nothing about it.
+    pub server: Option<Server>,
 }
 
 impl Forking {
     /// A fork of a primary of which nothing else is known.
     #[must_use]
     pub const fn new(reason: ForkReason) -> Self {
-        Self { reason, used_memory: None, last_fork: None }
+        Self { reason, used_memory: None, last_fork: None, server: None }
     }
 }
 
@@ -211,6 +215,9 @@ impl fmt::Display for Forking {
         })?;
         if let Some(bytes) = self.used_memory {
             write!(f, "; it uses {} of memory", Size(bytes))?;
+        }
+        if self.server.is_some_and(|server| server.is_since(None, Some((9, 2)))) {
+            f.write_str("; with forkless-infrastructure-enabled it does so without a fork")?;
         }
         match self.last_fork {
             Some(Duration::ZERO) => f.write_str("; it has not forked before"),
@@ -306,53 +313,6 @@ impl AttachMethod {
             Self::Continued => "continued",
             Self::Probed => "probed",
             Self::Sync => "sync",
-        }
-    }
-}
-
-/// Family and version of a server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
-pub struct Server {
-    /// The family.
-    pub kind: ServerKind,
-    /// Its version, `7.0.15`.
-    pub version: Excerpt<24>,
-}
-
-impl Server {
-    /// A server of this family and version.
-    #[must_use]
-    pub fn new(kind: ServerKind, version: &str) -> Self {
-        Self { kind, version: Excerpt::new(version.as_bytes()) }
-    }
-}
-
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.as_str(), self.version)
-    }
-}
-
-/// A family of servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[non_exhaustive]
-pub enum ServerKind {
-    /// Redis, or a server that reports a `redis_version`.
-    Redis,
-    /// Valkey.
-    Valkey,
-}
-
-impl ServerKind {
-    /// Its name in lower case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Redis => "redis",
-            Self::Valkey => "valkey",
         }
     }
 }

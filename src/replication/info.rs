@@ -2,15 +2,15 @@
 
 use core::time::Duration;
 
-use crate::base::excerpt::Excerpt;
-use crate::replication::event::{Role, Server, ServerKind};
+use crate::replication::event::Role;
 use crate::replication::position::{Position, ReplicationId};
+use crate::replication::server::{Server, Version};
 
 /// The fields of an INFO reply that matter here; each is absent if the server does not give it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Info {
-    redis_version: Option<Excerpt<24>>,
-    valkey_version: Option<Excerpt<24>>,
+    redis_version: Option<Version>,
+    valkey_version: Option<Version>,
     pub(crate) role: Option<Role>,
     /// On a replica: the connection to its own primary is down.
     link_is_down: bool,
@@ -40,8 +40,8 @@ impl Info {
 
     fn field(&mut self, name: &[u8], value: &[u8]) {
         match name {
-            b"redis_version" => self.redis_version = Some(Excerpt::new(value)),
-            b"valkey_version" => self.valkey_version = Some(Excerpt::new(value)),
+            b"redis_version" => self.redis_version = Some(Version::stated(value)),
+            b"valkey_version" => self.valkey_version = Some(Version::stated(value)),
             b"role" => {
                 self.role = match value {
                     b"master" => Some(Role::Primary),
@@ -64,7 +64,7 @@ impl Info {
 
     /// Valkey gives a `redis_version` too, for clients that know no other.
     pub(crate) fn server(&self) -> Option<Server> {
-        server(self.redis_version, self.valkey_version)
+        Server::stated(self.redis_version, self.valkey_version)
     }
 
     /// The present position of the stream; `None` without a backlog: the first replica changes the id and offset that
@@ -94,15 +94,6 @@ impl Info {
         let known = self.replid == Some(position.replid)
             || (self.replid2 == Some(position.replid) && self.second_offset.is_some_and(|second| next <= second));
         known && (first..=last.saturating_add(1)).contains(&next)
-    }
-}
-
-/// Family and version of a server, from the versions in INFO.
-pub(crate) fn server(redis: Option<Excerpt<24>>, valkey: Option<Excerpt<24>>) -> Option<Server> {
-    match (redis, valkey) {
-        (_, Some(version)) => Some(Server { kind: ServerKind::Valkey, version }),
-        (Some(version), None) => Some(Server { kind: ServerKind::Redis, version }),
-        (None, None) => None,
     }
 }
 

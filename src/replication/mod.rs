@@ -16,17 +16,21 @@ mod psync_request;
 mod reply;
 #[cfg(feature = "serde")]
 mod serialize;
+mod server;
 mod session;
+mod touches;
 
 pub use backoff::Backoff;
 pub(crate) use commits::Commits;
 pub use error::{Recovery, SessionError, SessionStage};
 pub use event::{
     AttachMethod, Attached, Database, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Idle, Role,
-    Server, ServerKind, SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,
+    SnapshotBegin, SnapshotEnd, StreamCommand, StreamPart,
 };
 pub(crate) use millis::millis;
 pub use options::{Ack, Credentials, OnGap, Options, ReplicaLabel, SnapshotForm, Start};
 pub use position::{Lineage, Position, PositionError, ReplicationId};
 pub use psync_request::{OnFull, PsyncRequest};
+pub use server::{Product, Server, ServerError, Version};
 pub use session::{Closed, Heartbeat, Progress, Session};
+pub use touches::{Databases, Touch, TouchedKeys, Touches};

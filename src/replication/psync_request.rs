@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use crate::replication::event::{AttachMethod, Role, Server};
+use crate::replication::event::{AttachMethod, Role};
 use crate::replication::position::Position;
+use crate::replication::server::Server;
 
 /// The request sent on a connection, and the facts known about the server. With the bytes received after it, the events
 /// of the connection can be delivered again. See

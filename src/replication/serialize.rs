@@ -9,6 +9,7 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::base::excerpt::Excerpt;
 use crate::replication::position::{Position, ReplicationId};
+use crate::replication::server::Version;
 
 /// As `replid:offset:db`, the text that [`Position`] prints and parses.
 impl Serialize for Position {
@@ -18,6 +19,19 @@ impl Serialize for Position {
 }
 
 impl<'de> Deserialize<'de> for Position {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Text(PhantomData))
+    }
+}
+
+/// As the text that [`Version`] prints and parses: `8.10.2`.
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_str(Text(PhantomData))
     }
@@ -70,7 +84,7 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a replication id or position as text")
+        f.write_str("a replication id, position or version as text")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {

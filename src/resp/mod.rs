@@ -74,7 +74,7 @@ pub use encode::{BufferTooSmall, encode_args, encode_command, encoded_len};
 pub use frame::{Chunks, Frame, Items, Pairs};
 pub use frames::FrameParser;
 pub use inline::{Inline, InlineArg, InlineArgs, InlineBytes};
-pub use keys::{KeyArgs, KeyFinder, Keys, Reach};
+pub use keys::{Access, CommandSpec, KeyArgs, KeyFinder, KeyIndex, KeyIndices, Keys, Reach};
 pub use kind::Kind;
 pub use parts::{Part, PartsItem, PartsParser, PartsPoll};
 pub use poll::Poll;
@@ -89,7 +89,7 @@ pub use crate::base::status::Status;
 #[doc(hidden)]
 pub use command::ArgCursor;
 #[doc(hidden)]
-pub use keys::{KeyIndices, find_keys};
+pub use keys::find_keys;
 #[doc(hidden)]
 pub use span::Span;
 #[doc(hidden)]

@@ -67,33 +67,62 @@ static void basics(void) {
 }
 
 static void keys(void) {
-    redtail_slice del[3], none;
-    size_t indices[2] = {7, 7}, count = 7;
-    char memory[2 * sizeof(size_t) + 1];
+    redtail_slice del[3], move[3], swap[3], none;
+    redtail_key keys[2] = {{7, 7, 7, 7}, {7, 7, 7, 7}};
+    size_t count = 7;
+    char memory[2 * sizeof(redtail_key) + 1];
     del[0] = slice("DEL"), del[1] = slice("a"), del[2] = slice("b");
     none.data = NULL, none.len = 3;
 
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(NULL, 3, indices, 2, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 0, indices, 2, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, SIZE_MAX, indices, 2, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, NULL, 2, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, indices, SIZE_MAX, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, (size_t *)(void *)(memory + 1), 1, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, indices, 2, NULL));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, indices, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(NULL, 3, 0, keys, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 0, 0, keys, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, SIZE_MAX, 0, keys, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, NULL, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, keys, SIZE_MAX, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, (redtail_key *)ODD(memory), 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, keys, 2, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, 0, keys, 2, &count));
     none.len = SIZE_MAX, none.data = "DEL";
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, indices, 2, &count));
-    CHECK(indices[0] == 7 && count == 7);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, 0, keys, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, -2, keys, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, INT64_C(1) << 32, keys, 2, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_is_write(NULL, 3));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_is_write(del, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_is_write(&none, 1));
+    CHECK(keys[0].index == 7 && count == 7);
     /* Too little room is none. */
-    IS(REDTAIL_OK, redtail_command_keys(del, 3, NULL, 0, &count));
+    IS(REDTAIL_OK, redtail_command_keys(del, 3, 0, NULL, 0, &count));
     CHECK(count == 2);
-    IS(REDTAIL_OK, redtail_command_keys(del, 3, indices, 1, &count));
-    CHECK(count == 2 && indices[0] == 1 && indices[1] == 7);
+    IS(REDTAIL_OK, redtail_command_keys(del, 3, 0, keys, 1, &count));
+    CHECK(count == 2 && keys[0].index == 1 && keys[0].db == 0 && keys[0].access == REDTAIL_ACCESS_REMOVED && keys[1].index == 7);
+    IS(1, redtail_command_is_write(del, 3));
+    /* The key of MOVE is in two databases. */
+    move[0] = slice("move"), move[1] = slice("a"), move[2] = slice("3");
+    IS(REDTAIL_OK, redtail_command_keys(move, 3, -1, keys, 2, &count));
+    CHECK(count == 2 && keys[0].index == 1 && keys[0].db == -1 && keys[0].access == REDTAIL_ACCESS_REMOVED);
+    CHECK(keys[1].index == 1 && keys[1].db == 3 && keys[1].access == REDTAIL_ACCESS_WRITE && keys[1].reserved == 0);
+    CHECK(strcmp(redtail_access_name(keys[1].access), "write") == 0 && strcmp(redtail_access_name(3), "unknown") == 0);
+    /* Unnamed keys: the databases. */
+    swap[0] = slice("SWAPDB"), swap[1] = slice("5"), swap[2] = slice("6");
+    IS(REDTAIL_ALL_KEYS, redtail_command_keys(swap, 3, 0, keys, 2, &count));
+    CHECK(count == 2 && keys[0].index == 0 && keys[0].db == 5 && keys[1].index == 0 && keys[1].db == 6);
+    swap[0] = slice("FLUSHDB");
+    IS(REDTAIL_ALL_KEYS, redtail_command_keys(swap, 1, 9, keys, 2, &count));
+    CHECK(count == 1 && keys[0].db == 9);
+    swap[0] = slice("FLUSHALL");
+    IS(REDTAIL_ALL_KEYS, redtail_command_keys(swap, 1, 9, keys, 2, &count));
+    CHECK(count == 1 && keys[0].index == 0 && keys[0].db == REDTAIL_ALL_DATABASES);
+    swap[0] = slice("PUBLISH");
+    IS(REDTAIL_NONE, redtail_command_keys(swap, 3, 0, keys, 2, &count));
+    CHECK(count == 0);
+    IS(0, redtail_command_is_write(swap, 3));
+    swap[0] = slice("OTHER.SET");
+    IS(REDTAIL_UNKNOWN_KEYS, redtail_command_is_write(swap, 3));
     /* An empty name, with and without a pointer. */
     none.len = 0;
-    IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, indices, 2, &count));
+    IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, 0, keys, 2, &count));
     none.data = NULL;
-    IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, indices, 2, &count));
+    IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, 0, keys, 2, &count));
     CHECK(count == 0);
 }
 
@@ -209,7 +238,7 @@ static void parser(void) {
     /* What is not aligned is treated as NULL. */
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next((redtail_parser *)((char *)parser + 1), &input, NULL, 0, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, (redtail_slice *)((char *)&input + 1), NULL, 0, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)((char *)args + 4), 2, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)ODD(args), 2, &item));
     CHECK(redtail_parser_message((redtail_parser *)((char *)parser + 1)) != NULL);
     redtail_parser_free((redtail_parser *)((char *)parser + 1));
     input.len = SIZE_MAX;
@@ -244,7 +273,7 @@ static void parser(void) {
     memset(memory, 0x5a, size + 64);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(NULL, size, REDTAIL_MODE_STREAM, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size - 1, REDTAIL_MODE_STREAM, NULL, &inside));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory + 1, size, REDTAIL_MODE_STREAM, NULL, &inside));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(ODD(memory), size, REDTAIL_MODE_STREAM, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, 99, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, NULL));
     IS(REDTAIL_OK, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, &inside));

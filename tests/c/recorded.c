@@ -4,7 +4,7 @@
  *
  * kind offset db tx resumable raw-length argc hash-of-arguments keys
  *
- * where keys are the status of redtail_command_keys and the numbers of the arguments that are keys.
+ * where keys are the status of redtail_command_keys, each key as index:db:access, and redtail_command_is_write.
  */
 #include <inttypes.h>
 #include <redtail.h>
@@ -23,18 +23,19 @@ static uint64_t hash_of(const redtail_event *event) { /* FNV-1a over lengths and
 }
 
 static void print_keys(const redtail_event *event) {
-    size_t few[2], *indices = few, count, i;
-    int status = redtail_command_keys(event->args, event->argc, indices, 2, &count);
+    redtail_key few[2], *keys = few;
+    size_t count, i;
+    int status = redtail_command_keys(event->args, event->argc, event->db, keys, 2, &count);
     if (count > 2) {
-        indices = malloc(count * sizeof *indices);
-        redtail_command_keys(event->args, event->argc, indices, count, &count);
+        keys = malloc(count * sizeof *keys);
+        redtail_command_keys(event->args, event->argc, event->db, keys, count, &count);
     }
     printf(" %d", status);
     for (i = 0; i < count; i++)
-        printf(" %zu", indices[i]);
-    putchar('\n');
-    if (indices != few)
-        free(indices);
+        printf(" %zu:%" PRId64 ":%d", keys[i].index, keys[i].db, keys[i].access);
+    printf(" %d\n", redtail_command_is_write(event->args, event->argc));
+    if (keys != few)
+        free(keys);
 }
 
 static int drain(redtail_session *session) {

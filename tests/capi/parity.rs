@@ -5,8 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use redtail::replication::{Closed, Progress, Session};
-use redtail::resp::Keys;
+use redtail::replication::{Closed, Databases, Progress, Session, Touches};
 use redtail::{Event, StreamCommand};
 
 use crate::build::{How, program, root, stdout, valgrind};
@@ -89,16 +88,20 @@ fn line(lines: &mut String, kind: u8, command: &StreamCommand<'_>) {
     let resumable = u8::from(command.position().is_some());
     let (raw, argc) = (command.raw().len(), command.argc());
     write!(lines, "{kind} {} {db} {tx} {resumable} {raw} {argc} {hash:016x}", command.offset).unwrap();
-    match command.keys() {
-        Keys::Some(keys) => {
+    match command.touches() {
+        Touches::Keys(keys) => {
             lines.push_str(" 0");
-            keys.for_each(|(index, _)| write!(lines, " {index}").unwrap());
+            keys.for_each(|key| {
+                write!(lines, " {}:{}:{}", key.index, key.db.map_or(-1, i64::from), key.access as u8).unwrap();
+            });
         }
-        Keys::None => lines.push_str(" 4"),
-        Keys::All => lines.push_str(" 9"),
-        Keys::Unknown => lines.push_str(" 10"),
+        Touches::None => lines.push_str(" 4"),
+        Touches::All(Databases::All) => lines.push_str(" 9 0:-2:1"),
+        Touches::All(Databases::Selected(db)) => write!(lines, " 9 0:{}:1", db.map_or(-1, i64::from)).unwrap(),
+        Touches::All(Databases::Two(first, second)) => write!(lines, " 9 0:{first}:1 0:{second}:1").unwrap(),
+        Touches::Unknown => lines.push_str(" 10"),
     }
-    lines.push('\n');
+    writeln!(lines, " {}", command.is_write().map_or(10, u8::from)).unwrap();
 }
 
 fn in_c(mut command: Command, recording: &Recording, seed: u32) -> String {

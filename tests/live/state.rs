@@ -11,7 +11,7 @@ use crate::help::eventually;
 use crate::proxy::{Cut, Proxy};
 use crate::rebuild::{LAST, finish, printed, same_but_for_what_is_lost, same_but_for_what_is_not_replicated};
 use crate::server::{Kind, Server};
-use crate::snapshots::{data, expires_fields};
+use crate::snapshots::data;
 use crate::tool::Tool;
 
 /// The number of rounds for each server and framing: 20 in `tests/soak snapshots`.
@@ -48,7 +48,7 @@ fn snapshot_and_stream_are_the_primary(diskless: &str) {
                     let (server, stop) = (&server, &stop);
                     scope.spawn(move || load(kind, server.client(), Random(round * 1000 + thread), stop));
                 }
-                let args = ["tail", &server.address(), "--from", "snapshot", "--format", "resp"];
+                let args = ["tail", &server.address(), "--from", "snapshot", "--format", "resp", "--empty-target"];
                 let tool = Tool::start(&args);
                 tool.says("the snapshot is complete");
                 std::thread::sleep(Duration::from_millis(200));
@@ -123,7 +123,7 @@ impl Random {
             17 if number % 50 == 0 => "FLUSHDB".to_owned(),
             18 => format!("COPY list:{key} list:{} REPLACE", (key + 1) % 100),
             19 => format!("PERSIST hash:{key}"),
-            20 if expires_fields(kind) => format!("HPEXPIREAT hash:{key} {far} FIELDS 1 field:{}", number % 10),
+            20 if kind.expires_fields() => format!("HPEXPIREAT hash:{key} {far} FIELDS 1 field:{}", number % 10),
             21 => return self.group(key % 10),
             22 => {
                 return vec![
@@ -255,7 +255,7 @@ fn a_snapshot_that_breaks_off_is_void_and_says_so() {
                         assert!(lines.contains(&void), "{at}: {:?}", lines.last());
                         assert!(lines.iter().all(|line| line["event"] != "snapshot"), "{at}");
                     }
-                    let ran = run(&["--format", "resp"]);
+                    let ran = run(&["--format", "resp", "--empty-target"]);
                     let errors = String::from_utf8_lossy(&ran.stderr);
                     assert_eq!(ran.status.code(), Some(1), "{at}: {errors}");
                     if !errors.contains("can't be loaded") {

@@ -12,7 +12,7 @@ pub(crate) fn workload(kind: Kind) -> Vec<Command> {
     if kind != Kind::Redis62 {
         commands.extend(parse(SINCE_7));
     }
-    if matches!(kind, Kind::Redis82 | Kind::Valkey91) {
+    if kind.expires_fields() {
         commands.extend(parse(EXPIRING_FIELDS));
     }
     commands.extend(large());

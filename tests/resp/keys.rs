@@ -55,7 +55,7 @@ fn commands_without_named_keys_are_told_apart() {
         check(line, Reach::All, &[]);
     }
     for line in [
-        "JSON.SET k $ 1",
+        "OTHER.SET k $ 1",
         "DELX k",
         "DE k",
         "XGROUP NEW k",

@@ -154,8 +154,9 @@ fn keys_come_before_the_writes_after_them() {
         assert_eq!(ran.json()[8]["keys"], 5);
 
         let address = scripted(vec![link.clone()]);
-        let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", "resp"]).ok();
-        let keys = run_on(&["decode", "--format", "resp"], &small()).ok();
+        let ran =
+            run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", "resp", "--empty-target"]).ok();
+        let keys = run_on(&["decode", "--format", "resp", "--empty-target"], &small()).ok();
         // The stream begins in the last database of the snapshot, so the output needs no SELECT of its own.
         assert_eq!(ran.out, [&keys.out[..], &commands(&["SELECT 3", "DEL z"])].concat());
 
@@ -173,7 +174,12 @@ fn keys_come_before_the_writes_after_them() {
 #[test]
 fn a_snapshot_of_a_server_ends_with_it() {
     for link in with_keys() {
-        for arguments in [&["--format", "json"][..], &["--format", "json", "--elements"], &["--format", "resp"], &[]] {
+        for arguments in [
+            &["--format", "json"][..],
+            &["--format", "json", "--elements"],
+            &["--format", "resp", "--empty-target"],
+            &[],
+        ] {
             let ran = run(&[&["snapshot", &scripted(vec![link.clone()])], arguments].concat()).ok();
             let file = run_on(&[&["decode"], arguments].concat(), &small()).ok();
             let mut out = ran.text().to_owned();
@@ -220,7 +226,7 @@ fn a_second_snapshot_starts_anew() {
         ["tail", &address, "--from", "snapshot", "--on-gap", "snapshot", "--count", "12", "--format", "resp"];
     let refused = run(&arguments);
     assert_eq!((refused.code, refused.out.as_slice()), (2, b"".as_slice()));
-    assert!(refused.err.contains("--on-gap snapshot with --format resp needs --empty-target"), "{}", refused.err);
+    assert!(refused.err.contains("--format resp of a snapshot needs --empty-target"), "{}", refused.err);
     let ran = run(&[&arguments[..], &["--empty-target"]].concat()).ok();
     let keys = run_on(&["decode", "--format", "resp", "--empty-target"], &small()).ok();
     let after = commands(&["SELECT 3", "DEL z"]);
@@ -358,17 +364,49 @@ fn a_cut_is_told_once_and_repeats_only_what_is_void() {
 
 /// A primary that sends given bytes over each connection, and closes it properly.
 pub(crate) fn scripted(links: Vec<Vec<u8>>) -> String {
+    scripted_with(links, "")
+}
+
+/// A primary with this text of INFO, if any.
+fn scripted_with(links: Vec<Vec<u8>>, info: &str) -> String {
+    let info = info.to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         for bytes in links {
             let (mut link, _) = listener.accept().unwrap();
-            answer_until_psync(&mut link);
+            answer_with(&mut link, &info);
             link.write_all(&bytes).unwrap();
             close(link);
         }
     });
     address
+}
+
+/// A server that is newer than redtail: it is named, and followed.
+#[test]
+fn a_server_of_a_later_release_is_named() {
+    let [link, _] = with_keys();
+    for (version, named) in
+        [("8.10.2", "8.10.2"), ("8.999.0", "8.999.0, newer than any release that redtail was tested with")]
+    {
+        let info = format!("redis_version:{version}\r\nrole:master\r\nfield_of_the_future:a:b\r\nno colon\r\n");
+        for format in ["text", "json"] {
+            let address = scripted_with(vec![link.clone()], &info);
+            let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", format]).ok();
+            let line = match format {
+                "text" => format!("attached to {address} (redis {named}, master) at"),
+                _ => "the server (redis 8.999.0) is newer than any release that redtail was tested with".to_owned(),
+            };
+            assert_eq!(
+                ran.err.matches(&line).count(),
+                usize::from(format == "text" || version != "8.10.2"),
+                "{}",
+                ran.err
+            );
+            assert_eq!(ran.err.contains("newer"), version != "8.10.2", "{}", ran.err);
+        }
+    }
 }
 
 /// Closing with unread bytes, such as an acknowledgement, would reset the connection and drop unsent bytes.
@@ -378,6 +416,10 @@ pub(crate) fn close(mut link: TcpStream) {
 }
 
 pub(crate) fn answer_until_psync(link: &mut TcpStream) {
+    answer_with(link, "");
+}
+
+fn answer_with(link: &mut TcpStream, info: &str) {
     // A follower sends one command at a time, so that one read is one command.
     let mut question = [0; 4096];
     loop {
@@ -385,7 +427,9 @@ pub(crate) fn answer_until_psync(link: &mut TcpStream) {
         if question[..length].windows(5).any(|word| word == b"PSYNC") {
             return;
         }
-        link.write_all(b"+OK\r\n").unwrap();
+        let is_info = question[..length].windows(4).any(|word| word == b"INFO") && !info.is_empty();
+        let reply = if is_info { format!("${}\r\n{info}\r\n", info.len()) } else { "+OK\r\n".to_owned() };
+        link.write_all(reply.as_bytes()).unwrap();
     }
 }
 

@@ -29,6 +29,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "redis://a:b@h", "--password-file", "x"], &["--password-file", "URL"]),
         (&["tail", "h:1", "--format", "yaml"], &["--format", "yaml", "text, json, resp"]),
         (&["tail", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
+        (&["snapshot", "h:1", "--format", "resp"], &["--empty-target", "all keys and functions of the target"]),
         (&["tail", "h:1", "--format", "resp", "--max-arg", "9"], &["--max-arg", "resp"]),
         (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
         (&["doctor"], &["<TARGET>"]),
@@ -72,6 +73,15 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["record", "h:1", "-o", "x", "--append", "--force"], &["--append", "--force"]),
         (&["record", "h:1", "-o", "-", "--append"], &["--append", "-o"]),
         (&["record", "h:1", "-o", "x", "--duration", "0"], &["--duration", "0.5"]),
+        #[cfg(unix)]
+        (&["record", "h:1", "-o", "/dev/null", "--append"], &["--append", "device"]),
+        (&["tail", "h:1", "--from", "snapshot", "--allow-probe"], &["--allow-probe", "--from now"]),
+        (&["tail", "h:1", "--format", "json", "--elements"], &["--elements", "--from snapshot"]),
+        (&["decode", "x", "--commands-only", "--skip-damaged"], &["--skip-damaged", "--commands-only"]),
+        (&["decode", "tests/data/sync.bin", "--max-corrupt-tail", "9"], &["--max-corrupt-tail", "recording"]),
+        (&["decode", "tests/data/keepalive.bin", "--offset", "9"], &["--offset", "contains its offsets"]),
+        #[cfg(feature = "tls")]
+        (&["tail", "localhost:1", "--verify", "full"], &["--verify is for TLS"]),
         (&["replay"], &["<FILE>"]),
         (&["replay", "x", "--speed", "fast"], &["--speed", "fast", "1x"]),
         (&["replay", "x", "--speed", "0"], &["--speed", "max"]),

@@ -9,6 +9,8 @@ use redtail::owned::OwnedEvent;
 use redtail::topology::{Cluster, ClusterEvent, ClusterHandle, Notice, Positions, Shard};
 use redtail::{Ack, Backoff, Builder, Event, OnGap, Position};
 
+#[cfg(target_os = "linux")]
+use crate::full::Full;
 use crate::nodes::{Node, Plan, Planned, eventually};
 
 /// Two nodes with `writes` writes each.
@@ -54,7 +56,7 @@ fn a_merged_stream_waits_for_its_reader_and_resumes() {
     };
     let mut taken = 0;
     while taken < 301 {
-        taken += take(merged.next().unwrap());
+        taken += take(merged.next_event().unwrap());
     }
     let saved = merged.positions().to_string();
     merged.stop();
@@ -62,7 +64,7 @@ fn a_merged_stream_waits_for_its_reader_and_resumes() {
     let again = cluster(&nodes).positions(saved.parse().unwrap());
     let mut merged = again.merged(10_000).unwrap();
     while taken < 1000 {
-        taken += take(merged.next().unwrap());
+        taken += take(merged.next_event().unwrap());
     }
     assert_eq!(next, [500, 500]);
     let end: Positions = merged.positions();
@@ -71,8 +73,84 @@ fn a_merged_stream_waits_for_its_reader_and_resumes() {
         assert_eq!(saved.position.offset, node.stream().len() as u64);
     }
     merged.stopper().stop();
-    assert!(merged.by_ref().filter_map(write).next().is_none());
+    assert!(merged.events().filter_map(write).next().is_none());
     assert!(merged.next_timeout(Duration::from_secs(1)).is_none());
+}
+
+/// Nobody writes any more. The reader wakes up, commits, and sees the end.
+#[test]
+fn a_merged_stream_commits_in_silence_and_ends() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 10);
+    let mut merged = cluster(&nodes).ack(Ack::Applied).merged(100).unwrap();
+    let ping = ["PING"];
+    let mut written = 0;
+    while written < 20 {
+        written += usize::from(merged.next_event().and_then(write).is_some());
+    }
+    // Behind the last write.
+    nodes.iter().for_each(|node| node.write(&ping));
+    let are_acked = || nodes.iter().all(|node| node.acked() == node.stream().len());
+    while !are_acked() {
+        match merged.next_timeout(Duration::from_millis(50)).expect("it has not ended") {
+            ClusterEvent::Idle => merged.commit(&merged.positions()),
+            event => assert!(write(event).is_none()),
+        }
+    }
+    let stopper = merged.stopper();
+    stopper.stop();
+    while let Some(event) = merged.next_timeout(Duration::from_secs(600)) {
+        assert!(!matches!(event, ClusterEvent::Idle), "the end is not a timeout");
+    }
+}
+
+/// Positions of another history, or of a shard that nobody follows, are no commits.
+#[test]
+fn a_cluster_commits_the_positions_of_its_shards() {
+    let plan = Plan::default();
+    let nodes = two(&plan, 10);
+    let mut handle = cluster(&nodes)
+        .ack(Ack::Applied)
+        .follow(|_| {}, |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(()))
+        .unwrap();
+    let length = nodes[0].stream().len() as u64;
+    eventually("all is handled", || handle.positions().shards.iter().all(|saved| saved.position.offset == length));
+    let mut positions = handle.positions();
+    let other: Positions = format!("{}@8192-16383={}:7:0", nodes[1].id, "e".repeat(40)).parse().unwrap();
+    positions.shards.retain(|saved| saved.node == nodes[0].id);
+    positions.shards.extend(other.shards);
+    handle.commit(&positions);
+    let committed = |node: &Node| {
+        let all = handle.committed().shards;
+        all.iter().find(|saved| saved.node == node.id).unwrap().position.offset
+    };
+    assert_eq!((committed(&nodes[0]), committed(&nodes[1])), (length, 0));
+    eventually("the node hears it", || nodes[0].acked() as u64 == length);
+    assert_eq!(nodes[1].acked(), 0);
+    assert!(!handle.wait_timeout(Duration::from_millis(10)));
+    handle.stopper().stop();
+    assert!(handle.wait_timeout(Duration::from_secs(60)));
+    assert!(handle.wait_timeout(Duration::ZERO), "the end stays");
+}
+
+/// A shard, and the thread that asks for the topology, connect to an address that never accepts.
+#[cfg(target_os = "linux")]
+#[test]
+fn attempts_to_connect_end_with_the_cluster() {
+    let (plan, full) = (Plan::default(), Full::new());
+    let mut nodes = two(&plan, 10);
+    let handled = |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(());
+    let builder = cluster(&nodes).connect_timeout(Duration::from_secs(3600));
+    let mut handle = builder.follow(|_| {}, handled).unwrap();
+    eventually("both are followed", || nodes.iter().all(|node| node.links() == 1));
+    plan.lock().unwrap()[0].port = full.address.port();
+    eventually("the address is known", || {
+        handle.shards().iter().any(|shard| shard.target().to_string() == full.address.to_string())
+    });
+    nodes[0].stop();
+    eventually("it tries to connect", || full.has_attempt());
+    handle.stop();
+    eventually("the attempts have ended", || !full.has_attempt());
 }
 
 /// Nobody ever reads; the end must not wait for that.
@@ -87,8 +165,8 @@ fn a_full_stream_can_be_dropped_and_stopped() {
             drop(merged);
             continue;
         }
-        assert!(merged.next().is_some());
-        eventually("it is followed", || nodes[0].links() > links || merged.next().is_none());
+        assert!(merged.next_event().is_some());
+        eventually("it is followed", || nodes[0].links() > links || merged.next_event().is_none());
         merged.stop();
     }
 }
@@ -378,7 +456,9 @@ fn a_lost_position_remains_among_the_positions() {
         let mut merged = cluster().merged(10).unwrap();
         // Before the notice, and after it.
         assert_eq!(has(&merged.positions()), 1);
-        assert!(matches!(merged.next(), Some(ClusterEvent::Notice(Notice::Lost(place))) if place == lost.shards[0]));
+        assert!(
+            matches!(merged.next_event(), Some(ClusterEvent::Notice(Notice::Lost(place))) if place == lost.shards[0])
+        );
         assert_eq!(has(&merged.positions()), usize::from(stays));
     }
 }

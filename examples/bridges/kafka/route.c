@@ -23,7 +23,7 @@ void route_init(route *route, int32_t partitions) {
 void route_free(route *route) {
     free(route->partitions);
     free(route->taken);
-    free(route->indices);
+    free(route->keys);
 }
 
 void route_everywhere(route *route) {
@@ -37,19 +37,19 @@ void route_everywhere(route *route) {
 void route_command(route *route, const redtail_slice *args, size_t argc) {
     size_t count;
     int status;
-    while ((status = redtail_command_keys(args, argc, route->indices, route->capacity, &count)) == REDTAIL_OK
+    while ((status = redtail_command_keys(args, argc, 0, route->keys, route->capacity, &count)) == REDTAIL_OK
            && count > route->capacity) {
-        route->indices = memory(route->indices, count * sizeof *route->indices);
+        route->keys = memory(route->keys, count * sizeof *route->keys);
         route->capacity = count;
     }
     if (status != REDTAIL_OK || !count) { /* no key, all keys, or unknown keys */
         route_everywhere(route);
         return;
     }
-    route->key = args[route->indices[0]];
+    route->key = args[route->keys[0].index];
     route->copies = 0;
     for (size_t i = 0; i < count; i++) {
-        int32_t partition = partition_of(args[route->indices[i]], route->all);
+        int32_t partition = partition_of(args[route->keys[i].index], route->all);
         if (!route->taken[partition]) {
             route->taken[partition] = 1;
             route->partitions[route->copies++] = partition;

@@ -1,7 +1,7 @@
 //! `redtail record`: saves the stream of a server to a file.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -139,12 +139,6 @@ impl Destination {
     fn open(options: &Record, target: &str) -> Result<Self, Failure> {
         let start = options.from.unwrap_or_default();
         if options.is_standard_output() {
-            if io::stdout().is_terminal() {
-                wrong_usage(
-                    "record",
-                    "-o - can't write a recording to a terminal: redirect standard output, or use -o FILE",
-                );
-            }
             return Ok(Self { recorder: Recorder::new(io::stdout(), target), start, kept: None });
         }
         let path = &options.output;

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::base::excerpt::Excerpt;
-use crate::replication::{AttachMethod, OnFull, PsyncRequest, Role, Server, ServerKind};
+use crate::replication::{AttachMethod, OnFull, PsyncRequest, Role};
 
 /// The head of a connection in a recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +54,7 @@ impl Link {
             method: field("method").and_then(method).ok_or("method")?,
             from,
             on_full: field("full-resync").and_then(OnFull::from_name).ok_or("full-resync")?,
-            server: field("server").and_then(server),
+            server: field("server").and_then(|text| text.parse().ok()),
             role: field("role").and_then(role),
         };
         Ok(Self { target: field("target").unwrap_or_default().to_owned(), asked_ms, psync_request })
@@ -65,12 +64,6 @@ impl Link {
 fn method(name: &str) -> Option<AttachMethod> {
     use AttachMethod::{Continued, Filtered, Full, Info, Probed, Sync};
     [Filtered, Info, Full, Continued, Probed, Sync].into_iter().find(|method| method.as_str() == name)
-}
-
-fn server(text: &str) -> Option<Server> {
-    let (kind, version) = text.split_once(' ')?;
-    let kind = [ServerKind::Redis, ServerKind::Valkey].into_iter().find(|it| it.as_str() == kind)?;
-    Some(Server { kind, version: Excerpt::new(version.as_bytes()) })
 }
 
 fn role(name: &str) -> Option<Role> {
@@ -93,8 +86,7 @@ mod tests {
             (AttachMethod::Probed, None, OnFull::Abandon),
             (AttachMethod::Sync, None, OnFull::Deliver),
         ] {
-            let version = Excerpt::new(b"9.1.2");
-            let server = from.map(|_| Server { kind: ServerKind::Valkey, version });
+            let server = from.and_then(|_| "valkey 9.1.2".parse().ok());
             let psync_request = PsyncRequest { method, from, on_full, server, role: server.map(|_| Role::Replica) };
             let link = Link { target: "unix:/a b".into(), asked_ms: 5, psync_request };
             let text = format!("{}later-field x\n", link.text());

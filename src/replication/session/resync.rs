@@ -5,9 +5,9 @@ use core::time::Duration;
 use crate::base::excerpt::Excerpt;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{AttachMethod, Attached, DisconnectReason};
-use crate::replication::info;
 use crate::replication::options::OnGap;
 use crate::replication::position::{Lineage, Position, ReplicationId};
+use crate::replication::server::Server;
 use crate::replication::session::queue::Queued;
 use crate::replication::session::request::{Purpose, Request};
 use crate::replication::session::stream::Stream;
@@ -173,6 +173,7 @@ impl Session {
     /// The stream begins at the next byte.
     pub(super) fn follow(&mut self, now_ms: u64) {
         self.phase = Phase::Stream;
+        self.cut_snapshots = 0;
         self.position = self.stream.position();
         self.commits.begin(self.position.map(|position| position.history), self.stream.reached.offset);
         self.send_ack(self.stream.reached.offset, now_ms);
@@ -193,7 +194,7 @@ impl Session {
             db: stream.reached.db,
             position: stream.position().filter(|_| matches!(self.phase, Phase::Stream)),
             server: server.or_else(|| match method {
-                AttachMethod::Filtered => info::server(aux.redis_version, aux.valkey_version),
+                AttachMethod::Filtered => Server::stated(aux.redis_version, aux.valkey_version),
                 _ => None,
             }),
             role: self

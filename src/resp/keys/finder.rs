@@ -1,7 +1,9 @@
 //! The search for keys among arguments that arrive one after another.
 
+use crate::resp::keys::command_spec::CommandSpec;
+use crate::resp::keys::indices::{KeyIndices, KeyRange};
 use crate::resp::keys::lookup;
-use crate::resp::keys::shape::{LONGEST_NAME, MOST_SPECS, Shape, Spec, TableEntry};
+use crate::resp::keys::shape::{Access, Effect, KeySpec, LONGEST_NAME, Shape, Spec, TableEntry};
 use crate::resp::parts::Part;
 
 /// The keys that a command touches, as its arguments tell. The enum is closed.
@@ -22,8 +24,9 @@ pub enum Reach {
 /// An argument is known to be a key when it begins, before its bytes arrive. Its index says so, or a count or option
 /// before it.
 ///
-/// Two commands are exceptions, known only at their end. Of several STORE options of SORT only the last one counts.
-/// With the option KEYS of MIGRATE, its empty third argument is not a key.
+/// Some commands are exceptions, known only at their end. Of several STORE options of SORT or GEORADIUS only the last
+/// one counts. With the option KEYS of MIGRATE, its empty third argument is not a key. The option DB of COPY names the
+/// database of its target.
 ///
 /// ```
 /// use redtail::resp::{KeyFinder, Part, Reach};
@@ -44,38 +47,42 @@ pub enum Reach {
 /// assert!(!finder.is_key());
 /// ```
 #[derive(Debug, Clone)]
-pub struct KeyFinder {
+pub struct KeyFinder<'s> {
     argc: usize,
     /// The number of arguments received.
     seen: usize,
-    state: FinderState,
+    state: FinderState<'s>,
+    /// `None` while it is unknown.
+    effect: Option<Effect>,
     ranges: KeyIndices,
     /// The specifications whose arguments are not found yet, one bit each.
     open: u8,
     /// A count of keys was 0.
     counted_none: bool,
-    /// The first argument that may be an option of SORT or MIGRATE.
+    /// The first argument that may be an option of SORT, GEORADIUS, MIGRATE or COPY.
     option: usize,
+    /// The argument that names the database of a target; 0: none.
+    database: usize,
     /// The key argument of MIGRATE is empty.
     keyless: bool,
     held: HeldArgument,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum FinderState {
+enum FinderState<'s> {
     Name,
     Subcommand(&'static [TableEntry]),
-    Arguments(&'static [Spec]),
+    Arguments(&'s [KeySpec]),
     Settled(Reach),
 }
 
-impl Default for KeyFinder {
+impl Default for KeyFinder<'_> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl KeyFinder {
+impl<'s> KeyFinder<'s> {
     /// A finder that expects a [`Part::Begin`].
     #[must_use]
     pub const fn new() -> Self {
@@ -88,13 +95,22 @@ impl KeyFinder {
             argc,
             seen: 0,
             state: FinderState::Name,
-            ranges: KeyIndices([KeyRange::EMPTY; MOST_SPECS]),
+            effect: None,
+            ranges: KeyIndices::EMPTY,
             open: 0,
             counted_none: false,
             option: 0,
+            database: 0,
             keyless: false,
             held: HeldArgument { bytes: [0; LONGEST_NAME], length: 0, missing: None, is_long: false },
         }
+    }
+
+    /// A finder that has received the name and the subcommand of a command with these arguments.
+    pub(crate) fn of_name<'a>(argc: usize, args: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut finder = Self::with(argc);
+        args.take(2).for_each(|arg| finder.argument(Some(arg)));
+        finder
     }
 
     /// Receives the next part. A [`Part::Begin`] begins another command.
@@ -148,12 +164,31 @@ impl KeyFinder {
         }
     }
 
-    pub(super) fn is_settled(&self) -> bool {
-        matches!(self.state, FinderState::Settled(_))
+    /// Whether the command can change keys, functions or scripts, as [`Command::is_write`](crate::resp::Command::is_write).
+    /// `None` for an unknown command, and before the end of its name.
+    #[must_use]
+    pub fn is_write(&self) -> Option<bool> {
+        self.effect.map(|effect| effect == Effect::Changes)
     }
 
-    pub(super) fn ranges(&self) -> KeyIndices {
+    /// The keys known so far, in the order of the arguments. After [`Part::End`] these are all keys.
+    #[must_use]
+    pub fn keys(&self) -> KeyIndices {
         self.ranges
+    }
+
+    /// Uses a server's description of this command, which the table does not have. Call it when
+    /// [`reach`](Self::reach) is [`Reach::Unknown`] after the name, before the next argument. Later calls, and calls
+    /// for a command of the table, have no effect.
+    pub fn learn(&mut self, spec: &'s CommandSpec) {
+        if self.seen == 1 && self.effect.is_none() && self.is_settled() {
+            self.begin(spec.effect(), spec.specs());
+            self.settle_if_known();
+        }
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.state, FinderState::Settled(_))
     }
 
     /// Receives the next argument. `None`: the argument is too long for a name, a number or an option.
@@ -164,60 +199,76 @@ impl KeyFinder {
             FinderState::Name => self.shape(argument.and_then(lookup::find_command)),
             FinderState::Subcommand(entries) => self.shape(argument.and_then(|name| lookup::find_entry(entries, name))),
             FinderState::Arguments(specs) => {
-                for (number, spec) in specs.iter().enumerate() {
+                for (number, &(access, spec)) in specs.iter().enumerate() {
                     if self.open & 1 << number != 0 {
-                        self.check_spec(number, *spec, index, argument);
+                        self.check_spec(number, access, spec, index, argument);
                     }
                 }
             }
             FinderState::Settled(_) => {}
         }
+        self.settle_if_known();
+    }
+
+    fn settle_if_known(&mut self) {
         if self.seen >= self.argc || (self.open == 0 && matches!(self.state, FinderState::Arguments(_))) {
             self.settle();
         }
     }
 
-    fn shape(&mut self, shape: Option<Shape>) {
-        self.state = match shape {
+    fn shape(&mut self, found: Option<(Effect, Shape)>) {
+        self.effect = found.map(|(effect, _)| effect);
+        self.state = match found {
             None => FinderState::Settled(Reach::Unknown),
-            Some(Shape::Nothing) => FinderState::Settled(Reach::None),
-            Some(Shape::All) => FinderState::Settled(Reach::All),
-            Some(Shape::Container(entries)) => FinderState::Subcommand(entries),
-            Some(Shape::Named(specs)) => {
-                for (number, spec) in specs.iter().enumerate() {
-                    match *spec {
-                        Spec::At(first, last, step) => {
-                            let range = KeyRange::new(first, self.last(first, last), step);
-                            self.ranges.set(number, range);
-                        }
-                        Spec::Store => {
-                            self.option = 2;
-                            self.open |= 1 << number;
-                        }
-                        Spec::MigrateKeys => {
-                            self.option = 6;
-                            self.open |= 1 << number;
-                        }
-                        Spec::Counted(..) | Spec::After(..) => self.open |= 1 << number,
-                    }
-                }
-                FinderState::Arguments(specs)
-            }
+            Some((_, Shape::Nothing)) => FinderState::Settled(Reach::None),
+            Some((_, Shape::All)) => FinderState::Settled(Reach::All),
+            Some((_, Shape::Container(entries))) => FinderState::Subcommand(entries),
+            Some((effect, Shape::Named(specs))) => return self.begin(effect, specs),
         };
     }
 
+    /// The arguments of the command follow, with keys at these positions.
+    fn begin(&mut self, effect: Effect, specs: &'s [KeySpec]) {
+        self.effect = Some(effect);
+        self.state = match specs {
+            [] => FinderState::Settled(Reach::None),
+            _ => FinderState::Arguments(specs),
+        };
+        for (number, &(access, spec)) in specs.iter().enumerate() {
+            match spec {
+                Spec::At(first, last, step) => {
+                    self.ranges.set(number, KeyRange::new(access, first, self.last(first, last), step));
+                    continue;
+                }
+                Spec::Counted(..) | Spec::After(..) => {}
+                Spec::Store => self.option = 2,
+                Spec::GeoStore(from) => self.option = from,
+                Spec::MigrateKeys => self.option = 6,
+                Spec::MoveTarget => {
+                    self.database = 2;
+                    self.ranges.set(number, KeyRange::new(access, 1, self.last(1, 0), 1));
+                }
+                Spec::CopyTarget => {
+                    self.option = 3;
+                    self.ranges.set(number, KeyRange::new(access, 2, self.last(2, 0), 1));
+                }
+            }
+            self.open |= 1 << number;
+        }
+    }
+
     /// Checks an argument against an open specification.
-    fn check_spec(&mut self, number: usize, spec: Spec, index: usize, argument: Option<&[u8]>) {
+    fn check_spec(&mut self, number: usize, access: Access, spec: Spec, index: usize, argument: Option<&[u8]>) {
         match spec {
             Spec::At(..) => {}
             Spec::Counted(count, first, step) => {
                 if index == count {
-                    self.count(number, argument, first, step);
+                    self.count(number, access, argument, first, step);
                 }
             }
             Spec::After(word, from, last, step, parts) => {
                 let first = index + 1;
-                if index < from || first >= self.argc || !is(argument, word) {
+                if index < from || first >= self.argc || !is(argument, word.as_bytes()) {
                     return;
                 }
                 let last = match parts {
@@ -225,35 +276,58 @@ impl KeyFinder {
                     // All keys are in the first of the equal parts.
                     parts => first.saturating_add((self.argc - first) / parts).checked_add_signed(last),
                 };
-                self.found(number, KeyRange::new(first, last, step));
+                self.found(number, KeyRange::new(access, first, last, step));
             }
+            // As on a server, the last STORE counts. The specification stays open to the end.
             Spec::Store => match argument {
                 _ if index < self.option => {}
-                word if is(word, "limit") => self.option = index + 3,
-                word if is(word, "get") || is(word, "by") => self.option = index + 2,
-                // As on a server, the last STORE counts. The specification stays open to the end.
-                word if is(word, "store") && index + 1 < self.argc => {
-                    self.ranges.set(number, KeyRange::new(index + 1, Some(index + 1), 1));
+                word if is(word, b"limit") => self.option = index + 3,
+                word if is(word, b"get") || is(word, b"by") => self.option = index + 2,
+                word if is(word, b"store") && index + 1 < self.argc => {
+                    self.ranges.set(number, KeyRange::new(access, index + 1, Some(index + 1), 1));
+                }
+                _ => {}
+            },
+            Spec::GeoStore(_) => match argument {
+                _ if index < self.option => {}
+                word if (is(word, b"store") || is(word, b"storedist")) && index + 1 < self.argc => {
+                    self.option = index + 2;
+                    self.ranges.set(number, KeyRange::new(access, index + 1, Some(index + 1), 1));
                 }
                 _ => {}
             },
             Spec::MigrateKeys => match argument {
                 key if index == 3 => self.keyless = key == Some(b""),
                 _ if index < self.option => {}
-                word if is(word, "auth") => self.option = index + 2,
-                word if is(word, "auth2") => self.option = index + 3,
-                word if is(word, "keys") && self.keyless => {
-                    self.ranges = KeyIndices([KeyRange::EMPTY; MOST_SPECS]);
-                    self.found(number, KeyRange::new(index + 1, self.argc.checked_sub(1), 1));
+                word if is(word, b"auth") => self.option = index + 2,
+                word if is(word, b"auth2") => self.option = index + 3,
+                word if is(word, b"keys") && self.keyless => {
+                    self.ranges = KeyIndices::EMPTY;
+                    self.found(number, KeyRange::new(access, index + 1, self.argc.checked_sub(1), 1));
                 }
                 _ => {}
             },
+            Spec::MoveTarget if index == self.database => {
+                self.open &= !(1 << number);
+                self.name_database(number, argument);
+            }
+            Spec::CopyTarget if index == self.database => self.name_database(number, argument),
+            Spec::CopyTarget if index >= self.option && is(argument, b"db") => {
+                (self.option, self.database) = (index + 2, index + 1);
+            }
+            Spec::MoveTarget | Spec::CopyTarget => {}
         }
     }
 
-    fn count(&mut self, number: usize, argument: Option<&[u8]>, first: usize, step: usize) {
-        let text = argument.and_then(|argument| core::str::from_utf8(argument).ok());
-        let last = match text.and_then(|text| text.parse::<usize>().ok()) {
+    fn name_database(&mut self, number: usize, argument: Option<&[u8]>) {
+        match parsed(argument) {
+            Some(db) => self.ranges.name_database(number, db),
+            None => self.reject(),
+        }
+    }
+
+    fn count(&mut self, number: usize, access: Access, argument: Option<&[u8]>, first: usize, step: usize) {
+        let last = match parsed::<usize>(argument) {
             Some(0) => {
                 self.counted_none = true;
                 return self.found(number, KeyRange::EMPTY);
@@ -262,13 +336,15 @@ impl KeyFinder {
             None => None,
         };
         match last.filter(|&last| last < self.argc) {
-            Some(last) => self.found(number, KeyRange::new(first, Some(last), step)),
-            // No server accepts the command, so its keys are unknown.
-            None => {
-                self.ranges = KeyIndices([KeyRange::EMPTY; MOST_SPECS]);
-                self.state = FinderState::Settled(Reach::Unknown);
-            }
+            Some(last) => self.found(number, KeyRange::new(access, first, Some(last), step)),
+            None => self.reject(),
         }
+    }
+
+    /// No server accepts the command, so its keys are unknown.
+    fn reject(&mut self) {
+        self.ranges = KeyIndices::EMPTY;
+        self.state = FinderState::Settled(Reach::Unknown);
     }
 
     fn found(&mut self, number: usize, range: KeyRange) {
@@ -302,8 +378,12 @@ impl KeyFinder {
     }
 }
 
-fn is(argument: Option<&[u8]>, word: &str) -> bool {
-    argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word.as_bytes()))
+fn is(argument: Option<&[u8]>, word: &[u8]) -> bool {
+    argument.is_some_and(|argument| argument.eq_ignore_ascii_case(word))
+}
+
+fn parsed<T: core::str::FromStr>(argument: Option<&[u8]>) -> Option<T> {
+    core::str::from_utf8(argument?).ok()?.parse().ok()
 }
 
 /// The beginning of an argument that arrives in pieces.
@@ -330,72 +410,5 @@ impl HeldArgument {
             room.copy_from_slice(piece);
             self.length += piece.len();
         }
-    }
-}
-
-/// Indices of arguments: from `next` to `last`, every `step`th. Empty if `next` is greater than `last`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct KeyRange {
-    next: usize,
-    last: usize,
-    step: usize,
-}
-
-impl KeyRange {
-    const EMPTY: Self = Self { next: 1, last: 0, step: 1 };
-
-    fn new(first: usize, last: Option<usize>, step: usize) -> Self {
-        last.map_or(Self::EMPTY, |last| Self { next: first, last, step })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.next > self.last
-    }
-}
-
-/// The indices of a command's keys, in order.
-#[derive(Debug, Clone, Copy)]
-pub struct KeyIndices([KeyRange; MOST_SPECS]);
-
-impl KeyIndices {
-    fn set(&mut self, number: usize, range: KeyRange) {
-        if let Some(slot) = self.0.get_mut(number) {
-            *slot = range;
-        }
-    }
-
-    fn first(&self) -> Option<usize> {
-        self.0.iter().filter(|range| !range.is_empty()).map(|range| range.next).min()
-    }
-
-    /// The index after the last key.
-    fn end(&self) -> usize {
-        self.0.iter().filter(|range| !range.is_empty()).map(|range| range.last.saturating_add(1)).max().unwrap_or(0)
-    }
-
-    /// Whether the index is one of those left.
-    fn holds(&self, index: usize) -> bool {
-        let reaches = |range: &KeyRange| (range.next..=range.last).contains(&index);
-        self.0.iter().any(|range| reaches(range) && (index - range.next).checked_rem(range.step) == Some(0))
-    }
-}
-
-impl Iterator for KeyIndices {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let first = self.first()?;
-        for range in self.0.iter_mut().filter(|range| range.next == first) {
-            range.next = range.next.saturating_add(range.step);
-        }
-        Some(first)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let count = |range: &KeyRange| match range.is_empty() {
-            true => 0,
-            false => (range.last - range.next).checked_div(range.step).unwrap_or(0) + 1,
-        };
-        (0, Some(self.0.iter().map(count).sum()))
     }
 }

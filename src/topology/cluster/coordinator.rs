@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -61,13 +61,15 @@ where
         }
         let starts: Vec<Start> = shards.iter().map(|(_, start)| *start).collect();
         shards.into_iter().for_each(|(member, start)| self.add(member, start));
+        let (ending, end) = mpsc::channel();
         let run = move || {
+            let _ending: Sender<()> = ending;
             lost.into_iter().for_each(|saved| (self.notice)(Notice::Lost(saved)));
             starts.into_iter().enumerate().for_each(|(at, start)| self.launch(at, start));
             self.run();
         };
         let coordinator = thread::Builder::new().name("redtail-cluster".into()).spawn(run)?;
-        Ok(ClusterHandle::new(shared, coordinator))
+        Ok(ClusterHandle::new(shared, coordinator, end))
     }
 
     fn run(&mut self) {
@@ -79,7 +81,9 @@ where
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let shared = Arc::clone(&self.shared);
-                    match self.finder.find(&self.config.access, || shared.is_stopped()) {
+                    let access = self.config.access.until(shared.ending());
+                    let find = || self.finder.find(&access, || shared.is_stopped());
+                    match shared.ending().scope(find) {
                         Ok(topology) => {
                             is_reachable = true;
                             self.apply(topology);

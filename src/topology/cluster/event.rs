@@ -23,6 +23,8 @@ pub enum ClusterEvent {
         /// The event.
         event: OwnedEvent,
     },
+    /// No event arrived in the time given to [`Merged::next_timeout`](crate::topology::Merged::next_timeout).
+    Idle,
 }
 
 /// A change of a cluster. The events of its shards are delivered separately.

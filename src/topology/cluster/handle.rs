@@ -1,8 +1,10 @@
 //! The handle of a cluster that is followed.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::topology::cluster::positions::{Positions, SavedShard};
 use crate::topology::cluster::queue::Queue;
@@ -14,6 +16,8 @@ use crate::topology::cluster::shared::Shared;
 pub struct ClusterHandle {
     shared: Arc<Shared>,
     coordinator: Option<JoinHandle<()>>,
+    /// Its sender ends with the coordinator.
+    end: Mutex<Receiver<()>>,
 }
 
 /// Ends the followers of a [`ClusterHandle`] from any thread.
@@ -23,8 +27,8 @@ pub struct Stopper {
 }
 
 impl ClusterHandle {
-    pub(super) const fn new(shared: Arc<Shared>, coordinator: JoinHandle<()>) -> Self {
-        Self { shared, coordinator: Some(coordinator) }
+    pub(super) const fn new(shared: Arc<Shared>, coordinator: JoinHandle<()>, end: Receiver<()>) -> Self {
+        Self { shared, coordinator: Some(coordinator), end: Mutex::new(end) }
     }
 
     /// The shards that are followed.
@@ -42,6 +46,22 @@ impl ClusterHandle {
     /// The saved positions that no shard continues, with [`OnGap::Stop`](crate::OnGap::Stop).
     pub fn lost(&self) -> Vec<SavedShard> {
         self.shared.lost()
+    }
+
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to these [`positions`](Self::positions) is safely kept.
+    /// Commits each position to the [`Shard::handle`] of its shard. A position whose shard has left, or of a history
+    /// that a gap has ended, is ignored.
+    pub fn commit(&self, positions: &Positions) {
+        let shards = self.shards();
+        let owner = |saved: &SavedShard| {
+            let mut continuing = shards.iter().filter(|shard| shard.continues(&saved.position));
+            continuing.clone().find(|shard| shard.has_node(&saved.node)).or_else(|| continuing.next())
+        };
+        for saved in &positions.shards {
+            if let Some(shard) = owner(saved) {
+                shard.handle().commit(saved.position);
+            }
+        }
     }
 
     /// The furthest position of each shard that was committed to [`Shard::handle`], with the [`lost`](Self::lost)
@@ -62,9 +82,9 @@ impl ClusterHandle {
         Stopper { shared: Arc::clone(&self.shared) }
     }
 
-    /// Ends all followers and waits for their threads: until the handlers return, and attempts to connect end. Not to
-    /// be called in a handler, which returns [`ControlFlow::Break`](std::ops::ControlFlow::Break) or uses a
-    /// [`Stopper`].
+    /// Ends all followers and waits for their threads, until the handlers return. Outside Linux it also waits for
+    /// attempts to connect. Not to be called in a handler, which returns
+    /// [`ControlFlow::Break`](std::ops::ControlFlow::Break) or uses a [`Stopper`].
     ///
     /// # Panics
     /// If a handler has panicked.
@@ -81,6 +101,19 @@ impl ClusterHandle {
         if let Some(Err(panic)) = self.coordinator.take().map(JoinHandle::join) {
             resume_unwind(panic);
         }
+    }
+
+    /// Waits as [`wait`](Self::wait), at most `limit`. Returns whether the followers have ended.
+    ///
+    /// # Panics
+    /// If a handler has panicked.
+    pub fn wait_timeout(&mut self, limit: Duration) -> bool {
+        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let has_ended = end.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected);
+        if has_ended {
+            self.wait();
+        }
+        has_ended
     }
 
     pub(super) fn close_at_end(&self, queue: Arc<Queue>) {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::net::Builder;
 use crate::owned::{OwnedCommand, OwnedEvent};
@@ -15,8 +15,8 @@ use crate::topology::cluster::queue::Queue;
 use crate::topology::cluster::shard::Shard;
 use crate::topology::cluster::source::Cluster;
 
-/// All shards of a cluster as one stream: an iterator that ends when it is stopped. The events of each shard are in
-/// order. There is no order across shards.
+/// All shards of a cluster as one stream of events, with the methods of a [`Follower`](crate::Follower). The events of
+/// each shard are in order. There is no order across shards.
 ///
 /// The stream holds a limited number of events, and at most 64 MiB of them. If its reader is slow, the shards' threads
 /// wait, and send a heartbeat to their primaries each second.
@@ -65,6 +65,24 @@ impl Builder<Cluster> {
 }
 
 impl Merged {
+    /// The next event; waits for it. `None` once the stream was stopped and its buffered events are delivered. While
+    /// nobody writes, it waits until a shard's position changes: by a PING of its primary, every 10 s by default.
+    pub fn next_event(&mut self) -> Option<ClusterEvent> {
+        self.next_until(None)
+    }
+
+    /// The next event; waits at most `limit` for it, then returns [`ClusterEvent::Idle`]. `None` as
+    /// [`next_event`](Self::next_event).
+    pub fn next_timeout(&mut self, limit: Duration) -> Option<ClusterEvent> {
+        // A limit beyond all clocks is none.
+        self.next_until(Instant::now().checked_add(limit))
+    }
+
+    /// All further events as an iterator, which ends as [`next_event`](Self::next_event) does.
+    pub fn events(&mut self) -> impl Iterator<Item = ClusterEvent> {
+        std::iter::from_fn(|| self.next_event())
+    }
+
     /// The positions after the last delivered event. To be saved once that event is stored.
     pub fn positions(&self) -> Positions {
         let reached = self.reached.iter().filter_map(|(shard, position)| shard.saved_at(*position));
@@ -72,6 +90,12 @@ impl Merged {
         let mut lost = self.handle.lost();
         lost.retain(|lost| !self.saved.contains(lost));
         Positions { shards: reached.chain(self.saved.iter().cloned()).chain(lost).collect() }
+    }
+
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to these positions is safely kept; see
+    /// [`ClusterHandle::commit`].
+    pub fn commit(&self, positions: &Positions) {
+        self.handle.commit(positions);
     }
 
     /// The committed positions; see [`ClusterHandle::committed`].
@@ -94,9 +118,8 @@ impl Merged {
         self.handle.stop();
     }
 
-    /// The next event; waits at most `limit` for it. `None` after that time, and after the end of the stream.
-    pub fn next_timeout(&mut self, limit: Duration) -> Option<ClusterEvent> {
-        let event = self.queue.pop(Some(limit))?;
+    fn next_until(&mut self, end: Option<Instant>) -> Option<ClusterEvent> {
+        let event = self.queue.pop(end)?;
         self.track(&event);
         Some(event)
     }
@@ -115,7 +138,7 @@ impl Merged {
             }
             ClusterEvent::Notice(Notice::Removed { shard, .. }) => self.reached.retain(|(one, _)| one != shard),
             ClusterEvent::Notice(Notice::Lost(lost)) => self.saved.retain(|saved| saved != lost),
-            ClusterEvent::Notice(_) => {}
+            ClusterEvent::Notice(_) | ClusterEvent::Idle => {}
             ClusterEvent::Shard { shard, event } => {
                 if let Some((_, reached)) = self.reached.iter_mut().find(|(one, _)| one == shard) {
                     match event {
@@ -125,16 +148,6 @@ impl Merged {
                 }
             }
         }
-    }
-}
-
-impl Iterator for Merged {
-    type Item = ClusterEvent;
-
-    fn next(&mut self) -> Option<ClusterEvent> {
-        let event = self.queue.pop(None)?;
-        self.track(&event);
-        Some(event)
     }
 }
 

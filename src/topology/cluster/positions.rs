@@ -77,16 +77,22 @@ impl fmt::Display for Positions {
 /// Keeps the [`Positions`] of a cluster in a file.
 ///
 /// ```no_run
-/// use redtail::topology::{Cluster, ClusterCheckpoint};
+/// use redtail::Ack;
+/// use redtail::topology::{Cluster, ClusterCheckpoint, ClusterEvent};
 ///
 /// let mut checkpoint = ClusterCheckpoint::open("orders.positions", "10.0.0.1:7000")?;
 /// let cluster = Cluster::builder(["10.0.0.1:7000"])?.positions(checkpoint.position().unwrap_or_default());
-/// let mut merged = cluster.merged(10_000)?;
-/// while let Some(event) = merged.next() {
-///     println!("{event:?}"); // and store it
-///     checkpoint.count(1);
+/// let mut merged = cluster.ack(Ack::Applied).merged(10_000)?;
+/// // If nobody writes, the last positions are saved, too.
+/// while let Some(event) = merged.next_timeout(checkpoint.due_in()) {
+///     if let ClusterEvent::Shard { shard, event } = event {
+///         println!("{} {event:?}", shard.id()); // and everything that makes it durable
+///         checkpoint.count(1);
+///     }
 ///     if checkpoint.is_due() {
-///         checkpoint.save(merged.positions())?;
+///         let positions = merged.positions();
+///         checkpoint.save(positions.clone())?;
+///         merged.commit(&positions);
 ///     }
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())

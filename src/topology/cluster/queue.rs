@@ -59,9 +59,9 @@ impl Queue {
         }
     }
 
-    /// The next event; waits at most `limit` for it. `None` also if the queue is closed and empty.
-    pub(super) fn pop(&self, limit: Option<Duration>) -> Option<ClusterEvent> {
-        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+    /// The next event; waits for it until `end`, then returns [`ClusterEvent::Idle`]. `None`: the queue is closed and
+    /// empty.
+    pub(super) fn pop(&self, end: Option<Instant>) -> Option<ClusterEvent> {
         let mut state = self.state();
         loop {
             if let Some((event, size)) = state.events.pop_front() {
@@ -74,7 +74,7 @@ impl Queue {
             }
             state = match end.map(|end| end.saturating_duration_since(Instant::now())) {
                 None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return None,
+                Some(Duration::ZERO) => return Some(ClusterEvent::Idle),
                 Some(left) => self.filled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
@@ -108,7 +108,7 @@ fn size(event: &ClusterEvent) -> usize {
             },
             _ => 0,
         },
-        ClusterEvent::Notice(_) => 0,
+        ClusterEvent::Notice(_) | ClusterEvent::Idle => 0,
     };
     held + size_of::<ClusterEvent>()
 }

@@ -83,6 +83,16 @@ impl Shard {
         self.inner.handle.committed().or(self.inner.start)
     }
 
+    /// Whether the position is one of the present history.
+    pub(super) fn continues(&self, position: &Position) -> bool {
+        self.position().is_some_and(|present| present.history == position.history)
+    }
+
+    /// Whether the node belongs to the shard in the last known topology.
+    pub(super) fn has_node(&self, node: &str) -> bool {
+        self.state().member.has(node)
+    }
+
     /// Replaces nodes and slots. Returns the former ones.
     pub(super) fn update(&self, member: Member) -> Member {
         std::mem::replace(&mut self.state().member, member)

@@ -25,38 +25,42 @@ use crate::topology::cluster::positions::Positions;
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
-/// use redtail::Event;
-/// use redtail::topology::{Cluster, Shard};
+/// use redtail::topology::{Cluster, ClusterCheckpoint, Shard};
+/// use redtail::{Ack, Event};
 ///
-/// let cluster = Cluster::builder(["10.0.0.1:7000", "10.0.0.2:7000"])?.password("secret");
+/// let mut checkpoint = ClusterCheckpoint::open("orders.positions", "10.0.0.1:7000")?;
+/// let cluster = Cluster::builder(["10.0.0.1:7000"])?.positions(checkpoint.position().unwrap_or_default());
 /// let notice = |notice| eprintln!("{notice}"); // shards added, failed over, slots moved, …
-/// let mut handle = cluster.follow(notice, |_: &Shard| {
+/// let mut handle = cluster.ack(Ack::Applied).follow(notice, |_: &Shard| {
 ///     |shard: &Shard, event: Event<'_>| {
 ///         if let Event::Command(command) = event {
-///             println!("{} {command}", shard.target());
+///             println!("{} {command}", shard.target()); // and everything that makes it durable
 ///         }
 ///         ControlFlow::Continue(())
 ///     }
 /// })?;
-/// std::fs::write("cluster.positions", handle.positions().to_string())?; // from time to time
-/// handle.wait();
+/// while !handle.wait_timeout(ClusterCheckpoint::INTERVAL) {
+///     let positions = handle.positions();
+///     checkpoint.save(positions.clone())?;
+///     handle.commit(&positions);
+/// }
+/// checkpoint.save(handle.positions())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`Builder::merged`] gives one stream of events that own their data:
+/// [`Builder::merged`] gives one stream of events that own their data.
+/// [`ClusterCheckpoint`](crate::topology::ClusterCheckpoint) shows how to save its positions.
 ///
 /// ```no_run
 /// use redtail::topology::{Cluster, ClusterEvent};
 ///
-/// let saved = std::fs::read_to_string("cluster.positions").unwrap_or_default();
-/// let mut merged = Cluster::builder(["10.0.0.1:7000"])?.positions(saved.parse()?).merged(10_000)?;
-/// while let Some(event) = merged.next() {
+/// let mut merged = Cluster::builder(["10.0.0.1:7000"])?.merged(10_000)?;
+/// while let Some(event) = merged.next_event() {
 ///     match event {
 ///         ClusterEvent::Shard { shard, event } => println!("{} {event:?}", shard.id()),
 ///         ClusterEvent::Notice(notice) => eprintln!("{notice}"),
 ///         _ => {}
 ///     }
-///     // Once the event is stored: merged.positions().to_string()
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

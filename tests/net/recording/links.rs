@@ -5,7 +5,7 @@ use redtail::io::recording::{Link, Recorder};
 use redtail::owned::OwnedEvent;
 use redtail::replay::{Playback, Recording};
 use redtail::replication::{OnFull, PsyncRequest};
-use redtail::{AttachMethod, Position, Role, Server, ServerKind, Start};
+use redtail::{AttachMethod, Position, Role, Start};
 
 use super::{
     ID, OTHER, SNAPSHOT, Tape, builder, command, commands, comparable, follow, full, gaps, position, read, serve,
@@ -49,7 +49,7 @@ pub(super) fn failover() -> Vec<u8> {
 #[test]
 fn a_recording_is_a_few_lines_of_text_around_what_came() {
     let mut opening = PsyncRequest::new(AttachMethod::Continued, Some(position(ID, 127, "5")), OnFull::Abandon);
-    (opening.server, opening.role) = (Some(Server::new(ServerKind::Valkey, "9.1.2")), Some(Role::Primary));
+    (opening.server, opening.role) = (Some("valkey 9.1.2".parse().unwrap()), Some(Role::Primary));
     let bytes = taped(&[(opening, b"+CONTINUE\r\n*1\r\n$4\r\nPING\r\n")], 11);
     let head = format!(
         "target a server\nserver valkey 9.1.2\nrole master\nasked PSYNC {ID} 128\nmethod continued\nfrom {ID}:127:5\nfull-resync abandon\n"

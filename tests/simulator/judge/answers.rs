@@ -1,6 +1,6 @@
 //! The consequences of a primary's answers.
 
-use redtail::{AttachMethod, Attached, OnGap, Position, Role, Server, ServerKind, SnapshotBegin, SnapshotEnd};
+use redtail::{AttachMethod, Attached, OnGap, Position, Role, SnapshotBegin, SnapshotEnd};
 
 use super::ends::Ending;
 use super::stream::Cursor;
@@ -61,11 +61,7 @@ impl Judge {
         let server = info.and_then(|told| told.server.clone()).or(server);
         let mut attached = Attached::new(method, place);
         attached.position = tells.then_some(place);
-        attached.server = server.map(|text| {
-            let (kind, version) = text.split_once(' ').unwrap();
-            let kind = if kind == "valkey" { ServerKind::Valkey } else { ServerKind::Redis };
-            Server::new(kind, version)
-        });
+        attached.server = server.map(|text| text.parse().unwrap());
         attached.role = info.map(|told| if told.is_replica { Role::Replica } else { Role::Primary });
         attached
     }

@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::fmt::Display;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::args::decode::Decode;
 use crate::args::doctor::Doctor;
 use crate::args::manual::{Completions, Man};
 use crate::args::record::Record;
 use crate::args::replay::Replay;
+use crate::args::rules::Given;
 use crate::args::snapshot::Snapshot;
 use crate::args::tail::Tail;
 #[cfg(feature = "tls")]
@@ -39,6 +40,9 @@ pub(crate) struct Arguments {
     /// `None` runs the demonstration.
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
+
+    #[arg(skip)]
+    given: Given,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,18 +68,43 @@ pub(crate) enum Verb {
 impl Arguments {
     /// Reads the command line. Ends the process after --help (exit code 0) and after wrong usage (2).
     pub(crate) fn read() -> Self {
-        let arguments = Self::parse_from(typed());
-        let checked = match &arguments.verb {
-            Some(Verb::Tail(tail)) => tail.check(),
-            Some(Verb::Snapshot(snapshot)) => snapshot.check(),
-            Some(Verb::Decode(decode)) => decode.check(),
-            Some(Verb::Record(record)) => record.check(),
-            Some(Verb::Replay(_) | Verb::Doctor(_) | Verb::Completions(_) | Verb::Man(_)) | None => Ok(()),
-        };
-        if let (Some(verb), Err(message)) = (&arguments.verb, checked) {
+        let arguments = Self::parsed(typed()).unwrap_or_else(|error| error.exit());
+        if let (Some(verb), Err(message)) = (&arguments.verb, arguments.check()) {
             wrong_usage(verb.name(), message);
         }
         arguments
+    }
+
+    fn parsed(typed: Vec<OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(typed)?;
+        let mut arguments = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        if let (Some(verb), Some((name, matches))) = (&mut arguments.verb, matches.subcommand()) {
+            let given = command.find_subcommand(name).map(|command| Given::of(verb.name(), command, matches));
+            arguments.given = given.unwrap_or_default();
+            if let Verb::Decode(decode) = verb {
+                decode.given = arguments.given.clone();
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// Refuses options without an effect, and values that contradict each other.
+    fn check(&self) -> Result<(), String> {
+        let facts = match &self.verb {
+            Some(Verb::Tail(tail)) => tail.facts(),
+            Some(Verb::Snapshot(snapshot)) => snapshot.facts(),
+            Some(Verb::Decode(decode)) => decode.facts(),
+            Some(Verb::Record(record)) => record.facts(),
+            Some(Verb::Doctor(doctor)) => doctor.facts(),
+            Some(Verb::Replay(_) | Verb::Completions(_) | Verb::Man(_)) | None => return Ok(()),
+        };
+        self.given.check(facts)?;
+        match &self.verb {
+            Some(Verb::Tail(tail)) => tail.filter().check(),
+            Some(Verb::Decode(decode)) => decode.output.filter.check(),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -113,12 +142,4 @@ pub(crate) fn wrong_usage(verb: &str, message: impl Display) -> ! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// clap reports a duplicate option only when it is used.
-    #[test]
-    fn the_arguments_are_consistent() {
-        Arguments::command().debug_assert();
-    }
-}
+mod tests;

@@ -5,15 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use redtail::{Options, SnapshotForm};
 
-use crate::args::output::{Format, Output};
+use crate::args::fact::{BY_PATH, DIRECTORY, Facts, KEYS, NO_KEYS, ONE_FILE, READ_ONCE, either};
+use crate::args::output::Output;
+use crate::args::parse::facts_of_file;
+use crate::args::rules::Given;
 
 const DECODE_EXAMPLES: &str = "\
 Examples:
   redtail decode dump.rdb
   redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
-  redtail decode --format resp dump.rdb | redis-cli -h new --pipe
+  redtail decode --format resp --empty-target dump.rdb |
+    redis-cli -h new --pipe
   redtail decode /var/lib/redis/appendonlydir
-  redtail decode --format resp appendonlydir | redis-cli -h new --pipe
+  redtail decode --format resp --empty-target appendonlydir |
+    redis-cli -h new --pipe
   redtail decode --follow --commands-only appendonlydir
   redtail decode --snapshot-to base.rdb appendonly.aof >commands.txt
   redtail decode --commands-only --command DEL,UNLINK --key 'user:*' appendonlydir
@@ -106,11 +111,20 @@ pub(crate) struct Decode {
 
     #[command(flatten)]
     pub(crate) output: Output,
+
+    #[arg(skip)]
+    pub(super) given: Given,
 }
 
 impl Decode {
     pub(crate) fn is_standard_input(&self) -> bool {
         self.file == Path::new("-")
+    }
+
+    /// Whether the input is a directory, or its manifest.
+    pub(crate) fn is_directory(&self) -> bool {
+        let is_directory = || self.file.is_dir() || self.file.extension().is_some_and(|it| it == "manifest");
+        !self.is_standard_input() && is_directory()
     }
 
     /// Whether the keys of a snapshot are not printed.
@@ -126,21 +140,22 @@ impl Decode {
         options
     }
 
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        if self.frames && self.output.format == Format::Resp {
-            return Err("--frames prints text or json: use --format text or --format json");
-        }
-        if self.follow && self.is_standard_input() {
-            return Err(
-                "--follow needs a file or directory, and standard input is read to its end anyway; remove --follow",
-            );
-        }
-        if self.snapshot_to.as_deref().is_some_and(|file| file == Path::new("-")) {
-            return Err("standard output is for the commands: use --snapshot-to FILE");
-        }
-        if self.output.empty_target && self.without_keys() {
-            return Err("--empty-target is for printed keys of a snapshot: remove --commands-only and --snapshot-to");
-        }
-        self.output.check()
+    pub(super) fn facts(&self) -> Facts {
+        self.facts_of(either(self.is_directory(), DIRECTORY, ONE_FILE))
+    }
+
+    /// `input`: the kind of the input, or all kinds that it may have.
+    fn facts_of(&self, input: Facts) -> Facts {
+        input
+            | self.output.facts()
+            | either(self.is_standard_input(), 0, BY_PATH)
+            | either(self.follow, 0, READ_ONCE)
+            | either(self.without_keys(), NO_KEYS, KEYS)
+            | self.snapshot_to.as_deref().map_or(0, facts_of_file)
+    }
+
+    /// Refuses options that have no effect on an input of this kind.
+    pub(crate) fn check_input(&self, input: Facts) -> Result<(), String> {
+        self.given.check(self.facts_of(input))
     }
 }

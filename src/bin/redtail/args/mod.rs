@@ -3,6 +3,7 @@
 mod arguments;
 mod decode;
 mod doctor;
+mod fact;
 mod filter;
 mod follow;
 mod manual;
@@ -10,7 +11,9 @@ mod output;
 mod parse;
 mod record;
 mod replay;
+mod rules;
 mod server;
+mod shell;
 mod snapshot;
 mod tail;
 #[cfg(feature = "tls")]
@@ -19,13 +22,15 @@ mod tls;
 pub(crate) use arguments::{Arguments, Verb, wrong_usage};
 pub(crate) use decode::Decode;
 pub(crate) use doctor::Doctor;
+pub(crate) use fact::{ANY_FILE, BARE_RECORDING, COMMANDS, DIRECTORY, DUMP, Facts, RECORDING};
 pub(crate) use filter::Filter;
 pub(crate) use follow::{Follow, SnapshotTo};
 pub(crate) use manual::{Completions, Man};
-pub(crate) use output::{FILTERED_SNAPSHOT, Format, Output};
+pub(crate) use output::{Format, Output, SNAPSHOT_NEEDS_EMPTYING};
 pub(crate) use parse::survive;
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};
 pub(crate) use server::Server;
+pub(crate) use shell::quoted;
 #[cfg(feature = "tls")]
 pub(crate) use tls::Tls;

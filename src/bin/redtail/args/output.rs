@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use redtail::{Limits, Options, SnapshotForm};
 
+use crate::args::fact::{ALL_COMMANDS, EMPTIED, Facts, JSON, RESP, TEXT, either};
 use crate::args::filter::Filter;
 
 /// The output options of `tail` and `decode`.
@@ -53,10 +54,8 @@ pub(crate) struct Output {
     /// With --format resp: delete the selected keys of the target before each snapshot
     ///
     /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
-    /// script deletes the keys that match. Nothing outside of the filters is touched.
-    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
-    /// filtered snapshot, a second one (--on-gap snapshot) and one with --checkpoint are then refused, because the
-    /// target may hold selected keys that the server does not have.
+    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot needs this option,
+    /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     pub(crate) empty_target: bool,
 
@@ -79,9 +78,9 @@ pub(crate) enum Format {
     Resp,
 }
 
-/// A filtered snapshot as commands, without --empty-target.
-pub(crate) const FILTERED_SNAPSHOT: &str = "--format resp of a filtered snapshot needs --empty-target: the target may hold selected keys that the server does \
-     not have. It deletes only keys that the filters select";
+/// A snapshot as commands, without --empty-target.
+pub(crate) const SNAPSHOT_NEEDS_EMPTYING: &str = "--format resp of a snapshot needs --empty-target: the target may hold keys that the server does not have. It \
+     deletes only keys that the filters select; without filters, all keys and functions of the target";
 
 impl Output {
     pub(crate) const MAX_ARG: u64 = 16 << 20;
@@ -107,39 +106,13 @@ impl Output {
         options
     }
 
-    /// The commands of a filtered snapshot, without --empty-target.
-    pub(super) fn is_filtered_copy(&self) -> bool {
-        self.format == Format::Resp && self.filter.is_any() && !self.empty_target
-    }
-
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        match self {
-            Self { format: Format::Resp, all: true, .. } => Err(
-                "--all can't be used with --format resp: its output always has SELECT, and servers can't load PING \
-                 and REPLCONF; remove --all, or choose --format json",
-            ),
-            Self { format: Format::Resp, max_arg: Some(_), .. } => {
-                Err("--max-arg can't be used with --format resp: servers can't load a command without one of its \
-                    arguments; remove --max-arg (values of any size need little memory)")
-            }
-            Self { format: Format::Text | Format::Resp, elements: true, .. } => {
-                Err("--elements is for --format json only: text shortens long keys, and resp never holds a whole key; \
-                    add --format json, or remove --elements")
-            }
-            Self { format: Format::Text | Format::Resp, keys: true, .. } => {
-                Err("--keys adds a field to JSON lines: add --format json, or remove --keys")
-            }
-            Self { format: Format::Text | Format::Json, assume_db: Some(_), .. } => {
-                Err("--assume-db is for --format resp only: text and json show an unknown database as unknown; remove \
-                    --assume-db")
-            }
-            Self { format: Format::Text | Format::Json, empty_target: true, .. } => {
-                Err("--empty-target is for --format resp only: text and json have no target; remove --empty-target")
-            }
-            Self { empty_target: true, filter: Filter { command, .. }, .. } if !command.is_empty() => {
-                Err("--empty-target is for the keys of a snapshot, and --command drops them: remove one of them")
-            }
-            _ => self.filter.check(),
-        }
+    pub(super) fn facts(&self) -> Facts {
+        let format = match self.format {
+            Format::Text => TEXT,
+            Format::Json => JSON,
+            Format::Resp => RESP,
+        };
+        let Filter { command, .. } = &self.filter;
+        format | either(self.empty_target, EMPTIED, 0) | either(command.is_empty(), ALL_COMMANDS, 0)
     }
 }

@@ -1,8 +1,13 @@
 //! Values of options.
 
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::time::Duration;
 
 use redtail::{Backoff, OnGap, Options, Position, Start};
+
+use crate::args::fact::{DEVICE, Facts, NEW_FILE, NOW, NOW_WITHOUT_FORK, POSITION, SNAPSHOT, STDOUT, SYNC, either};
 
 pub(super) fn start(text: &str) -> Result<Start, String> {
     match text {
@@ -16,6 +21,25 @@ pub(super) fn start(text: &str) -> Result<Start, String> {
             Err(_) => Err("choose now, now-without-fork, snapshot, sync, or a position (replid:offset:db)".into()),
         },
     }
+}
+
+pub(super) fn facts_of_start(start: Start) -> Facts {
+    match start {
+        Start::NowWithoutFork => NOW_WITHOUT_FORK,
+        Start::Snapshot => SNAPSHOT,
+        Start::Sync => SYNC,
+        Start::At(_) => POSITION,
+        _ => NOW,
+    }
+}
+
+/// The kind of a file that is written. A terminal is none.
+pub(super) fn facts_of_file(path: &Path) -> Facts {
+    if path == Path::new("-") {
+        return either(io::stdout().is_terminal(), 0, STDOUT);
+    }
+    let is_device = fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir());
+    either(is_device, DEVICE, NEW_FILE)
 }
 
 pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::Args;
 use redtail::{Backoff, Start};
 
-use crate::args::parse::{backoff, seconds, start};
+use crate::args::fact::{Facts, NOW};
+use crate::args::parse::{backoff, facts_of_file, facts_of_start, seconds, start};
 use crate::args::server::Server;
-use crate::args::tail::{GapChoice, STARTS};
+use crate::args::tail::{GapChoice, STARTS, facts_of_gap};
 
 const RECORD_EXAMPLES: &str = "\
 Examples:
@@ -86,14 +87,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        if self.append && self.is_standard_output() {
-            return Err("--append needs a file, and -o - writes to standard output; use -o FILE");
-        }
-        if self.force && self.is_standard_output() {
-            return Err("--force needs a file, and -o - writes to standard output; remove --force");
-        }
-        Ok(())
+    pub(super) fn facts(&self) -> Facts {
+        let start = self.from.map_or(NOW, facts_of_start);
+        self.server.facts() | start | facts_of_gap(self.on_gap) | facts_of_file(&self.output)
     }
 
     pub(crate) fn is_standard_output(&self) -> bool {

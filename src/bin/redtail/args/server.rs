@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::args::fact::{Facts, NO_TLS, SENTINELS, SERVER, TLS_IN_ADDRESS, UNIX, either};
+#[cfg(feature = "tls")]
+use crate::args::fact::{SENTINEL_TLS, TLS};
+
 /// The options of every verb that connects to a server.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Server {
@@ -13,7 +17,7 @@ pub(crate) struct Server {
     /// continues at the new primary after a failover. User and password are for the servers, not for the Sentinels.
     ///
     /// Everyone on this machine can see a password on a command line. Use --password-file, or the environment variable
-    /// REDTAIL_PASSWORD or REDISCLI_AUTH.
+    /// REDTAIL_PASSWORD or REDISCLI_AUTH. The environment is read if neither the target nor an option has the password.
     pub(crate) target: String,
 
     /// The ACL user to log in as
@@ -28,7 +32,7 @@ pub(crate) struct Server {
     #[arg(long, value_name = "NAME", help_heading = "Sentinel")]
     pub(crate) sentinel_user: Option<String>,
 
-    /// The file with the password of the Sentinels; or set REDTAIL_SENTINEL_PASSWORD
+    /// The file with the password of the Sentinels; without it REDTAIL_SENTINEL_PASSWORD is read
     #[arg(long, value_name = "FILE", help_heading = "Sentinel")]
     pub(crate) sentinel_password_file: Option<PathBuf>,
 
@@ -39,4 +43,21 @@ pub(crate) struct Server {
     #[cfg(feature = "tls")]
     #[command(flatten)]
     pub(crate) tls: super::tls::Tls,
+}
+
+impl Server {
+    pub(super) fn facts(&self) -> Facts {
+        let scheme = self.target.split_once("://").map_or("", |(scheme, _)| scheme);
+        let kind = match scheme {
+            "redis+sentinel" | "rediss+sentinel" => SENTINELS,
+            _ if self.target.starts_with("unix:") => UNIX,
+            _ => SERVER,
+        };
+        #[cfg(feature = "tls")]
+        let (tls, to_sentinels) =
+            (either(self.tls.is_wanted(), TLS, NO_TLS), either(self.tls.sentinel_tls, SENTINEL_TLS, 0));
+        #[cfg(not(feature = "tls"))]
+        let (tls, to_sentinels) = (NO_TLS, 0);
+        kind | either(scheme.starts_with("rediss"), TLS_IN_ADDRESS, tls) | to_sentinels
+    }
 }

@@ -1,15 +1,16 @@
 //! `redtail snapshot`.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
 use redtail::{Ack, Backoff, OnGap, Start};
 
+use crate::args::fact::{Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
-use crate::args::output::{FILTERED_SNAPSHOT, Format, Output};
+use crate::args::output::{Format, Output};
+use crate::args::parse::facts_of_file;
 use crate::args::server::Server;
 
 const SNAPSHOT_EXAMPLES: &str = "\
@@ -18,7 +19,8 @@ Examples:
     redtail snapshot localhost:6379
     redtail snapshot localhost:6379 --format json | jq -r .key
   Into another server:
-    redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
+    redtail snapshot old:6379 --format resp --empty-target |
+      redis-cli -h new --pipe
   Into a file that redis-server and valkey-server load:
     redtail snapshot localhost:6379 -o dump.rdb
   To another machine:
@@ -60,9 +62,8 @@ pub(crate) struct Snapshot {
     /// With --format resp: delete the selected keys of the target before each snapshot
     ///
     /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
-    /// script deletes the keys that match. Nothing outside of the filters is touched.
-    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
-    /// filtered snapshot is then refused, because the target may hold selected keys that the server does not have.
+    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot needs this option,
+    /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     empty_target: bool,
 
@@ -127,41 +128,9 @@ impl Snapshot {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        let Some(file) = &self.output else {
-            let output = self.printing();
-            return if output.is_filtered_copy() { Err(FILTERED_SNAPSHOT) } else { output.check() };
-        };
-        let about_keys = [
-            (
-                self.format.is_some(),
-                "-o writes the snapshot as the server sends it, and --format is for printed keys; remove one of them",
-            ),
-            (self.count.is_some(), "-o writes the whole snapshot, and --count is for printed keys; remove one of them"),
-            (
-                !self.db.is_empty() || !self.key.is_empty(),
-                "-o writes the whole snapshot, and --db and --key are for printed keys; remove one of them",
-            ),
-            (
-                self.empty_target,
-                "-o writes the snapshot to a file, and --empty-target is for printed keys; remove one of them",
-            ),
-            (self.all, "-o writes the whole snapshot, and --all is for printed keys; remove one of them"),
-            (self.elements, "-o writes the whole snapshot, and --elements is for printed keys; remove one of them"),
-            (
-                self.max_arg.is_some(),
-                "-o writes the whole snapshot, and --max-arg is for printed keys; remove one of them",
-            ),
-        ];
-        if let Some((_, message)) = about_keys.into_iter().find(|(given, _)| *given) {
-            return Err(message);
-        }
-        if file.as_os_str() == "-" && io::stdout().is_terminal() {
-            return Err("-o - can't write a snapshot to a terminal: redirect standard output, or use -o FILE");
-        }
-        if file.as_os_str() == "-" && self.force {
-            return Err("--force needs a file, and -o - writes to standard output; remove --force");
-        }
-        Ok(())
+    pub(super) fn facts(&self) -> Facts {
+        let file = self.output.as_deref().map_or(0, facts_of_file);
+        let keys = either(self.output.is_none(), KEYS, NO_KEYS);
+        self.server.facts() | self.printing().facts() | file | keys
     }
 }

@@ -6,9 +6,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use redtail::{Ack, Backoff, OnGap, Start};
 
+use crate::args::fact::{
+    ALL_SHARDS, CHECKPOINT, Facts, GAP_CONTINUE, GAP_STOP, KEYS, NO_KEYS, NOW, OBSERVE, ONE_SERVER, either,
+};
+use crate::args::filter::Filter;
 use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
-use crate::args::output::{FILTERED_SNAPSHOT, Format, Output};
-use crate::args::parse::{backoff, seconds, start};
+use crate::args::output::Output;
+use crate::args::parse::{backoff, facts_of_file, facts_of_start, seconds, start};
 use crate::args::server::Server;
 
 const TAIL_EXAMPLES: &str = "\
@@ -22,7 +26,7 @@ Examples:
   From the position where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
   All data, and every write after it, into another server:
-    redtail tail old:6379 --from snapshot --format resp |
+    redtail tail old:6379 --from snapshot --empty-target --format resp |
       redis-cli -h new --pipe
   A dump.rdb that servers load, and every later write, one per line:
     redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb
@@ -65,7 +69,8 @@ pub(crate) struct Tail {
     ///
     /// A text line begins with the address of the shard's primary. JSON has "shard", a name that survives failovers. A
     /// command that moves slots is marked with (migration KIND) or "migration":KIND. KIND is key (a key arrives),
-    /// begins, ends, failed (the slots have not moved), trimmed (all keys of slots are deleted) or word (any other).
+    /// begins, ends, failed (the slots have not moved), imported (a write to slots that a task imports), trimmed (all
+    /// keys of slots are deleted) or word (any other). With begins, ends, failed and imported the task is printed.
     /// The checkpoint holds the positions of all shards. --stats and --count count all shards together; a few commands
     /// more than --count may be printed. The run ends when one shard can't be followed any longer.
     #[arg(long)]
@@ -175,83 +180,31 @@ impl From<GapChoice> for OnGap {
     }
 }
 
-impl Tail {
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        if self.cluster {
-            self.check_cluster()?;
-        }
-        if self.ack == AckChoice::Applied && self.checkpoint.is_none() {
-            return Err(
-                "--ack applied acknowledges the position of a checkpoint: add --checkpoint FILE, or use --ack observe",
-            );
-        }
-        if self.checkpoint.is_some() && matches!(self.from, Some(Start::Sync)) {
-            return Err("--checkpoint saves positions, and --from sync has none; use another start");
-        }
-        if let Some(file) = &self.snapshot_to {
-            if !matches!(self.from, Some(Start::Snapshot | Start::Sync)) {
-                return Err("--snapshot-to needs a snapshot: add --from snapshot");
-            }
-            if file.as_os_str() == "-" {
-                return Err(
-                    "standard output is for the writes: use --snapshot-to FILE, or redtail snapshot TARGET -o - for \
-                     the snapshot alone",
-                );
-            }
-            if self.output.elements {
-                return Err(
-                    "--elements prints the keys of the snapshot, and --snapshot-to writes them to a file; remove one \
-                     of them",
-                );
-            }
-        }
-        self.output.check()?;
-        if self.output.format == Format::Resp { self.check_target() } else { Ok(()) }
+pub(super) fn facts_of_gap(choice: GapChoice) -> Facts {
+    match choice {
+        GapChoice::Stop => GAP_STOP,
+        GapChoice::Continue => GAP_CONTINUE,
+        GapChoice::Snapshot => 0,
     }
+}
 
-    /// What a snapshot means to a target that may hold keys: `output/keys/emptying.rs`.
-    fn check_target(&self) -> Result<(), &'static str> {
+impl Tail {
+    pub(super) fn facts(&self) -> Facts {
         let begins = matches!(self.from, Some(Start::Snapshot | Start::Sync));
         let prints = self.snapshot_to.is_none() && (begins || matches!(self.on_gap, GapChoice::Snapshot));
-        let empties = self.output.empty_target;
-        let refused = [
-            (empties && !prints, "--empty-target empties the target before a printed snapshot: add --from snapshot"),
-            (
-                prints && !self.output.filter.command.is_empty(),
-                "--command drops the keys of a snapshot, so the target would lack them: remove --command, or start \
-                 without a snapshot",
-            ),
-            (prints && self.output.is_filtered_copy(), FILTERED_SNAPSHOT),
-            (
-                prints && !empties && matches!(self.on_gap, GapChoice::Snapshot),
-                "--on-gap snapshot with --format resp needs --empty-target: at a gap the target holds keys that the \
-                 server may no longer have",
-            ),
-            (
-                prints && !empties && self.checkpoint.is_some(),
-                "--from snapshot with --checkpoint and --format resp needs --empty-target: a run that ends inside the \
-                 snapshot leaves keys in the target, and the next run begins again",
-            ),
-        ];
-        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, message)| Err(message))
+        self.server.facts()
+            | self.output.facts()
+            | self.from.map_or(NOW, facts_of_start)
+            | facts_of_gap(self.on_gap)
+            | self.snapshot_to.as_deref().map_or(0, facts_of_file)
+            | either(self.cluster, ALL_SHARDS, ONE_SERVER)
+            | either(prints, KEYS, NO_KEYS)
+            | either(self.ack == AckChoice::Observe, OBSERVE, 0)
+            | either(self.checkpoint.is_some(), CHECKPOINT, 0)
     }
 
-    fn check_cluster(&self) -> Result<(), &'static str> {
-        let refused = [
-            (
-                self.output.format == Format::Resp,
-                "--format resp can't be used with --cluster: transactions of several shards would mix; choose \
-                 --format json",
-            ),
-            (self.output.until.is_some(), "--until is an offset, and each shard of a cluster has its own: remove it"),
-            (self.snapshot_to.is_some(), "--snapshot-to writes the snapshot of one server: remove --cluster"),
-            (
-                matches!(self.from, Some(Start::At(_) | Start::Sync)),
-                "with --cluster, --from takes now, now-without-fork or snapshot; use --checkpoint FILE for positions \
-                 of all shards",
-            ),
-        ];
-        refused.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, message)| Err(message))
+    pub(super) fn filter(&self) -> &Filter {
+        &self.output.filter
     }
 
     pub(crate) fn follow(self) -> Follow {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use redtail::net::{self, Verify};
 
+use crate::args::shell::quoted;
+
 /// Set on each option. Set on the struct, it would also apply to the options of the verb that follow.
 const HEADING: &str = "TLS";
 
@@ -82,22 +84,11 @@ enum VerifyChoice {
 }
 
 impl Tls {
-    /// The TLS settings, or `None` without TLS. `wanted`: the target asks for TLS.
-    pub(crate) fn chosen(&self, wanted: bool) -> Result<Option<net::Tls>, String> {
-        let Self { tls, cacert, cacertdir, cert, cert_key, sni, verify, insecure, sentinel_tls, .. } = self;
-        if !tls && !wanted && !sentinel_tls {
-            let given = [
-                ("--cacert", cacert.is_some()),
-                ("--cacertdir", cacertdir.is_some()),
-                ("--cert", cert.is_some()),
-                ("--sni", sni.is_some()),
-                ("--verify", *verify != VerifyChoice::Full),
-                ("--insecure", *insecure),
-            ];
-            return match given.iter().find(|(_, given)| *given) {
-                Some((option, _)) => Err(format!("{option} is for TLS: add --tls, or write rediss:// before the host")),
-                None => Ok(None),
-            };
+    /// The TLS settings, or `None` without TLS. `wanted`: the servers have TLS.
+    pub(crate) fn chosen(&self, wanted: bool) -> Option<net::Tls> {
+        let Self { cacert, cacertdir, cert, cert_key, sni, verify, insecure, sentinel_tls, .. } = self;
+        if !wanted && !sentinel_tls {
+            return None;
         }
         let mut chosen = net::Tls::new().verify(match (insecure, verify) {
             (true, _) => Verify::Nothing,
@@ -116,18 +107,36 @@ impl Tls {
         if let Some(name) = sni {
             chosen = chosen.server_name(name);
         }
-        Ok(Some(chosen))
+        Some(chosen)
     }
 
-    /// The option that is for Sentinels only, if one is given.
-    pub(crate) fn sentinel_option(&self) -> Option<&'static str> {
+    /// Whether `--tls` is given.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.tls
+    }
+
+    /// The options of the servers, for another command line. TLS is a part of its target.
+    pub(crate) fn options(&self) -> Vec<String> {
+        let Self { cacert, cacertdir, cert, cert_key, sni, verify, insecure, .. } = self;
+        let file = |option: &str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| format!("{option} {}", quoted(&path.display().to_string())))
+        };
+        let sni = sni.as_ref().map(|name| format!("--sni {}", quoted(name)));
+        let ca = (*verify == VerifyChoice::Ca).then(|| "--verify ca".into());
+        let nothing = insecure.then(|| "--insecure".into());
+        let files = [
+            file("--cacert", cacert),
+            file("--cacertdir", cacertdir),
+            file("--cert", cert),
+            file("--cert-key", cert_key),
+        ];
+        files.into_iter().chain([sni, ca, nothing]).flatten().collect()
+    }
+
+    /// The options that are for Sentinels only.
+    pub(crate) fn sentinel_options(&self) -> Vec<String> {
         let given = [("--sentinel-tls", self.sentinel_tls), ("--sentinel-no-tls", self.sentinel_no_tls)];
-        given.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
-    }
-
-    /// Whether the servers have TLS. `wanted`: the target asks for TLS.
-    pub(crate) fn is_for_servers(&self, wanted: bool) -> bool {
-        self.tls || wanted
+        given.into_iter().filter(|(_, given)| *given).map(|(option, _)| option.into()).collect()
     }
 
     pub(crate) fn is_insecure(&self) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use redtail::Event;
 use redtail::io::{AppendOnly, AppendOnlyError, FileEvent, FileKind, UnfinishedKind};
 
-use crate::args::{Decode, wrong_usage};
+use crate::args::{DIRECTORY, Decode, wrong_usage};
 use crate::decode::snapshot_to::Save;
 use crate::failure;
 use crate::failure::{Failure, rdb_hint};
@@ -15,34 +15,13 @@ use crate::signals;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
 
-/// Whether the input is read by path: a directory, a manifest, or a file to follow.
-pub(crate) fn is_meant(options: &Decode) -> bool {
-    let is_directory = || options.file.is_dir() || options.file.extension().is_some_and(|it| it == "manifest");
-    options.follow || (!options.is_standard_input() && !options.frames && is_directory())
-}
-
 /// Prints the file or directory at the path.
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     let files = AppendOnly::with(&options.file, options.settings())
         .map_err(|error| failed(error, options))?
         .max_corrupt_tail(options.max_corrupt_tail);
     if files.file().kind != FileKind::Single {
-        if options.offset.is_some() {
-            wrong_usage(
-                "decode",
-                "--offset is for one stream of commands, and this is a directory: its offsets count the bytes of each \
-                 file",
-            );
-        }
-        if options.output.until.is_some() {
-            wrong_usage(
-                "decode",
-                "--until is for one file, and this is a directory: its offsets count the bytes of each file; give the \
-                 path of one file",
-            );
-        }
-    } else if options.follow && options.offset.is_some() {
-        wrong_usage("decode", "--offset can't be used with --follow: offsets count the bytes of the file");
+        options.check_input(DIRECTORY).unwrap_or_else(|message| wrong_usage("decode", message));
     }
     print(files, options)
 }

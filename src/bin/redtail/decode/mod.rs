@@ -12,7 +12,7 @@ use redtail::io::{AppendOnly, DecompressReader, FrameReader, ReadError, Recordin
 use redtail::replication::SessionStage;
 use redtail::{Disconnected, Event, ProtocolError, SessionError};
 
-use crate::args::{Decode, Format};
+use crate::args::{ANY_FILE, BARE_RECORDING, COMMANDS, DUMP, Decode, Facts, Format, RECORDING, wrong_usage};
 use crate::decode::snapshot_to::Save;
 use crate::failure;
 use crate::failure::Failure;
@@ -23,7 +23,8 @@ use crate::stop_condition::StopCondition;
 use crate::terminal::log;
 
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
-    if append_only::is_meant(options) {
+    // A pipe can't be followed, and opening one would wait for its writer.
+    if !options.frames && (options.is_directory() || options.follow && !options.file.is_file()) {
         return append_only::run(options);
     }
     let mut input = open(options)?;
@@ -31,9 +32,14 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
         return frames(input, options);
     }
     let head = head(&mut input, &options.file)?;
+    let kind = kind(&head);
+    options.check_input(kind.facts()).unwrap_or_else(|message| wrong_usage("decode", message));
+    if options.follow {
+        return append_only::run(options);
+    }
     let whole = Cursor::new(head.clone()).chain(input);
-    match kind(&head) {
-        InputKind::Recording => recording(whole, options),
+    match kind {
+        InputKind::Recording | InputKind::BareRecording => recording(whole, options),
         InputKind::Commands | InputKind::Snapshot => {
             let file = AppendOnly::of(whole, "the input", options.offset, options.settings());
             append_only::print(file.max_corrupt_tail(options.max_corrupt_tail), options)
@@ -161,18 +167,32 @@ fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
 /// The kind of a file, by its first byte that is not a newline.
 enum InputKind {
     Recording,
+    /// The bytes that a server sent, without the reply that contains the offset.
+    BareRecording,
     Commands,
     Snapshot,
     Nothing,
     Unknown(redtail::resp::Byte),
 }
 
+impl InputKind {
+    fn facts(&self) -> Facts {
+        match self {
+            Self::Recording => RECORDING,
+            Self::BareRecording => BARE_RECORDING,
+            Self::Commands => COMMANDS,
+            Self::Snapshot => DUMP,
+            Self::Nothing | Self::Unknown(_) => ANY_FILE,
+        }
+    }
+}
+
 fn kind(head: &[u8]) -> InputKind {
     let start = head.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(head.len());
     match head.get(start..).unwrap_or_default() {
         [] => InputKind::Nothing,
-        [b'+' | b'-' | b'$', ..] => InputKind::Recording,
-        rest if rest.starts_with(b"redtai") => InputKind::Recording,
+        rest if rest.starts_with(b"redtai") || rest.starts_with(b"+FULLR") => InputKind::Recording,
+        [b'+' | b'-' | b'$', ..] => InputKind::BareRecording,
         [b'*' | b'#', ..] => InputKind::Commands,
         rest if rest.starts_with(b"REDIS") || rest.starts_with(b"VALKEY") => InputKind::Snapshot,
         [byte, ..] => InputKind::Unknown(redtail::resp::Byte(*byte)),

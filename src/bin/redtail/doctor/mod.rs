@@ -9,6 +9,7 @@ mod probe;
 mod report;
 mod rules;
 mod sentinels;
+mod suggestion;
 mod text;
 mod tls_probe;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use crate::args::{Doctor, wrong_usage};
 use crate::doctor::report::Report;
+use crate::doctor::suggestion::Suggestion;
 use crate::failure::Failure;
 use crate::target::address::Address;
 use crate::target::endpoint::Endpoint;
@@ -29,18 +31,16 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
         let (endpoint, seconds) = (&address.endpoint, options.sample.as_secs_f64());
         log::say(format_args!("measuring the write rate of {endpoint} for {seconds} s"));
     }
-    let report = match &address.endpoint {
-        Endpoint::Server(target) if options.cluster => Report::cluster(&address, target, &login, options.sample),
-        Endpoint::Server(target) => Report::server(&address, target, &login, options.sample),
-        Endpoint::Watched { .. } if options.cluster => {
-            wrong_usage("doctor", "--cluster takes the address of one of the nodes, not of Sentinels")
-        }
+    let mut report = match &address.endpoint {
+        Endpoint::Server(target) if options.cluster => Report::cluster(&address, target, &login, options),
+        Endpoint::Server(target) => Report::server(&address, target, &login, options),
         Endpoint::Watched { sentinels, name } => {
             let reports = sentinels::ask(&address, sentinels, name);
             let reports = reports.map_err(|error| Failure::Message(error.to_string()))?;
-            Report::watched(&address, (sentinels, name), reports, &login, options.sample)
+            Report::watched(&address, (sentinels, name), reports, &login, options)
         }
     };
+    report.complete(&Suggestion::new(&options.server, &address));
     if options.json {
         json::print(&report, &mut io::stdout().lock())?;
     } else {

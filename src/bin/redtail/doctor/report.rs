@@ -1,20 +1,22 @@
 //! The report: facts, findings, verdict.
 
-use std::time::Duration;
-
 use redtail::net::{Login, Target};
 
+use crate::args::{Doctor, quoted};
 use crate::doctor::cluster::{self, ClusterFacts};
 use crate::doctor::facts::Facts;
 use crate::doctor::findings::finding::{Finding, Severity};
 use crate::doctor::findings::starts::StartChoice;
 use crate::doctor::sentinels::SentinelReport;
+use crate::doctor::suggestion::Suggestion;
 use crate::doctor::{findings, probe, tls_probe};
 use crate::target::address::Address;
 
 /// The content of the report.
 pub(super) struct Report {
     pub(super) target: String,
+    /// The command that follows the target.
+    pub(super) tail: String,
     pub(super) learned: Learned,
     pub(super) sentinels: Vec<SentinelReport>,
     pub(super) findings: Vec<Finding>,
@@ -39,8 +41,8 @@ pub(super) enum Verdict {
 }
 
 impl Report {
-    pub(super) fn server(address: &Address, target: &Target, login: &Login, sample: Duration) -> Self {
-        let probed = probe::probe(address, target, login, sample);
+    pub(super) fn server(address: &Address, target: &Target, login: &Login, options: &Doctor) -> Self {
+        let probed = probe::probe(address, target, login, options);
         let name = format!("{}{target}", address.scheme());
         match probed {
             Ok(facts) => Self {
@@ -48,6 +50,7 @@ impl Report {
                 starts: findings::starts(&facts, &name),
                 learned: Learned::Server(facts.into()),
                 sentinels: Vec::new(),
+                tail: format!("redtail tail {name}"),
                 target: name,
             },
             Err(error) => {
@@ -63,31 +66,31 @@ impl Report {
         (sentinels, name): (&[Target], &str),
         reports: Vec<SentinelReport>,
         login: &Login,
-        sample: Duration,
+        options: &Doctor,
     ) -> Self {
         let found = address.find(sentinels, name);
         let about = findings::watched(name, found.as_ref().ok(), &reports);
+        let all = sentinels.iter().map(Target::to_string).collect::<Vec<_>>().join(",");
+        let all = format!("{}{all}", address.sentinel_scheme());
         let mut report = match found {
-            Ok(found) => Self::server(address, &found.target, login, sample),
-            Err(error) => {
-                let all = sentinels.iter().map(Target::to_string).collect::<Vec<_>>().join(",");
-                let all = format!("{}{all}", address.sentinel_scheme());
-                Self::nothing(address.endpoint.to_string(), findings::not_watched(error, &reports, &all))
-            }
+            Ok(found) => Self::server(address, &found.target, login, options),
+            Err(error) => Self::nothing(address.endpoint.to_string(), findings::not_watched(error, &reports, &all)),
         };
+        report.tail = format!("redtail tail {}", quoted(&format!("{all}/{name}")));
         report.findings.splice(0..0, about);
         report.sentinels = reports;
         report
     }
 
-    pub(super) fn cluster(address: &Address, target: &Target, login: &Login, sample: Duration) -> Self {
+    pub(super) fn cluster(address: &Address, target: &Target, login: &Login, options: &Doctor) -> Self {
         let name = format!("{}{target}", address.scheme());
-        match cluster::probe(address, target, login, sample) {
+        match cluster::probe(address, target, login, options) {
             Ok(cluster) => Self {
                 findings: cluster::findings(&cluster, &name, address.scheme()),
                 starts: cluster::starts(&cluster, &name),
                 learned: Learned::Cluster(cluster),
                 sentinels: Vec::new(),
+                tail: format!("redtail tail {name} --cluster"),
                 target: name,
             },
             Err(cluster::Unknown::ProbeError(error)) => {
@@ -101,13 +104,17 @@ impl Report {
 
     pub(super) fn nothing(target: String, finding: Finding) -> Self {
         let (starts, sentinels) = (Vec::new(), Vec::new());
-        Self { findings: vec![finding], starts, sentinels, learned: Learned::Nothing, target }
+        let tail = format!("redtail tail {target}");
+        Self { findings: vec![finding], starts, sentinels, learned: Learned::Nothing, target, tail }
     }
 
-    /// The command that follows the target.
-    pub(super) fn tail(&self) -> String {
-        let cluster = if matches!(self.learned, Learned::Cluster(_)) { " --cluster" } else { "" };
-        format!("redtail tail {}{cluster}", self.target)
+    /// Completes the suggested commands with the options of the connection.
+    pub(super) fn complete(&mut self, suggestion: &Suggestion) {
+        let of_findings = self.findings.iter_mut().flat_map(|finding| &mut finding.fix);
+        let of_starts = self.starts.iter_mut().flat_map(|start| &mut start.fix);
+        for command in of_findings.chain(of_starts).chain([&mut self.tail]) {
+            *command = suggestion.complete(command);
+        }
     }
 
     pub(super) fn count(&self, severity: Severity) -> usize {

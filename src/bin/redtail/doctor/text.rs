@@ -39,7 +39,12 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
         let style = self::label(severity).1;
         writeln!(out, " {style}{label:<4}{style:#}  {:<18}{}", start.name, wrapped(&start.how, ABOUT + 18))?;
     }
-    writeln!(out, "\n {}", wrapped(&verdict(report), 1))
+    let verdict = verdict(report);
+    if report.verdict() == Verdict::Good && verdict.chars().count() >= WIDTH {
+        writeln!(out, "\n It can be followed:")?;
+        return fix(std::slice::from_ref(&report.tail), out);
+    }
+    writeln!(out, "\n {}", wrapped(&verdict, 1))
 }
 
 fn fix(commands: &[String], out: &mut impl Write) -> io::Result<()> {
@@ -73,7 +78,7 @@ fn verdict(report: &Report) -> String {
     ];
     let parts = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
     match report.verdict() {
-        Verdict::Good => format!("It can be followed: {}", report.tail()),
+        Verdict::Good => format!("It can be followed: {}", report.tail),
         Verdict::Warnings if report.starts.iter().any(|start| start.possible == Known::Yes) => {
             format!("It can be followed; {parts}.")
         }

@@ -11,7 +11,7 @@ use redtail::topology::{Cluster, ClusterHandle, Positions, Shard};
 use redtail::{Ack, Builder, Event};
 
 use crate::args;
-use crate::args::{Follow, Server, survive, wrong_usage};
+use crate::args::{Follow, survive, wrong_usage};
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
 use crate::follow::keeper::Keeper;
@@ -22,6 +22,7 @@ use crate::signals;
 use crate::stats::ClusterStats;
 use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
+use crate::target::command_specs;
 use crate::target::endpoint::Endpoint;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
@@ -149,9 +150,8 @@ fn save(
 
 /// The cluster to follow, and its address for messages.
 fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
-    // For a single address the option needs Sentinels.
-    let server = Server { prefer_replica: false, ..options.server.clone() };
-    let address = Address::of(&server).unwrap_or_else(|message| wrong_usage(options.verb, message));
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage(options.verb, message));
+    command_specs::ask_at(address.clone());
     let Address { endpoint, login, security, .. } = address;
     let Endpoint::Server(target) = endpoint else {
         wrong_usage(options.verb, "--cluster takes the address of one of the nodes, not of Sentinels");

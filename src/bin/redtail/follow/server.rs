@@ -16,6 +16,7 @@ use crate::snapshot_file;
 use crate::snapshot_file::Saver;
 use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
+use crate::target::command_specs;
 use crate::terminal::log;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
@@ -28,6 +29,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let is_plain = address.security == Security::Plain;
     let follower = connect(options, start, address.clone())?;
     let handle = follower.handle();
+    command_specs::ask_at(address.clone());
     let output = Printer::new(io::stdout().lock(), &options.output, target.clone());
     if let Some(stats) = output.stats() {
         stats.watch_lag(address);

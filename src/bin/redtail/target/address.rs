@@ -77,7 +77,7 @@ impl Address {
         let address = Self::read(&server.target).map_err(|message| format!("TARGET: {message}"))?;
         let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
         #[cfg(feature = "tls")]
-        let address = address.with_tls(&server.tls)?;
+        let address = address.with_tls(&server.tls);
         address.with_sentinels(server)
     }
 
@@ -149,6 +149,11 @@ impl Address {
         self.sentinels.login.read()
     }
 
+    /// The credentials for the Sentinels, as options of a command line.
+    pub(crate) fn sentinel_options(&self) -> Vec<String> {
+        self.sentinels.login.options("--sentinel-")
+    }
+
     /// Opens a connection to a server for commands.
     pub(crate) fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
         self.security.connect(target, timeouts)
@@ -209,21 +214,9 @@ impl Address {
     }
 
     #[cfg(feature = "tls")]
-    fn with_tls(mut self, options: &crate::args::Tls) -> Result<Self, String> {
-        let wanted = self.security != Security::Plain;
-        if let (Endpoint::Server(_), Some(option)) = (&self.endpoint, options.sentinel_option()) {
-            return Err(format!("{option} is for targets that begin with redis+sentinel://"));
-        }
-        if options.sentinel_no_tls && !options.is_for_servers(wanted) {
-            return Err("--sentinel-no-tls is for servers with TLS: add --tls, or remove --sentinel-no-tls".into());
-        }
-        if options.sentinel_tls && wanted {
-            return Err("the target asks for TLS, which includes the Sentinels: remove --sentinel-tls".into());
-        }
-        if let Some(tls) = options.chosen(wanted)? {
-            if matches!(self.endpoint, Endpoint::Server(Target::Unix(_))) {
-                return Err("TLS is not supported over a Unix socket: remove --tls".into());
-            }
+    fn with_tls(mut self, options: &crate::args::Tls) -> Self {
+        let wanted = options.is_wanted() || self.security != Security::Plain;
+        if let Some(tls) = options.chosen(wanted) {
             if options.is_insecure() {
                 log::say(
                     "the server's certificate is not verified: an attacker on the network can read and change \
@@ -233,11 +226,11 @@ impl Address {
             if !options.sentinel_no_tls {
                 self.sentinels.security = Security::Tls(tls.clone());
             }
-            if options.is_for_servers(wanted) {
+            if wanted {
                 self.security = Security::Tls(tls);
             }
         }
-        Ok(self)
+        self
     }
 
     fn at(endpoint: Endpoint, login: Credentials) -> Self {
@@ -247,21 +240,10 @@ impl Address {
     fn with_sentinels(mut self, server: &Server) -> Result<Self, String> {
         let Server { sentinel_user, sentinel_password_file, prefer_replica, .. } = server;
         if let Endpoint::Server(_) = self.endpoint {
-            let given = [
-                ("--sentinel-user", sentinel_user.is_some()),
-                ("--sentinel-password-file", sentinel_password_file.is_some()),
-                ("--prefer-replica", *prefer_replica),
-            ];
-            return match given.iter().find(|(_, given)| *given) {
-                Some((option @ "--prefer-replica", _)) => {
-                    Err(format!("{option} is for targets that begin with redis+sentinel://, and for tail --cluster"))
-                }
-                Some((option, _)) => Err(format!("{option} is for targets that begin with redis+sentinel://")),
-                None => Ok(self),
-            };
+            return Ok(self);
         }
         let file = sentinel_password_file.as_ref().map(|file| Password::File(file.clone()));
-        let password = file.or_else(|| from_environment("REDTAIL_SENTINEL_PASSWORD").map(Password::Given));
+        let password = file.or_else(|| from_environment("REDTAIL_SENTINEL_PASSWORD").map(Password::Environment));
         if let (Some(user), None) = (sentinel_user, &password) {
             return Err(format!(
                 "the user {user} of the Sentinels has no password: give it with --sentinel-password-file, or in the \
@@ -322,7 +304,7 @@ impl Address {
             (None, Some(_)) => {}
             (None, None) => {
                 let password = from_environment("REDTAIL_PASSWORD").or_else(|| from_environment("REDISCLI_AUTH"));
-                login.password = password.map(Password::Given);
+                login.password = password.map(Password::Environment);
             }
         }
         if let (Some(user), None) = (&login.user, &login.password) {

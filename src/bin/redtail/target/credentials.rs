@@ -5,6 +5,8 @@ use std::{env, fmt, fs, io};
 
 use redtail::net::Login;
 
+use crate::args::quoted;
+
 /// User and password for a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Credentials {
@@ -14,7 +16,9 @@ pub(crate) struct Credentials {
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Password {
+    /// A part of the address.
     Given(Vec<u8>),
+    Environment(Vec<u8>),
     File(PathBuf),
 }
 
@@ -23,12 +27,25 @@ impl Credentials {
     pub(crate) fn read(&self) -> io::Result<Login> {
         let password = match &self.password {
             None => None,
-            Some(Password::Given(password)) => Some(password.clone()),
+            Some(Password::Given(password) | Password::Environment(password)) => Some(password.clone()),
             Some(Password::File(file)) => Some(password_in(file)?),
         };
         let mut login = Login::default();
         (login.user, login.password) = (self.user.clone(), password);
         Ok(login)
+    }
+
+    /// The options for a command line, `--user` and `--password-file`, with this prefix. A password is never repeated:
+    /// FILE takes its part.
+    pub(crate) fn options(&self, prefix: &str) -> Vec<String> {
+        let user = self.user.as_ref().map(|user| format!("{prefix}user {}", quoted(user)));
+        let file = match &self.password {
+            Some(Password::File(file)) => Some(quoted(&file.display().to_string())),
+            Some(Password::Given(_)) => Some("FILE".into()),
+            Some(Password::Environment(_)) | None => None,
+        };
+        let file = file.map(|file| format!("{prefix}password-file {file}"));
+        user.into_iter().chain(file).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redtail::rdb::{Item, Role, Text};
-use redtail::{Attached, Event, ForkReason};
+use redtail::{Attached, Event, ForkReason, Server};
 
 use crate::args::Format;
 use crate::terminal::color::Colors;
@@ -54,6 +54,9 @@ fn message(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
         Event::Gap(gap) => format!("history lost: {gap}"),
         // Without a reconnect it is the end of the run, which has a message of its own.
         Event::Disconnected(lost) if lost.retry_in.is_some() => lost.to_string(),
+        Event::Attached(Attached { server: Some(server), .. }) if json && server.is_newer_than_tested() => {
+            return once(&NEWER_SERVER, &format!("the server ({server}) is {NEWER}"));
+        }
         Event::Attached(attached) if !json => AttachMessage { attached, target }.to_string(),
         Event::SnapshotBegin(begin) => match begin.length {
             Some(length) => format!("receiving a snapshot of {length} bytes"),
@@ -95,6 +98,7 @@ fn item_message(item: &Item<'_>) -> Option<String> {
     }
 }
 
+static NEWER_SERVER: AtomicBool = AtomicBool::new(false);
 static MEMORY_HINTS: AtomicBool = AtomicBool::new(false);
 static SLOT_HINTS: AtomicBool = AtomicBool::new(false);
 static MEMBER_EXPIRIES: AtomicBool = AtomicBool::new(false);
@@ -102,6 +106,9 @@ static MEMBER_EXPIRIES: AtomicBool = AtomicBool::new(false);
 fn once(printed: &AtomicBool, message: &str) -> Option<String> {
     (!printed.swap(true, Ordering::Relaxed)).then(|| message.into())
 }
+
+/// Behind the name of a server.
+const NEWER: &str = "newer than any release that redtail was tested with";
 
 struct AttachMessage<'a> {
     attached: &'a Attached,
@@ -112,11 +119,15 @@ impl Display for AttachMessage<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { attached, target } = self;
         write!(f, "attached to {target}")?;
-        match (attached.server, attached.role) {
-            (Some(server), Some(role)) => write!(f, " ({server}, {})", role.as_str())?,
-            (Some(server), None) => write!(f, " ({server})")?,
-            (None, Some(role)) => write!(f, " ({})", role.as_str())?,
-            (None, None) => {}
+        let newer = attached.server.filter(Server::is_newer_than_tested).map(|_| NEWER.to_owned());
+        let described = [
+            attached.server.map(|server| server.to_string()),
+            newer,
+            attached.role.map(|role| role.as_str().to_owned()),
+        ];
+        let described = described.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        if !described.is_empty() {
+            write!(f, " ({described})")?;
         }
         match attached.position {
             Some(position) => write!(f, " at {position}"),
