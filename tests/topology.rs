@@ -9,6 +9,8 @@ mod cluster;
 mod full;
 #[path = "help/listening.rs"]
 mod listening;
+#[path = "topology/migrations.rs"]
+mod migrations;
 #[path = "help/nodes.rs"]
 mod nodes;
 #[path = "topology/sentinel.rs"]
