@@ -165,9 +165,6 @@ impl PartFilter {
             0 => {
                 self.name.clear();
                 self.name.extend_from_slice(argument);
-                if argument.eq_ignore_ascii_case(b"RREPLAY") {
-                    filter.warn_once.wrapped();
-                }
                 passed.db = passes_db(filter, argument, part.db);
                 if !passed.db {
                     return self.verdict = Decision::Drop;

@@ -15,7 +15,6 @@ pub(super) struct WarnOnce {
     no_db: bool,
     large: bool,
     no_keys: bool,
-    wrapped: bool,
 }
 
 impl WarnOnce {
@@ -41,15 +40,6 @@ impl WarnOnce {
     pub(super) fn large(&mut self) {
         if !std::mem::replace(&mut self.large, true) {
             log::say("a command is too large to find its keys, so --key lets it pass");
-        }
-    }
-
-    pub(super) fn wrapped(&mut self) {
-        if !std::mem::replace(&mut self.wrapped, true) {
-            log::say(
-                "the server is a KeyDB active replica, which wraps each write in RREPLAY: the filters see RREPLAY, not \
-                 the write inside or its database, and its transactions are not marked",
-            );
         }
     }
 

@@ -34,10 +34,10 @@ impl Filtered {
         format: &mut FormatWriter,
         out: &mut impl Write,
     ) -> Result<bool, Failure> {
-        let passes = match event {
-            Event::Command(command) => self.filter.passes(command),
+        let (passes, in_transaction) = match event {
+            Event::Command(command) => (self.filter.passes(command), command.tx.is_some()),
             // The resp format adds the SELECT that a printed command needs.
-            Event::Control(command) => self.all && self.filter.passes(command),
+            Event::Control(command) => (self.all && self.filter.passes(command), command.tx.is_some()),
             Event::Part(part) => return self.part(part, format, out),
             Event::Multi(_) => {
                 self.multi.clear();
@@ -54,11 +54,11 @@ impl Filtered {
                 self.is_waiting = false;
                 return format.event(event, out).and(Ok(true));
             }
-            Event::Exec(_) => true,
+            Event::Exec(_) => (true, true),
             _ => return format.event(event, out).and(Ok(true)),
         };
         if passes {
-            self.before(format, out)?;
+            self.before(in_transaction, format, out)?;
             format.event(event, out)?;
         }
         Ok(passes)
@@ -73,7 +73,7 @@ impl Filtered {
         if self.parts.part(&mut self.filter, part) != Decision::Print {
             return Ok(false);
         }
-        self.before(format, out)?;
+        self.before(part.tx.is_some(), format, out)?;
         let held = self.parts.take();
         let context = StreamContext { offset: None, ..part.into() };
         held.parts().try_for_each(|part| format.part(&part, &context, out))?;
@@ -83,9 +83,10 @@ impl Filtered {
     }
 
     /// Prints the time and the MULTI that belong before a printed event.
-    fn before(&mut self, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
+    fn before(&mut self, in_transaction: bool, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
         format.print_time(out)?;
-        if std::mem::take(&mut self.is_waiting) {
+        // A write of another origin may be inside of a wrapped transaction.
+        if in_transaction && std::mem::take(&mut self.is_waiting) {
             out.write_all(&self.multi)?;
         }
         Ok(())

@@ -27,6 +27,17 @@ impl FormatWriter {
         }
     }
 
+    /// Sets the origin of the next commands. `None` for writes that are not wrapped.
+    pub(super) fn set_origin(&mut self, origin: Option<&str>) {
+        let of = match self {
+            Self::Text(text) => &mut text.origin,
+            Self::Json(json) => &mut json.origin,
+            Self::Resp(_) => return,
+        };
+        of.clear();
+        of.push_str(origin.unwrap_or_default());
+    }
+
     pub(super) fn part(
         &mut self,
         part: &Part<'_>,

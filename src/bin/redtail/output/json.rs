@@ -40,6 +40,8 @@ pub(super) struct Json {
     /// Set for a cluster.
     migrations: Option<Beginnings>,
     file: FilePosition,
+    /// The origin of a write that KeyDB wraps, or empty.
+    pub(super) origin: String,
 }
 
 /// The append-only file of the next commands, and their time.
@@ -66,7 +68,22 @@ impl Json {
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(CommandKeys::default));
         let (line, open, count, file) = (Vec::new(), None, Some(0), FilePosition::default());
         let (payload, restored) = (PayloadArgument::default(), Vec::new());
-        Self { all, max_arg, target, line, gather, open, items, count, keys, payload, restored, migrations: None, file }
+        Self {
+            all,
+            max_arg,
+            target,
+            line,
+            gather,
+            open,
+            items,
+            count,
+            keys,
+            payload,
+            restored,
+            migrations: None,
+            file,
+            origin: String::new(),
+        }
     }
 
     pub(super) fn set_target(&mut self, target: String) {
@@ -179,6 +196,7 @@ impl Json {
         line.clear();
         line.push(b'{');
         push_context(line, command.offset, &command.into())?;
+        push_origin(line, &self.origin);
         if self.migrations.is_some() {
             push_migration(line, migrations::word(command))?;
         }
@@ -234,6 +252,7 @@ impl Json {
         self.line.clear();
         self.line.extend_from_slice(b"],");
         push_context(&mut self.line, offset, context)?;
+        push_origin(&mut self.line, &self.origin);
         if let Some(migrations) = &self.migrations {
             push_migration(&mut self.line, migrations.word())?;
         }
@@ -250,6 +269,7 @@ impl Json {
         self.line.clear();
         write!(self.line, "{{\"event\":\"{name}\",\"offset\":{},\"db\":", command.offset)?;
         push_number(&mut self.line, command.db.map(u64::from))?;
+        push_origin(&mut self.line, &self.origin);
         self.line.extend_from_slice(self.file.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
@@ -307,6 +327,14 @@ fn push_context(line: &mut Vec<u8>, offset: u64, context: &StreamContext) -> io:
     match context.received_ms {
         Some(received_ms) => write!(line, ",\"received_ms\":{received_ms}"),
         None => Ok(()),
+    }
+}
+
+fn push_origin(line: &mut Vec<u8>, origin: &str) {
+    if !origin.is_empty() {
+        line.extend_from_slice(b",\"origin\":\"");
+        line.extend_from_slice(origin.as_bytes());
+        line.push(b'"');
     }
 }
 

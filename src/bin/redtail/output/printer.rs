@@ -15,6 +15,7 @@ use crate::output::json::Json;
 use crate::output::keys::shared_names::SharedNames;
 use crate::output::resp::Resp;
 use crate::output::text::Text;
+use crate::output::unwrapped::Unwrapper;
 use crate::stats::{Stats, StatusWriter, Tally};
 
 /// In bytes. Large enough that system calls do not matter.
@@ -29,6 +30,7 @@ pub(crate) struct Printer<W: Write> {
     in_snapshot: bool,
     filter: Option<Filtered>,
     is_printed: bool,
+    unwrapper: Unwrapper,
     stats: Option<Stats>,
     tally: Option<Tally>,
 }
@@ -45,7 +47,17 @@ impl<W: Write> Printer<W> {
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
-        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
+        Self {
+            out,
+            format,
+            names,
+            in_snapshot: false,
+            filter,
+            is_printed: false,
+            unwrapper: Unwrapper::default(),
+            stats,
+            tally,
+        }
     }
 
     /// Sets the address of the server.
@@ -86,10 +98,14 @@ impl<W: Write> Printer<W> {
             Event::Disconnected(_) => self.snapshot_broken()?,
             _ => {}
         }
-        self.is_printed = match &mut self.filter {
-            None => self.format.event(event, &mut self.out).and(Ok(true)),
-            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
-        }?;
+        let Self { format, filter, out, unwrapper, .. } = self;
+        self.is_printed = unwrapper.event(event, &mut |event: &Event<'_>, origin: Option<&str>| {
+            format.set_origin(origin);
+            match filter {
+                None => format.event(event, out).and(Ok(true)),
+                Some(filter) => filter.event(event, format, out),
+            }
+        })?;
         if let Some(tally) = &self.tally {
             tally.event(event, self.is_printed);
         }

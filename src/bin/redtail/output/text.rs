@@ -42,6 +42,8 @@ pub(super) struct Text {
     time: Option<u64>,
     /// The time to print before the next line.
     next_time: Option<u64>,
+    /// The origin of a write that KeyDB wraps, or empty.
+    pub(super) origin: String,
 }
 
 impl Text {
@@ -64,6 +66,7 @@ impl Text {
             file: None,
             time: None,
             next_time: None,
+            origin: String::new(),
         }
     }
 
@@ -119,6 +122,7 @@ impl Text {
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
         push_place(&mut self.line, self.colors, command.offset, command.db)?;
+        push_origin(&mut self.line, self.colors, &self.origin)?;
         if self.migrations.is_some() {
             push_migration(&mut self.line, self.colors, migrations::word(command))?;
         }
@@ -158,6 +162,7 @@ impl Text {
             return Ok(());
         };
         push_place(out, self.colors, offset, context.db)?;
+        push_origin(out, self.colors, &self.origin)?;
         if let Some(migrations) = &self.migrations {
             push_migration(out, self.colors, migrations.word())?;
         }
@@ -186,6 +191,14 @@ impl fmt::Display for Date {
 fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32>) -> io::Result<()> {
     let Colors { faint, number, end, .. } = colors;
     write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
+}
+
+fn push_origin(line: &mut impl Write, colors: Colors, origin: &str) -> io::Result<()> {
+    let Colors { faint, end, .. } = colors;
+    match origin {
+        "" => Ok(()),
+        origin => write!(line, " {faint}(origin {origin}){end}"),
+    }
 }
 
 /// Before the command, since its value may be long.

@@ -47,8 +47,8 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
                 .why("redtail is tested with Redis 6.2 and later, and with Valkey; older servers may differ")
         }
         Family::KeyDb => Finding::warn(KIND, described).why(
-            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY that contains the \
-             command, without it as from Redis 6",
+            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY, which redtail unwraps; \
+             without it they arrive as from Redis 6",
         ),
         _ => Finding::good(KIND, described),
     }
