@@ -472,6 +472,41 @@ fn valkey_gets_a_version_only_around_a_snapshot_with_data() {
     }
 }
 
+/// A server of the future may answer an option with anything.
+#[test]
+fn unknown_answers_to_options_are_passed_over() {
+    let unknown: [&[u8]; 6] = [
+        b":1\r\n",
+        b"$6\r\nfuture\r\n",
+        b"*2\r\n+a\r\n:1\r\n",
+        b"%1\r\n+a\r\n_\r\n",
+        b"-FUTURE what is that\r\n",
+        b"_\r\n",
+    ];
+    for reply in unknown {
+        let label = ReplicaLabel::new("here").unwrap();
+        let mut shell = Shell::connected(options! { start: Start::Snapshot, listening_port: Some(7777), label });
+        converse(
+            &mut shell,
+            &[
+                ("PING", b"+PONG\r\n"),
+                ("REPLCONF ip-address here", reply),
+                ("REPLCONF listening-port 7777", reply),
+                ("INFO", if reply[0] == b'$' { b":1\r\n" } else { reply }),
+                ("REPLCONF version 9.0.0", reply),
+            ],
+        );
+        if reply[0] == b'-' {
+            // An error that is not known ends an attempt here: without this capability nothing would follow.
+            converse(&mut shell, &[("REPLCONF capa eof", b":1\r\n"), ("REPLCONF capa psync2", b":1\r\n")]);
+        } else {
+            converse(&mut shell, &[("REPLCONF capa eof", reply), ("REPLCONF capa psync2", reply)]);
+        }
+        assert_eq!(shell.sent(), ["PSYNC ? -1"]);
+        assert!(!shell.events().iter().any(|seen| matches!(seen, Seen::Failed(_))));
+    }
+}
+
 /// A resume that may end in a snapshot announces the version too, and withdraws it when the stream continues.
 #[test]
 fn a_version_is_withdrawn_where_the_stream_continues() {

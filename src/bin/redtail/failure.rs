@@ -97,14 +97,6 @@ struct Hinted<'a>(&'a SessionError);
 
 impl Display for Hinted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let SessionError::SnapshotBroken { received, reason } = self.0 {
-            return write!(
-                f,
-                "the snapshot broke off after {received} bytes: {reason}; it is not requested again, since each attempt \
-                 makes the server fork and send its data. `redtail tail` and `redtail record` request it again with \
-                 --reconnect forever"
-            );
-        }
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
             SessionError::Protocol { stage: SessionStage::Handshake, .. } => {
@@ -112,6 +104,9 @@ impl Display for Hinted<'_> {
             }
             SessionError::Lost { reason: DisconnectReason::Silence(_), .. } => {
                 "; check that a Redis or Valkey server listens there"
+            }
+            SessionError::SnapshotBroken { .. } => {
+                ". `redtail tail` and `redtail record` request it again with --reconnect forever"
             }
             SessionError::Snapshot(error) => unknown(&error.kind),
             SessionError::NoBacklog => ": use --from snapshot or --allow-probe",
