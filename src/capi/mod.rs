@@ -102,3 +102,4 @@ mod structs;
 mod text;
 pub mod tls;
 mod view;
+pub mod wrapped;

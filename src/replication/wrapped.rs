@@ -54,8 +54,12 @@ impl<'a> Wrapped<'a> {
     /// times is the innermost one.
     #[must_use]
     pub fn of(command: &Command<'a>) -> Option<Self> {
-        let mut arguments = command.args();
-        let mut wrapped = Self::among(&mut arguments)?;
+        Self::from_args(&mut command.args())
+    }
+
+    /// The same for a command by its arguments.
+    pub(crate) fn from_args(arguments: &mut impl Iterator<Item = &'a [u8]>) -> Option<Self> {
+        let mut wrapped = Self::among(arguments)?;
         while let Some(inner) = only_command(wrapped.commands).and_then(|mut arguments| Self::among(&mut arguments)) {
             wrapped = Self { db: inner.db.or(wrapped.db), ..inner };
         }
