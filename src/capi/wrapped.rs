@@ -16,7 +16,7 @@ use crate::replication::Wrapped;
 pub struct redtail_wrapped {
     /// The id (a UUID of 36 characters) of the server that a client sent the write to.
     pub origin: redtail_slice,
-    /// The write: one or more commands, for a redtail_parser of REDTAIL_PARSER_STREAM. They are not verified.
+    /// The write: one or more commands, for a redtail_parser of REDTAIL_MODE_STREAM. They are not verified.
     pub commands: redtail_slice,
     /// The database of the write; -1 if the server does not tell it.
     pub db: i64,

@@ -49,6 +49,8 @@ mod load;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/cluster/nodes.rs"]
 mod nodes;
+#[path = "../live/quiet.rs"]
+mod quiet;
 #[allow(dead_code, reason = "the tests of clusters use the rest")]
 #[path = "../help/nodes.rs"]
 mod scripted_nodes;

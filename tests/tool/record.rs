@@ -97,7 +97,7 @@ fn runs_are_appended_to_one_another() {
         "attached snapshot_begin snapshot command disconnected attached multi command command exec command"
     );
     assert_eq!(ran.json()[4]["resume"], format!("{REPLID}:1050:2"));
-    let ran = run(&["decode", &file, "--format", "resp"]).ok();
+    let ran = run(&["decode", &file, "--format", "resp", "--empty-target"]).ok();
     assert!(ran.out.ends_with(&stream[23..]), "the break leaves no trace");
 
     let ran = run(&["record", &address, "-o", &file, "--append", "--from", "now"]);

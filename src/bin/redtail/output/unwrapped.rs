@@ -15,10 +15,25 @@ const LONGEST: usize = 1 << 30;
 
 const NAME: &[u8] = b"RREPLAY";
 
-/// Prints an event with the origin of its write. Returns whether the event is printed.
-pub(super) trait Print: FnMut(&Event<'_>, Option<&str>) -> Result<bool, Failure> {}
+/// A command inside of a wrapped write.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Inside<'a> {
+    /// The server that a client sent the write to.
+    pub(super) origin: &'a str,
+    /// The number of commands before this one in the same write.
+    pub(super) nth: u32,
+}
 
-impl<P: FnMut(&Event<'_>, Option<&str>) -> Result<bool, Failure>> Print for P {}
+/// Prints an event. Returns whether the event is printed.
+pub(super) trait Print: FnMut(&Event<'_>, Option<Inside<'_>>) -> Result<bool, Failure> {}
+
+impl<P: FnMut(&Event<'_>, Option<Inside<'_>>) -> Result<bool, Failure>> Print for P {}
+
+impl<'a> Inside<'a> {
+    fn of(wrapped: &Wrapped<'a>) -> Self {
+        Self { origin: str::from_utf8(wrapped.origin).unwrap_or_default(), nth: 0 }
+    }
+}
 
 /// Opens wrapped writes.
 #[derive(Debug, Default)]
@@ -59,7 +74,7 @@ impl Unwrapper {
             event => return print(event, None),
         };
         let Some(wrapped) = command.is(NAME).then(|| Wrapped::of(command)).flatten() else { return print(event, None) };
-        let origin = str::from_utf8(wrapped.origin).ok();
+        let mut inside = Inside::of(&wrapped);
         let mut is_printed = false;
         each(wrapped.commands, |inner| {
             let is_border = inner.is(b"MULTI") || inner.is(b"EXEC");
@@ -74,7 +89,8 @@ impl Unwrapper {
                 }
                 _ => Event::Command(inner),
             };
-            is_printed |= print(&event, origin)?;
+            is_printed |= print(&event, Some(inside))?;
+            inside.nth += 1;
             Ok(())
         })?;
         Ok(is_printed)
@@ -139,9 +155,10 @@ fn whole(bytes: &[u8], end: &StreamPart<'_>, print: &mut impl Print) -> Result<b
             is_printed |= as_parts(&command, end, end.db, &mut |event| print(event, None))?;
             return Ok(());
         };
-        let origin = str::from_utf8(wrapped.origin).ok();
+        let mut inside = Inside::of(&wrapped);
         each(wrapped.commands, |inner| {
-            is_printed |= as_parts(&inner, end, wrapped.db, &mut |event| print(event, origin))?;
+            is_printed |= as_parts(&inner, end, wrapped.db, &mut |event| print(event, Some(inside)))?;
+            inside.nth += 1;
             Ok(())
         })
     })?;
