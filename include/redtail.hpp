@@ -160,6 +160,30 @@ inline std::optional<bool> is_write(const args &command) {
     return found == REDTAIL_UNKNOWN_KEYS ? std::nullopt : std::optional<bool>(found == 1);
 }
 
+/** The write inside of an RREPLAY of a KeyDB active replica. Its bytes are those of the command. */
+struct wrapped {
+    /** The id of the server that a client sent the write to. */
+    std::string_view origin;
+    /** One or more commands, for a parser(REDTAIL_MODE_STREAM). They are not verified. */
+    std::string_view commands;
+    /** Nothing if the server does not tell it. */
+    std::optional<std::uint32_t> db;
+    /** The version of the write. Nothing if the server does not tell it. */
+    std::optional<std::uint64_t> mvcc;
+};
+
+/** Opens an RREPLAY; nothing if the command is another one. command: all arguments. Throws error if there are none. */
+inline std::optional<wrapped> unwrap(const args &command) {
+    redtail_wrapped found;
+    int number = redtail_unwrap(command.data(), command.size(), &found);
+    if (number < 0) throw error(number, "this is no command");
+    if (number != REDTAIL_OK) return std::nullopt;
+    wrapped inner{view(found.origin), view(found.commands), std::nullopt, std::nullopt};
+    if (found.db >= 0) inner.db = static_cast<std::uint32_t>(found.db);
+    if (found.mvcc != REDTAIL_UNKNOWN) inner.mvcc = found.mvcc;
+    return inner;
+}
+
 /** The name of a redtail_migration, for example "begins". */
 inline std::string_view migration_name(int migration) noexcept { return redtail_migration_name(migration); }
 /** The name of a redtail_migration_side, for example "import". */

@@ -38,6 +38,7 @@ fn structs() -> String {
         redtail_limits: struct_size bulk command arguments depth line reply_line;
         redtail_position: replid history offset db;
         redtail_item: kind frame offset raw args argc index length;
+        redtail_wrapped: origin commands db mvcc;
         redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls retry_refused_ms;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;

@@ -343,16 +343,141 @@ fn keys_of_snapshots_are_chosen_too() {
     );
 }
 
-/// A KeyDB active replica. The wrapped writes are not seen, and a message says so once.
+const US: &str = "f4d5b2b5-4f07-4ee5-a4f2-5dc98507dfce";
+const PEER: &str = "8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55";
+
+/// As a KeyDB active replica sends a write of `origin`.
+fn wrapped(origin: &str, write: &[u8], db: &str) -> Vec<u8> {
+    command(&[b"RREPLAY", origin.as_bytes(), write, db.as_bytes(), b"1878060940079923202"])
+}
+
+/// Each write has a database of its own; a write may be two commands; a write of a peer is wrapped twice.
+fn of_keydb() -> Vec<u8> {
+    let expiring = [commands(&["SET a 1"]), commands(&["PEXPIREAT a 99"])].concat();
+    [
+        wrapped(US, &expiring, "2"),
+        wrapped(US, &commands(&["PING"]), "2"),
+        wrapped(US, &commands(&["multi"]), "0"),
+        wrapped(US, &commands(&["SET b 2"]), "0"),
+        wrapped(US, &wrapped(PEER, &commands(&["SET c 3"]), "3"), "3"),
+        wrapped(US, &commands(&["EXEC"]), "0"),
+        wrapped(US, &commands(&["DEL d"]), "0"),
+    ]
+    .concat()
+}
+
 #[test]
-fn filters_say_that_they_do_not_see_inside_rreplay() {
-    let write = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
-    let uuid = b"f4d5b2b5-4f07-4ee5-a4f2-5dc98507dfce";
-    let input = command(&[b"RREPLAY", uuid, write, b"2", b"1878060940079923202"]).repeat(2);
-    for arguments in [&["--command", "SET"][..], &["--db", "2"], &["--key", "k"], &["--command", "rreplay"]] {
+fn filters_see_the_writes_inside_of_rreplay() {
+    let input = of_keydb();
+    let all = "SET,PEXPIREAT,multi,SET,SET,EXEC,DEL";
+    for (arguments, expected) in [
+        (&[][..], all),
+        (&["--command", "SET"], "SET,multi,SET,SET,EXEC"),
+        (&["--db", "2"], "SET,PEXPIREAT"),
+        (&["--db", "3"], "SET"),
+        (&["--key", "d"], "DEL"),
+        (&["--command", "RREPLAY"], ""),
+    ] {
         let ran = run_on(&[&["decode"], arguments].concat(), &input).ok();
-        assert_eq!(ran.err.matches("the filters see RREPLAY, not the write inside").count(), 1, "{}", ran.err);
+        let name = |line: &str| line.split('"').nth(1).unwrap_or_default().to_owned();
+        assert_eq!(ran.text().lines().map(name).collect::<Vec<_>>().join(","), expected, "{arguments:?}");
     }
+    let ran = run_on(&["decode", "--all"], &input).ok();
+    assert!(ran.text().contains("\"PING\""), "{}", ran.text());
+}
+
+#[test]
+fn writes_inside_of_rreplay_have_their_origin_and_transaction() {
+    let input = of_keydb();
+    let first = wrapped(US, &[commands(&["SET a 1"]), commands(&["PEXPIREAT a 99"])].concat(), "2").len();
+    let text = run_on(&["decode"], &input).ok();
+    assert!(text.text().starts_with(&format!("{first} [2] (origin {US}) \"SET\" \"a\" \"1\"\n")), "{}", text.text());
+    let events = run_on(&["decode", "--format", "json", "--keys"], &input).ok().json();
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let name = event["args"][0].as_str().unwrap_or(event["event"].as_str().unwrap());
+            (name, event["db"].as_u64().unwrap(), event["origin"].as_str().unwrap(), event["tx"] == true)
+        })
+        .collect();
+    let expected = [
+        ("SET", 2, US, false),
+        ("PEXPIREAT", 2, US, false),
+        ("multi", 0, US, false),
+        ("SET", 0, US, true),
+        // Another server's write is no part of the transaction.
+        ("SET", 3, PEER, false),
+        ("exec", 0, US, false),
+        ("DEL", 0, US, false),
+    ];
+    assert_eq!(seen, expected);
+    assert!(events[6]["keys"][0].to_string().contains("\"d\""), "{}", events[6]);
+    assert_eq!(events[6]["offset"], input.len());
+    // A program that drops what it has seen already compares ids.
+    let recording = [format!("+FULLRESYNC {REPLID} 0\r\n$0\r\n").as_bytes(), &input].concat();
+    let recording =
+        [format!("+CONTINUE {REPLID}\r\n").as_bytes(), &recording[recording.len() - input.len()..]].concat();
+    let events = run_on(&["decode", "--format", "json", "--offset", "0"], &recording).ok().json();
+    let ids: Vec<_> = events.iter().filter_map(|event| event["id"].as_str()).collect();
+    assert_eq!(ids[..2], [format!("{REPLID}:{first}"), format!("{REPLID}:{first}:1")]);
+}
+
+#[test]
+fn resp_of_rreplay_is_for_servers_that_do_not_know_it() {
+    let expected = commands(&[
+        "SELECT 2",
+        "SET a 1",
+        "PEXPIREAT a 99",
+        "SELECT 0",
+        "multi",
+        "SET b 2",
+        "SELECT 3",
+        "SET c 3",
+        "EXEC",
+        "SELECT 0",
+        "DEL d",
+    ]);
+    let ran = run_on(&["decode", "--format", "resp"], &of_keydb()).ok();
+    assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+    // Beyond 64 KiB a command arrives in parts.
+    let value = "v".repeat(100_000);
+    for write in [format!("SET large {value}"), format!("MSET large {value} small v")] {
+        let large = commands(&[&write]);
+        let ran = run_on(&["decode", "--format", "resp"], &wrapped(US, &large, "5")).ok();
+        assert_eq!(ran.out, [commands(&["SELECT 5"]), large.clone()].concat());
+        // An RREPLAY of no known form, and other large commands, pass as they are.
+        let odd = command(&[b"RREPLAY", b"no uuid", &large]);
+        let input = [odd, large].concat();
+        let ran = run_on(&["decode", "--format", "resp", "--assume-db", "5"], &input).ok();
+        assert_eq!(ran.out, [commands(&["SELECT 5"]), input].concat());
+    }
+    let cut = &commands(&["SET a 1"])[..9];
+    let ran = run_on(&["decode"], &wrapped(US, cut, "0"));
+    assert!(
+        ran.code == 1 && ran.err.contains("inside of an RREPLAY is invalid: it ends inside a command"),
+        "{}",
+        ran.err
+    );
+}
+
+/// Another server's transaction inside of a transaction can't be shown as one.
+#[test]
+fn overlapping_transactions_of_keydb_are_said() {
+    let write = |origin, text: &str| wrapped(origin, &commands(&[text]), "0");
+    let input = [
+        write(US, "MULTI"),
+        write(PEER, "MULTI"),
+        write(PEER, "SET p 1"),
+        write(US, "SET u 1"),
+        write(US, "EXEC"),
+        write(PEER, "SET p 2"),
+        write(PEER, "EXEC"),
+    ]
+    .concat();
+    let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+    let expected = commands(&["SELECT 0", "SET p 1", "MULTI", "SET u 1", "EXEC", "SET p 2"]);
+    assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+    assert_eq!(ran.err.matches("two servers have a transaction at the same time").count(), 1, "{}", ran.err);
 }
 
 /// A snapshot that may meet selected keys of the target is refused before the run starts.

@@ -11,15 +11,14 @@ pub(crate) struct Filter {
     /// Print only commands and keys of database N
     ///
     /// FLUSHALL is included, and so are SWAPDB, MOVE and COPY into N. Functions and scripts belong to no database and
-    /// are always printed. With --format resp only the part of such a command that concerns N is printed. The database
-    /// of a write that a KeyDB active replica wraps in RREPLAY is not seen.
+    /// are always printed. With --format resp only the part of such a command that concerns N is printed.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(crate) db: Vec<u32>,
 
     /// Print only commands with this name: SET,DEL or 'XGROUP CREATE'
     ///
-    /// Keys of a snapshot are not commands, and are left out. A KeyDB active replica wraps every write in RREPLAY: give
-    /// that name, since the command inside is not seen.
+    /// Keys of a snapshot are not commands, and are left out. A KeyDB active replica wraps every write in RREPLAY: the
+    /// names are those of the commands inside.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) command: Vec<String>,
 

@@ -16,6 +16,7 @@ use crate::output::keys::shared_names::SharedNames;
 use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
+use crate::output::unwrapped::{Inside, Unwrapper};
 use crate::stats::{Stats, StatusWriter, Tally};
 use crate::terminal::log;
 
@@ -33,6 +34,7 @@ pub(crate) struct Printer<W: Write> {
     in_snapshot: bool,
     filter: Option<Filtered>,
     is_printed: bool,
+    unwrapper: Unwrapper,
     stats: Option<Stats>,
     tally: Option<Tally>,
 }
@@ -49,7 +51,18 @@ impl<W: Write> Printer<W> {
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
-        Self { out, format, names, marks: None, in_snapshot: false, filter, is_printed: false, stats, tally }
+        Self {
+            out,
+            format,
+            names,
+            marks: None,
+            in_snapshot: false,
+            filter,
+            is_printed: false,
+            unwrapper: Unwrapper::default(),
+            stats,
+            tally,
+        }
     }
 
     /// Sets the address of the server.
@@ -92,10 +105,14 @@ impl<W: Write> Printer<W> {
             (Some(marks), FormatWriter::Json(json)) => marks.event(event, print_json, &mut json.migration)?,
             _ => {}
         }
-        self.is_printed = match &mut self.filter {
-            None => self.format.event(event, &mut self.out).and(Ok(true)),
-            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
-        }?;
+        let Self { format, filter, out, unwrapper, .. } = self;
+        self.is_printed = unwrapper.event(event, &mut |event: &Event<'_>, inside: Option<Inside<'_>>| {
+            format.set_inside(inside);
+            match filter {
+                None => format.event(event, out).and(Ok(true)),
+                Some(filter) => filter.event(event, format, out),
+            }
+        })?;
         if let Some(tally) = &self.tally {
             tally.event(event, self.is_printed);
         }
