@@ -17,3 +17,4 @@ mod model;
 mod pitfalls;
 mod shell;
 mod snapshots;
+mod touches;
