@@ -6,6 +6,7 @@ use crate::base::error::ProtocolError;
 use crate::base::excerpt::Excerpt;
 use crate::rdb::RdbError;
 use crate::replication::event::{DisconnectReason, Gap};
+use crate::replication::server::Server;
 
 /// The error that ended a session. It is final: every later call returns it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -59,14 +60,19 @@ pub enum SessionError {
     NotResumable(DisconnectReason),
     /// A snapshot ended early, and [`Options::retry_snapshot`](crate::Options::retry_snapshot) is not set.
     #[error(
-        "the snapshot broke off after {received} bytes: {reason}; it is not requested again unless the options allow it, \
-         since each attempt makes the primary fork and send its data set"
+        "the snapshot broke off after {received} bytes: {reason}{}; it is not requested again unless the options allow it, \
+         since each attempt makes the primary fork and send its data set",
+        format_of(*newer)
     )]
     SnapshotBroken {
         /// The bytes of the snapshot received by then.
         received: u64,
         /// The reason.
         reason: DisconnectReason,
+        /// The server, if it closed the connection after it was asked for the format of an earlier release than its
+        /// own, which may not hold its data. After two such attempts in a row a session asks for the server's own
+        /// format.
+        newer: Option<Server>,
     },
     /// A snapshot that was requested without data has data.
     #[error("the server was asked for a snapshot without data, and sent more than {limit} bytes")]
@@ -170,6 +176,17 @@ const fn subject_of(reason: &DisconnectReason) -> &'static str {
         | DisconnectReason::Silence(_)
         | DisconnectReason::Refused(_)
         | DisconnectReason::NeedsFix(_) => "",
+    }
+}
+
+/// Valkey from 9.1 on writes snapshots in the format of the version that a replica announces. Source: its `rdb.c`.
+fn format_of(newer: Option<Server>) -> Excerpt<256> {
+    match newer {
+        None => Excerpt::EMPTY,
+        Some(server) => Excerpt::of(format_args!(
+            ". {server} was asked for the snapshot format of an earlier release, which redtail reads. If its log says \
+             \"Can't store key\", it holds data that this format can't hold"
+        )),
     }
 }
 

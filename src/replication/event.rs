@@ -179,13 +179,16 @@ pub struct Forking {
     pub used_memory: Option<u64>,
     /// How long its last fork took (`latest_fork_usec`), where INFO is allowed; zero if it never forked.
     pub last_fork: Option<Duration>,
+    /// The server. Valkey from 9.2 on needs no fork with `forkless-infrastructure-enabled yes`; `last_fork` then says
+    /// nothing about it.
+    pub server: Option<Server>,
 }
 
 impl Forking {
     /// A fork of a primary of which nothing else is known.
     #[must_use]
     pub const fn new(reason: ForkReason) -> Self {
-        Self { reason, used_memory: None, last_fork: None }
+        Self { reason, used_memory: None, last_fork: None, server: None }
     }
 }
 
@@ -212,6 +215,9 @@ impl fmt::Display for Forking {
         })?;
         if let Some(bytes) = self.used_memory {
             write!(f, "; it uses {} of memory", Size(bytes))?;
+        }
+        if self.server.is_some_and(|server| server.is_since(None, Some((9, 2)))) {
+            f.write_str("; with forkless-infrastructure-enabled it does so without a fork")?;
         }
         match self.last_fork {
             Some(Duration::ZERO) => f.write_str("; it has not forked before"),

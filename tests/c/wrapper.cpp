@@ -113,9 +113,9 @@ static void batches() {
     CHECK(redtail::keys_of({del.data(), del.size()}, -1).touched.size() == 99 && redtail::keys_of({del.data(), 1}, -1).kind == REDTAIL_UNKNOWN_KEYS);
     CHECK(thrown([&] { redtail::keys_of({nullptr, 0}, 0); }) == REDTAIL_ERROR_ARGUMENT);
     redtail_slice cluster{"cluster", 7};
-    CHECK(redtail::migration_name(redtail::migration_of({&cluster, 1})) == "word");
-    CHECK(redtail::migration_of({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
-    CHECK(thrown([&] { redtail::migration_of({nullptr, 0}); }) == REDTAIL_ERROR_ARGUMENT);
+    redtail::migrations migrations;
+    CHECK(redtail::migration_name(migrations.next({&cluster, 1})) == "word");
+    CHECK(migrations.next({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
     CHECK(redtail::unquote("").empty() && redtail::unquote({}).empty());
 }
 
@@ -252,6 +252,24 @@ static void dumps() {
     CHECK(broken.error_kind() == REDTAIL_RDB_ERROR_CHECKSUM && std::strstr(broken.message(), "checksum"));
 }
 
+static void migrations() {
+    redtail::migrations migrations;
+    redtail_migration_task task;
+    redtail::parser parser(REDTAIL_MODE_STREAM);
+    const std::string bytes = redtail::encode_command({"CLUSTER", "SYNCSLOTS", "CONF", "ASM-TASK", "x:y:z:import:connecting:0-9"}) +
+                              redtail::encode_command({"SET", "{06S}", "v"}) + redtail::encode_command({"SET", "{06S}", "v"});
+    std::string_view input = bytes;
+    std::string seen;
+    for (const redtail::item &item : parser.items(input)) {
+        seen += redtail::migration_name(migrations.next(item.args(), &task));
+        seen += std::string(" ") + task.id + " " + std::string(redtail::migration_side_name(task.side)) + " " + task.slots + "\n";
+        if (seen.find("imported") != std::string::npos) migrations.clear();
+    }
+    CHECK(seen == "begins x import 0-9\nimported x import 0-9\nnone  none \n");
+    CHECK(thrown([&] { migrations.next(redtail::args(nullptr, 0)); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(std::strstr(migrations.message(), "args is NULL"));
+}
+
 static void encoder() {
     std::string encoded = redtail::encode_command({"SET", "", "a b"});
     CHECK(encoded == "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$3\r\na b\r\n");
@@ -370,6 +388,7 @@ int main() {
     followers();
     snapshots();
     dumps();
+    migrations();
     encoder();
     positions();
     sentinels();

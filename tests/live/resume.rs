@@ -138,7 +138,7 @@ fn a_broken_snapshot_is_an_error_and_retried_only_if_asked() {
         proxy.cut([Cut::Behind(middle.clone())]);
         let (seen, error) = Watch::start(follow_port(proxy.port).start(Start::Snapshot)).fails();
         let Error::Session(why) = &error else { panic!("{error}") };
-        let SessionError::SnapshotBroken { received, reason: DisconnectReason::Closed } = **why else {
+        let SessionError::SnapshotBroken { received, reason: DisconnectReason::Closed, .. } = **why else {
             panic!("{error}")
         };
         assert_eq!(received, seen.snapshot.len() as u64);

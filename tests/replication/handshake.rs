@@ -43,7 +43,7 @@ fn converse(shell: &mut Shell, script: &[(&str, &[u8])]) {
 fn to_psync(shell: &mut Shell, info: &[u8], filter: Option<&[u8]>) {
     converse(shell, &[("PING", b"+PONG\r\n"), ("REPLCONF ip-address redtail.invalid", b"+OK\r\n"), ("INFO", info)]);
     if info.starts_with(b"-") && filter.is_none() {
-        converse(shell, &[("REPLCONF version 9.0.0", b"-ERR Unrecognized REPLCONF option: version\r\n")]);
+        converse(shell, &[("REPLCONF version 9.2.0", b"-ERR Unrecognized REPLCONF option: version\r\n")]);
     }
     converse(shell, &[("REPLCONF capa eof", b"+OK\r\n"), ("REPLCONF capa psync2", b"+OK\r\n")]);
     if let Some(reply) = filter {
@@ -72,7 +72,7 @@ fn a_filtered_start_word_by_word() {
     to_psync(&mut shell, &replication_info(0, 0, 0), Some(b"+OK\r\n"));
     let seen = others(&mut shell);
     assert!(
-        seen[0].starts_with("Forking(Forking { reason: Filtered, used_memory: Some(3145728), last_fork: Some(250µs) }"),
+        seen[0].starts_with("Forking(Forking { reason: Filtered, used_memory: Some(3145728), last_fork: Some(250µs), "),
         "{seen:?}"
     );
     assert_eq!(shell.sent(), ["PSYNC ? -1"]);
@@ -107,6 +107,15 @@ fn a_fork_is_announced_in_words() {
         (forking.used_memory, forking.last_fork) = (used_memory, last_fork);
         let text = forking.to_string();
         assert_eq!(text, words.replace('…', "the primary forks once, for a snapshot without data"));
+    }
+    for (server, words) in [
+        ("valkey-9.1", ""),
+        ("redis-9.9", ""),
+        ("valkey-9.2", "; with forkless-infrastructure-enabled it does so without a fork"),
+    ] {
+        let mut forking = Forking::new(ForkReason::Snapshot);
+        forking.server = server.parse().ok();
+        assert_eq!(forking.to_string(), format!("the primary forks and sends its whole data set{words}"));
     }
 }
 
@@ -458,7 +467,7 @@ fn valkey_gets_a_version_only_around_a_snapshot_with_data() {
         converse(
             &mut shell,
             &[
-                ("REPLCONF version 9.0.0", b"+OK\r\n"),
+                ("REPLCONF version 9.2.0", b"+OK\r\n"),
                 ("CLIENT REPLY ON", b"+OK\r\n"),
                 ("REPLCONF capa eof", b"+OK\r\n"),
                 ("REPLCONF capa psync2", b"+OK\r\n"),
@@ -469,6 +478,41 @@ fn valkey_gets_a_version_only_around_a_snapshot_with_data() {
         shell.arrive(&[&empty_snapshot(0), MARK.as_bytes()].concat());
         shell.events();
         assert_eq!(shell.sent(), ["REPLCONF ACK 0", "CLIENT REPLY SKIP", "REPLCONF version 0.0.0"], "{version}");
+    }
+}
+
+/// A server of the future may answer an option with anything.
+#[test]
+fn unknown_answers_to_options_are_passed_over() {
+    let unknown: [&[u8]; 6] = [
+        b":1\r\n",
+        b"$6\r\nfuture\r\n",
+        b"*2\r\n+a\r\n:1\r\n",
+        b"%1\r\n+a\r\n_\r\n",
+        b"-FUTURE what is that\r\n",
+        b"_\r\n",
+    ];
+    for reply in unknown {
+        let label = ReplicaLabel::new("here").unwrap();
+        let mut shell = Shell::connected(options! { start: Start::Snapshot, listening_port: Some(7777), label });
+        converse(
+            &mut shell,
+            &[
+                ("PING", b"+PONG\r\n"),
+                ("REPLCONF ip-address here", reply),
+                ("REPLCONF listening-port 7777", reply),
+                ("INFO", if reply[0] == b'$' { b":1\r\n" } else { reply }),
+                ("REPLCONF version 9.2.0", reply),
+            ],
+        );
+        if reply[0] == b'-' {
+            // An error that is not known ends an attempt here: without this capability nothing would follow.
+            converse(&mut shell, &[("REPLCONF capa eof", b":1\r\n"), ("REPLCONF capa psync2", b":1\r\n")]);
+        } else {
+            converse(&mut shell, &[("REPLCONF capa eof", reply), ("REPLCONF capa psync2", reply)]);
+        }
+        assert_eq!(shell.sent(), ["PSYNC ? -1"]);
+        assert!(!shell.events().iter().any(|seen| matches!(seen, Seen::Failed(_))));
     }
 }
 
@@ -483,7 +527,7 @@ fn a_version_is_withdrawn_where_the_stream_continues() {
             ("PING", b"+PONG\r\n"),
             ("REPLCONF ip-address redtail.invalid", b"+OK\r\n"),
             ("INFO", b"-NOPERM User cdc has no permissions to run the 'info' command\r\n"),
-            ("REPLCONF version 9.0.0", b"+OK\r\n"),
+            ("REPLCONF version 9.2.0", b"+OK\r\n"),
             ("CLIENT REPLY ON", b"+OK\r\n"),
             ("REPLCONF capa eof", b"+OK\r\n"),
             ("REPLCONF capa psync2", b"+OK\r\n"),
@@ -506,7 +550,7 @@ fn a_version_that_may_not_be_withdrawn_stays() {
         ("INFO", b"-ERR unknown command 'INFO'\r\n"),
     ];
     converse(&mut shell, &begin);
-    converse(&mut shell, &[("REPLCONF version 9.0.0", b"+OK\r\n"), ("CLIENT REPLY ON", denied)]);
+    converse(&mut shell, &[("REPLCONF version 9.2.0", b"+OK\r\n"), ("CLIENT REPLY ON", denied)]);
     converse(&mut shell, &[("REPLCONF capa eof", b"+OK\r\n"), ("REPLCONF capa psync2", b"+OK\r\n")]);
     shell.sent();
     shell.arrive(format!("+FULLRESYNC {ID} 10\r\n$EOF:{MARK}\r\n").as_bytes());
@@ -517,7 +561,7 @@ fn a_version_that_may_not_be_withdrawn_stays() {
     shell.events();
     shell.connect();
     converse(&mut shell, &begin);
-    converse(&mut shell, &[("REPLCONF version 9.0.0", b"+OK\r\n"), ("REPLCONF capa eof", b"+OK\r\n")]);
+    converse(&mut shell, &[("REPLCONF version 9.2.0", b"+OK\r\n"), ("REPLCONF capa eof", b"+OK\r\n")]);
 }
 
 #[test]

@@ -217,7 +217,8 @@ fn nothing_follows_a_recorded_link_that_ends_badly() {
             shell.close(Closed::ByPeer);
         }
         let error = failure(&mut shell);
-        let broken = matches!(error, SessionError::SnapshotBroken { received: 9, reason: DisconnectReason::Closed });
+        let broken =
+            matches!(error, SessionError::SnapshotBroken { received: 9, reason: DisconnectReason::Closed, .. });
         assert!(broken || matches!(error, SessionError::Lost { .. }), "{bytes:?}: {error}");
         shell.connect();
         assert_eq!(failure(&mut shell), error);

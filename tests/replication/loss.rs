@@ -235,13 +235,66 @@ fn a_snapshot_that_breaks_off_is_not_asked_for_again() {
     shell.arrive(format!("+FULLRESYNC {ID} 7\r\n$1000\r\nREDIS0010").as_bytes());
     shell.close(Closed::ByPeer);
     let Some(Seen::Failed(error)) = shell.events().pop() else { panic!() };
-    assert!(matches!(error, SessionError::SnapshotBroken { received: 9, reason: DisconnectReason::Closed }));
+    assert!(matches!(error, SessionError::SnapshotBroken { received: 9, reason: DisconnectReason::Closed, .. }));
     // Nor one that never began: Valkey 9.1 closes so, for ever, where it can't write the requested version.
     let mut shell = Shell::connected(options! { start: Start::Snapshot });
     handshake(&mut shell);
     shell.arrive(format!("+FULLRESYNC {ID} 7\r\n").as_bytes());
     shell.close(Closed::ByPeer);
     assert!(matches!(shell.events().pop(), Some(Seen::Failed(SessionError::SnapshotBroken { received: 0, .. }))));
+}
+
+/// A Valkey that is newer than the format that it was asked for, and holds data that this format can't hold. It forks
+/// and closes the connection, each time.
+#[test]
+fn a_primary_that_cannot_write_an_older_format_is_understood() {
+    let asks = |shell: &mut Shell, info: &str| {
+        let mut version = None;
+        loop {
+            let sent = shell.sent();
+            match sent.first().map(String::as_str) {
+                Some("INFO") => shell.arrive(format!("${}\r\n{info}\r\n", info.len()).as_bytes()),
+                Some(asked) if asked.starts_with("PSYNC") => return version,
+                Some(asked) => {
+                    version = version.or(asked.strip_prefix("REPLCONF version ").map(str::to_owned));
+                    shell.arrive(b"+OK\r\n");
+                }
+                None => panic!("nothing was sent: {:?}", shell.seen),
+            }
+        }
+    };
+    let closes = |shell: &mut Shell| {
+        shell.arrive(format!("+FULLRESYNC {ID} 7\r\n").as_bytes());
+        shell.close(Closed::ByPeer);
+        shell.events().pop()
+    };
+    let (known, newer) =
+        ("valkey_version:9.2.7\r\nredis_version:7.2.4", "valkey_version:9.99.1\r\nredis_version:7.2.4");
+    for (info, named) in [(newer, true), (known, false), ("redis_version:99.1.1", false)] {
+        let mut shell = Shell::connected(options! { start: Start::Snapshot });
+        asks(&mut shell, info);
+        let Some(Seen::Failed(error)) = closes(&mut shell) else { panic!("{:?}", shell.seen) };
+        let message = "valkey 9.99.1 was asked for the snapshot format of an earlier release";
+        assert_eq!(error.to_string().contains(message), named, "{error}");
+        assert_eq!(error.to_string().contains("\"Can't store key\""), named, "{error}");
+    }
+    // It is asked for its own format after two attempts, and for the known one once a snapshot was complete.
+    let mut shell =
+        Shell::connected(options! { start: Start::Snapshot, retry_snapshot: true, on_gap: OnGap::Snapshot });
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        asked.extend(asks(&mut shell, newer));
+        assert!(matches!(closes(&mut shell), Some(Seen::Reconnect(_))));
+        shell.connect();
+    }
+    assert_eq!(asked, ["9.2.0", "9.2.0", "9.99.1"]);
+    assert_eq!(asks(&mut shell, newer).as_deref(), Some("9.99.1"));
+    shell.arrive(format!("+FULLRESYNC {ID} 7\r\n$10\r\nREDIS0001").as_bytes());
+    shell.arrive(b"\xff");
+    shell.close(Closed::ByPeer);
+    assert!(matches!(shell.events().pop(), Some(Seen::Reconnect(_))));
+    shell.connect();
+    assert_eq!(asks(&mut shell, newer).as_deref(), Some("9.2.0"));
 }
 
 #[test]

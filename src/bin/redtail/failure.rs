@@ -97,14 +97,6 @@ struct Hinted<'a>(&'a SessionError);
 
 impl Display for Hinted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let SessionError::SnapshotBroken { received, reason } = self.0 {
-            return write!(
-                f,
-                "the snapshot broke off after {received} bytes: {reason}; it is not requested again, since each attempt \
-                 makes the server fork and send its data. `redtail tail` and `redtail record` request it again with \
-                 --reconnect forever"
-            );
-        }
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
             SessionError::Protocol { stage: SessionStage::Handshake, .. } => {
@@ -112,6 +104,9 @@ impl Display for Hinted<'_> {
             }
             SessionError::Lost { reason: DisconnectReason::Silence(_), .. } => {
                 "; check that a Redis or Valkey server listens there"
+            }
+            SessionError::SnapshotBroken { .. } => {
+                ". `redtail tail` and `redtail record` request it again with --reconnect forever"
             }
             SessionError::Snapshot(error) => unknown(&error.kind),
             SessionError::NoBacklog => ": use --from snapshot or --allow-probe",
@@ -174,12 +169,12 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
 /// Advice for an unreadable snapshot in a file.
 pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
     match kind {
-        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => unknown(kind),
+        RdbErrorKind::UnknownNumber { .. } => unknown(kind),
         RdbErrorKind::Checksum { .. } => {
             "; the printed data may be wrong: the file was damaged after the server wrote it"
         }
         RdbErrorKind::Truncated(_) => "; the printed data is incomplete: the file was not written or copied completely",
-        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) => "",
+        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) | RdbErrorKind::Templates => "",
         _ => "; --skip-damaged skips damaged values where possible",
     }
 }
@@ -187,7 +182,6 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
 /// Advice for unknown data in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {
-        RdbErrorKind::UnknownVersion(_) => "; the server may be newer than this version of redtail",
         RdbErrorKind::UnknownNumber { .. } => {
             "; another product or a server newer than this version of redtail wrote it"
         }

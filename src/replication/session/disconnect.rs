@@ -78,6 +78,8 @@ impl Session {
         }
         self.position = self.position();
         self.attempts = self.attempts.saturating_add(1);
+        let is_cut = matches!(self.phase, Phase::Header(Purpose::Deliver) | Phase::Snapshot(Purpose::Deliver));
+        self.cut_snapshots += u32::from(is_cut && reason == DisconnectReason::Closed);
         let failed = SessionError::Lost { reason, attempts: self.attempts };
         if let Some(error) = self.unrecoverable(reason) {
             return self.fail(error);
@@ -109,11 +111,11 @@ impl Session {
     /// The error, if another connection can't fix it, or only at a cost that the options do not allow.
     fn unrecoverable(&self, reason: DisconnectReason) -> Option<SessionError> {
         let may_retry = self.options.retry_snapshot && !self.recorded && !self.is_off();
+        let newer = self.handshake.newer_server().filter(|_| reason == DisconnectReason::Closed);
+        let broken = |received| SessionError::SnapshotBroken { received, reason, newer };
         match self.phase {
-            Phase::Header(Purpose::Deliver) if !may_retry => Some(SessionError::SnapshotBroken { received: 0, reason }),
-            Phase::Snapshot(Purpose::Deliver) if !may_retry => {
-                Some(SessionError::SnapshotBroken { received: self.snapshot.received(), reason })
-            }
+            Phase::Header(Purpose::Deliver) if !may_retry => Some(broken(0)),
+            Phase::Snapshot(Purpose::Deliver) if !may_retry => Some(broken(self.snapshot.received())),
             Phase::Stream if self.stream.lineage.is_none() && !self.recorded => {
                 Some(SessionError::NotResumable(reason))
             }

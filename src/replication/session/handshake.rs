@@ -8,7 +8,7 @@ use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::info::Info;
 use crate::replication::options::{Credentials, Options, Start};
 use crate::replication::reply::{Question, Verdict, judge};
-use crate::replication::server::Server;
+use crate::replication::server::{Product, Server, Version};
 use crate::replication::session::outbox::Outbox;
 use crate::resp::{FrameParser, Kind};
 
@@ -22,6 +22,8 @@ pub(super) struct Handshake {
     /// INFO was denied. It is not sent again, since each denial is an entry in the server's ACL LOG.
     info_denied: bool,
     version: Announced,
+    /// Announce the version of the server itself: it can't write its data in the format of [`VERSION`].
+    own_version: bool,
     /// CLIENT REPLY was denied, and is not sent again either.
     client_denied: bool,
 }
@@ -68,6 +70,7 @@ impl Handshake {
             info: None,
             info_denied: false,
             version: Announced::None,
+            own_version: false,
             client_denied: false,
         }
     }
@@ -75,13 +78,14 @@ impl Handshake {
     pub(super) fn begin(
         &mut self,
         options: &Options,
-        filter: bool,
+        (filter, own_version): (bool, bool),
         credentials: Credentials<'_>,
         outbox: &mut Outbox,
     ) -> Result<(), SessionError> {
         self.parser = None;
         self.info = None;
         self.version = Announced::None;
+        self.own_version = own_version;
         self.filter = if filter { Filter::Wanted } else { Filter::Unwanted };
         let Some(password) = credentials.password else {
             if credentials.user.is_some() {
@@ -107,6 +111,24 @@ impl Handshake {
     /// Family and version of the server, from INFO.
     pub(super) fn server(&self) -> Option<Server> {
         self.info.as_ref().and_then(Info::server)
+    }
+
+    /// The server, if it was asked for snapshots in a format of an earlier release than its own. It may hold data that
+    /// this format can't hold.
+    pub(super) fn newer_server(&self) -> Option<Server> {
+        self.server().filter(|server| {
+            server.product == Product::Valkey
+                && self.version != Announced::None
+                && server.version.release() > self.announced().release()
+        })
+    }
+
+    /// The version to announce.
+    fn announced(&self) -> Version {
+        match self.server() {
+            Some(Server { product: Product::Valkey, version }) if self.own_version => version.max(VERSION),
+            _ => VERSION,
+        }
     }
 
     /// Permission for INFO may have been given meanwhile.
@@ -180,6 +202,8 @@ impl Handshake {
                     Reply::Next
                 }
                 (Kind::SimpleString, _) => Reply::Next,
+                // An answer of the future to an option of ours. The option has no known effect.
+                (_, asked) if !matches!(asked, Question::Auth | Question::Ping) => self.skip_refused(asked, b""),
                 (_, asked) => {
                     Reply::Broken(SessionError::Unexpected { asked: asked.name(), answer: Excerpt::new(frame.raw()) })
                 }
@@ -243,12 +267,13 @@ impl Handshake {
     fn ask(&mut self, next: Question, options: &Options, outbox: &mut Outbox) {
         self.asked = next;
         let port: Excerpt<5> = Excerpt::of(options.listening_port.unwrap_or_default());
+        let version: Excerpt<17> = Excerpt::of(self.announced());
         let replconf: [&[u8]; 3] = match next {
             Question::Label => [b"REPLCONF", b"ip-address", options.label.as_bytes()],
             Question::Port => [b"REPLCONF", b"listening-port", port.as_bytes()],
             // Without a version, Valkey 9.1 writes RDB 11, which can't hold hashes with field expiry: every snapshot
-            // would end early. A higher version would request formats that do not exist yet.
-            Question::Version => [b"REPLCONF", b"version", b"9.0.0"],
+            // would end early.
+            Question::Version => [b"REPLCONF", b"version", version.as_bytes()],
             // Changes nothing. The reply shows whether `withdraw_version` is permitted.
             Question::ClientReply => [b"CLIENT", b"REPLY", b"ON"],
             Question::CapaEof => [b"REPLCONF", b"capa", b"eof"],
@@ -263,6 +288,9 @@ impl Handshake {
         let _ = outbox.command(arguments);
     }
 }
+
+/// The release of Valkey whose snapshot format is the latest that `rdb` reads.
+const VERSION: Version = Version { major: 9, minor: 2, patch: 0 };
 
 const LIMITS: Limits = Limits {
     bulk: HANDSHAKE_REPLY,

@@ -90,6 +90,8 @@ pub struct Session {
     attempts: u32,
     /// Attempts in a row that ended with an unknown error message.
     unknown: u32,
+    /// The number of snapshots in a row whose connection the primary closed before their end.
+    cut_snapshots: u32,
     random: u64,
     recorded: bool,
     /// How the present connection was opened, once it is.
@@ -244,6 +246,7 @@ impl Session {
             ever_attached: false,
             attempts: 0,
             unknown: 0,
+            cut_snapshots: 0,
             random: options.seed,
             recorded: false,
             psync_request: None,
@@ -307,8 +310,9 @@ impl Session {
         self.link_bytes = 0;
         self.left = 0;
         self.last_received_ms = now_ms;
-        let filter = self.wants_filter();
-        self.phase = match self.handshake.begin(&self.options, filter, credentials, &mut self.outbox) {
+        // Twice in a row is no accident.
+        let wants = (self.wants_filter(), self.cut_snapshots >= 2);
+        self.phase = match self.handshake.begin(&self.options, wants, credentials, &mut self.outbox) {
             Ok(()) => Phase::Handshake,
             Err(error) => {
                 self.fail(error);

@@ -173,6 +173,7 @@ impl Session {
     /// The stream begins at the next byte.
     pub(super) fn follow(&mut self, now_ms: u64) {
         self.phase = Phase::Stream;
+        self.cut_snapshots = 0;
         self.position = self.stream.position();
         self.commits.begin(self.position.map(|position| position.history), self.stream.reached.offset);
         self.send_ack(self.stream.reached.offset, now_ms);

@@ -365,7 +365,7 @@ impl Judge {
         };
         self.attempts += 1;
         match (error, self.unrecoverable()) {
-            (SessionError::SnapshotBroken { received, reason }, Some("snapshot")) => {
+            (SessionError::SnapshotBroken { received, reason, .. }, Some("snapshot")) => {
                 // Bytes that may still turn out to be the mark are not delivered yet.
                 self.link.expected.clear();
                 let own = self.link.snapshot.as_ref();

@@ -11,7 +11,8 @@ pub(crate) struct Filter {
     /// Print only commands and keys of database N
     ///
     /// FLUSHALL is included, and so are SWAPDB, MOVE and COPY into N. Functions and scripts belong to no database and
-    /// are always printed. The database of a write that a KeyDB active replica wraps in RREPLAY is not seen.
+    /// are always printed. With --format resp only the part of such a command that concerns N is printed. The database
+    /// of a write that a KeyDB active replica wraps in RREPLAY is not seen.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(crate) db: Vec<u32>,
 
@@ -29,6 +30,10 @@ pub(crate) struct Filter {
     /// command (COMMAND INFO). Commands that it does not describe are printed too, with one warning per command. A
     /// command is printed with all its keys. A transaction is printed without the
     /// commands that do not match, and is left out if none matches.
+    ///
+    /// With --format resp nothing else is touched in the target: DEL a user:1 becomes DEL user:1, FLUSHALL deletes the
+    /// matching keys, and commands with unknown keys are left out. A matching key whose value depends on other keys is
+    /// deleted, with a warning.
     #[arg(long, value_name = "GLOB")]
     pub(crate) key: Vec<OsString>,
 }

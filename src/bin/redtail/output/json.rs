@@ -16,10 +16,9 @@ use crate::output::gather::Gather;
 use crate::output::json_argument::push_argument;
 use crate::output::keys::elements::Elements;
 use crate::output::keys::json::JsonKeys;
-use crate::output::migrations::Beginnings;
 use crate::output::restored::PayloadArgument;
 use crate::output::stream_context::StreamContext;
-use crate::output::{command_keys, migrations, restored};
+use crate::output::{command_keys, restored};
 
 pub(super) struct Json {
     all: bool,
@@ -37,8 +36,8 @@ pub(super) struct Json {
     payload: PayloadArgument,
     /// The field of the payload of a command that arrives in parts.
     restored: Vec<u8>,
-    /// Set for a cluster.
-    migrations: Option<Beginnings>,
+    /// The field with the migration of the current command, for a cluster.
+    pub(super) migration: Vec<u8>,
     file: FilePosition,
 }
 
@@ -66,15 +65,25 @@ impl Json {
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(CommandKeys::default));
         let (line, open, count, file) = (Vec::new(), None, Some(0), FilePosition::default());
         let (payload, restored) = (PayloadArgument::default(), Vec::new());
-        Self { all, max_arg, target, line, gather, open, items, count, keys, payload, restored, migrations: None, file }
+        Self {
+            all,
+            max_arg,
+            target,
+            line,
+            gather,
+            open,
+            items,
+            count,
+            keys,
+            payload,
+            restored,
+            migration: Vec::new(),
+            file,
+        }
     }
 
     pub(super) fn set_target(&mut self, target: String) {
         self.target = target;
-    }
-
-    pub(super) fn mark_migrations(&mut self) {
-        self.migrations = Some(Beginnings::default());
     }
 
     pub(super) fn without_keys(&mut self) {
@@ -179,9 +188,7 @@ impl Json {
         line.clear();
         line.push(b'{');
         push_context(line, command.offset, &command.into())?;
-        if self.migrations.is_some() {
-            push_migration(line, migrations::word(command))?;
-        }
+        line.extend_from_slice(&self.migration);
         line.extend_from_slice(self.file.fields.as_bytes());
         line.extend_from_slice(b",\"args\":[");
         for (index, arg) in command.args().enumerate() {
@@ -205,9 +212,6 @@ impl Json {
     pub(super) fn part(&mut self, part: &Part<'_>, context: &StreamContext, out: &mut impl Write) -> io::Result<()> {
         if let Some(keys) = &mut self.keys {
             keys.part(part);
-        }
-        if let Some(migrations) = &mut self.migrations {
-            migrations.part(part);
         }
         if let Part::Begin { .. } = part {
             self.finish(out)?;
@@ -234,9 +238,7 @@ impl Json {
         self.line.clear();
         self.line.extend_from_slice(b"],");
         push_context(&mut self.line, offset, context)?;
-        if let Some(migrations) = &self.migrations {
-            push_migration(&mut self.line, migrations.word())?;
-        }
+        self.line.extend_from_slice(&self.migration);
         if let Some(keys) = &self.keys {
             keys.push(&mut self.line, context.db)?;
         }
@@ -306,13 +308,6 @@ fn push_context(line: &mut Vec<u8>, offset: u64, context: &StreamContext) -> io:
     }
     match context.received_ms {
         Some(received_ms) => write!(line, ",\"received_ms\":{received_ms}"),
-        None => Ok(()),
-    }
-}
-
-fn push_migration(line: &mut Vec<u8>, word: Option<&str>) -> io::Result<()> {
-    match word {
-        Some(word) => write!(line, ",\"migration\":\"{word}\""),
         None => Ok(()),
     }
 }

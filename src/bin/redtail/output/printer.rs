@@ -13,9 +13,11 @@ use crate::output::filtered::Filtered;
 use crate::output::format_writer::FormatWriter;
 use crate::output::json::Json;
 use crate::output::keys::shared_names::SharedNames;
+use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
 use crate::stats::{Stats, StatusWriter, Tally};
+use crate::terminal::log;
 
 /// In bytes. Large enough that system calls do not matter.
 const BUFFER: usize = 64 << 10;
@@ -25,6 +27,8 @@ pub(crate) struct Printer<W: Write> {
     out: BufWriter<StatusWriter<W>>,
     format: FormatWriter,
     names: SharedNames,
+    /// Set for a cluster.
+    marks: Option<Marks>,
     /// A snapshot is incomplete.
     in_snapshot: bool,
     filter: Option<Filtered>,
@@ -41,11 +45,11 @@ impl<W: Write> Printer<W> {
             args::Format::Json => FormatWriter::Json(Json::new(options, target)),
             args::Format::Resp => FormatWriter::Resp(Resp::new(options)),
         };
-        let filter = Filtered::new(&options.filter, options.all);
+        let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
-        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
+        Self { out, format, names, marks: None, in_snapshot: false, filter, is_printed: false, stats, tally }
     }
 
     /// Sets the address of the server.
@@ -57,11 +61,7 @@ impl<W: Write> Printer<W> {
 
     /// Marks commands that move slots, for a cluster.
     pub(crate) fn of_cluster(mut self) -> Self {
-        match &mut self.format {
-            FormatWriter::Text(text) => text.mark_migrations(),
-            FormatWriter::Json(json) => json.mark_migrations(),
-            FormatWriter::Resp(_) => {}
-        }
+        self.marks = Some(Marks::default());
         self
     }
 
@@ -84,6 +84,12 @@ impl<W: Write> Printer<W> {
             Event::SnapshotItem(item) => return self.item(item),
             Event::SnapshotEnd(_) => self.in_snapshot = false,
             Event::Disconnected(_) => self.snapshot_broken()?,
+            _ => {}
+        }
+        // Before the filter, which may drop the command that begins a migration.
+        match (&mut self.marks, &mut self.format) {
+            (Some(marks), FormatWriter::Text(text)) => marks.event(event, print_text, &mut text.migration)?,
+            (Some(marks), FormatWriter::Json(json)) => marks.event(event, print_json, &mut json.migration)?,
             _ => {}
         }
         self.is_printed = match &mut self.filter {
@@ -109,6 +115,14 @@ impl<W: Write> Printer<W> {
     /// Prints an item of a snapshot.
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
+        if let Item::Start(format) = item
+            && format.is_newer()
+        {
+            log::say(format_args!(
+                "the snapshot has the format {format}, which is newer than this version of redtail: it is read up to \
+                 the first unknown type or opcode"
+            ));
+        }
         self.is_printed = self.filtered_item(item)?;
         if let Some(tally) = &self.tally {
             tally.item(item, self.is_printed);

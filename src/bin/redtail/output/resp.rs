@@ -11,6 +11,7 @@ use redtail::{AttachMethod, Attached, Event, ReplicationId, StreamCommand};
 
 use crate::args;
 use crate::failure::Failure;
+use crate::filter::TargetCommand;
 use crate::output::client_form::{ClientForm, ClientForms};
 use crate::output::keys::command::append;
 use crate::output::keys::emptying::Emptying;
@@ -208,6 +209,40 @@ impl Resp {
         Ok(())
     }
 
+    /// Writes these commands instead of one of the stream.
+    pub(super) fn instead(
+        &mut self,
+        commands: &[TargetCommand],
+        context: &StreamContext,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        for command in commands {
+            self.before_command(command.db.or(context.db), out)?;
+            let mut bytes = std::mem::take(&mut self.rewritten);
+            append(&mut bytes, &command.args.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            self.forward(&bytes, out)?;
+            bytes.clear();
+            self.rewritten = bytes;
+        }
+        self.at_end(context.tx.is_some());
+        Ok(())
+    }
+
+    /// Writes the next bytes of commands that replace one of the stream, as it arrives.
+    pub(super) fn bytes(&mut self, bytes: &[u8], context: &StreamContext, out: &mut impl Write) -> Result<(), Failure> {
+        if !bytes.is_empty() {
+            if !std::mem::replace(&mut self.in_command, true) {
+                self.before_command(context.db, out)?;
+            }
+            self.forward(bytes, out)?;
+        }
+        if context.offset.is_some() {
+            self.in_command = false;
+            self.at_end(context.tx.is_some());
+        }
+        Ok(())
+    }
+
     /// Writes the SELECT that the command needs, and a pending MULTI.
     fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
@@ -247,7 +282,7 @@ impl Resp {
     }
 }
 
-fn unknown_database() -> Failure {
+pub(super) fn unknown_database() -> Failure {
     Failure::Message(
         "the database of the next command is unknown: use --assume-db N (or, with tail, --from now, which asks the \
          server)"
