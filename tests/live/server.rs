@@ -44,6 +44,11 @@ impl Kind {
         matches!(self, Kind::Redis82 | Kind::Redis810 | Kind::Valkey91)
     }
 
+    /// The redis-cli that moves slots as this server's users do.
+    pub(crate) fn cli(self) -> PathBuf {
+        if self == Kind::Redis810 { self.binary().with_file_name("redis-cli") } else { PathBuf::from("redis-cli") }
+    }
+
     fn binary(self) -> PathBuf {
         let inside = match self {
             Kind::Redis70 => return PathBuf::from("redis-server"),
@@ -314,6 +319,26 @@ impl Server {
     pub(crate) fn stand_still(&self) {
         let pid = self.process.as_ref().expect("it runs").id().to_string();
         assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill runs").success());
+    }
+
+    /// Kills the process that writes a snapshot, once there is one.
+    pub(crate) fn kill_child(&self) {
+        let parent = self.process.as_ref().expect("it runs").id();
+        let child = || {
+            let process = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();
+            fs::read_dir("/proc").expect("Linux").filter_map(process).find(|pid| {
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                let fields = stat.rsplit(") ").next().unwrap_or_default();
+                !fields.starts_with('Z') && fields.split(' ').nth(1) == Some(&parent.to_string())
+            })
+        };
+        let mut found = None;
+        eventually("a snapshot is written", || {
+            found = child();
+            found.is_some()
+        });
+        let pid = found.expect("just found").to_string();
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs").success());
     }
 
     /// The end of its log.
