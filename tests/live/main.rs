@@ -15,6 +15,7 @@ mod commands;
 mod commits;
 mod copy;
 mod doctor;
+mod drift;
 mod failover;
 mod filters;
 mod follow;
