@@ -70,7 +70,8 @@ fn commands_are_chosen_by_name() {
 #[test]
 fn keys_are_chosen_by_pattern() {
     let (lines, err) = passing(&["--key", "user:[19]", "--key", "*\\:3"]);
-    let expected = ["SET user:1 v", "DEL a b user:9", "OTHER.SET d $ 1", "other.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
+    let expected =
+        ["SET user:1 v", "DEL a b user:9", "OTHER.SET d $ 1", "other.set e $ 1", "FLUSHALL", "MOVE user:3 0"];
     assert_eq!(lines, expected);
     assert_eq!(err, "redtail: \"OTHER.SET\": the keys of this command are unknown, so --key lets it pass\n");
     check(&["--key", "user:*", "--db", "1", "--command", "set"], &["MULTI", "SET user:2 x", "EXEC"]);
