@@ -52,8 +52,9 @@
  * redtail_cluster_follow.
  *
  * FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
- * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
- * _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+ * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, as do
+ * _target, _slots and _position of a redtail_shard. _free of a follower, cluster or primary does nothing. A child may
+ * create handles of its own.
  *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
@@ -459,8 +460,8 @@ typedef enum redtail_protocol_error {
 typedef enum redtail_rdb_error {
     /** The first nine bytes are not the magic of a snapshot. */
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    /** A format version that is newer than this library. REDTAIL_RDB_FLAG_LENIENT accepts it. */
-    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 2,
+    /** The field names of hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
+    REDTAIL_RDB_ERROR_TEMPLATES = 2,
     /** A type or opcode that the format does not have. */
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
     /** A known type or opcode that cannot be decoded. */
@@ -781,10 +782,44 @@ REDTAIL_API const char *redtail_access_name(int access);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Wrapped writes: RREPLAY of a KeyDB active replica
+ *
+ * A KeyDB server with active-replica yes sends each write as RREPLAY uuid commands db mvcc. Its stream has no SELECT:
+ * each write has a database of its own. Position and transaction are those of the event with the RREPLAY.
+ */
+
+/** The write inside of an RREPLAY. Its bytes are those of the arguments. */
+typedef struct redtail_wrapped {
+    /** The id (a UUID of 36 characters) of the server that a client sent the write to. */
+    redtail_slice origin;
+    /** The write: one or more commands, for a redtail_parser of REDTAIL_MODE_STREAM. They are not verified. */
+    redtail_slice commands;
+    /** The database of the write; -1 if the server does not tell it. */
+    int64_t db;
+    /**
+     * The version of the write, which grows with each write of its origin; REDTAIL_UNKNOWN if the server does not tell
+     * it.
+     */
+    uint64_t mvcc;
+} redtail_wrapped;
+
+/**
+ * Opens an RREPLAY. args and argc: the complete command, for example of an event. A write that was wrapped several
+ * times is the innermost one.
+ *
+ * Returns REDTAIL_OK and sets wrapped; REDTAIL_NONE if the command is no valid RREPLAY. REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL, argc is 0, or an argument is an invalid slice. Any thread.
+ */
+REDTAIL_API int redtail_unwrap(const redtail_slice *args,
+                               size_t argc,
+                               redtail_wrapped *wrapped);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Snapshot items: the contents of an RDB file, one item at a time
  */
 
-/** No time: a key or field without an expiry time. */
+/** No time: a key without an expiry time. */
 #define REDTAIL_NO_TIME INT64_MIN
 
 /**
@@ -793,7 +828,10 @@ REDTAIL_API const char *redtail_access_name(int access);
  * The comment of a kind names the fields that it sets. All other fields are 0 or NULL.
  */
 typedef enum redtail_rdb_item_kind {
-    /** The first item. magic; number: the version of the format. */
+    /**
+     * The first item. magic; number: the version of the format; flag: 1 if this library does not know the version. It
+     * then decodes the snapshot as the newest version that it knows, until the first unknown type or opcode.
+     */
     REDTAIL_RDB_ITEM_START = 1,
     /** A string or a piece of one. role, bytes, at, length. A string of up to 16 KiB is never split. */
     REDTAIL_RDB_ITEM_TEXT = 2,
@@ -817,12 +855,12 @@ typedef enum redtail_rdb_item_kind {
     /**
      * A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the
      * file; bytes, length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME);
-     * db; time_ms: its expiry time; idle_s; frequency.
+     * db; time_ms: its expiry time; idle_s; frequency. flag: 1 if the server never evicts the key (BLESS).
      */
     REDTAIL_RDB_ITEM_KEY = 10,
     /** The score of the previous member. score. */
     REDTAIL_RDB_ITEM_SCORE = 11,
-    /** The expiry time of the previous field. time_ms. */
+    /** The expiry time of the previous field of a hash or member of a set. time_ms. */
     REDTAIL_RDB_ITEM_FIELD_EXPIRY = 12,
     /**
      * A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With
@@ -874,14 +912,14 @@ typedef enum redtail_rdb_item_kind {
     /** Bytes of a module, as in the file. bytes; flag: 1 for the last of them. */
     REDTAIL_RDB_ITEM_RAW = 26,
     /**
-     * A sparse array begins. count: number of elements; added: the index of the next insertion, or
-     * REDTAIL_UNKNOWN.
+     * A sparse array begins. count: number of elements; added: the index of the last insertion, or REDTAIL_UNKNOWN if
+     * there was none.
      */
     REDTAIL_RDB_ITEM_ARRAY = 27,
     /** The index of the array element that follows. number. */
     REDTAIL_RDB_ITEM_INDEX = 28,
-    /** An array element that is a floating-point number. score. */
-    REDTAIL_RDB_ITEM_DOUBLE = 29,
+    /** A path of a path hash. The previous TEXT is the path. Its fields follow. count: number of fields. */
+    REDTAIL_RDB_ITEM_PATH = 29,
     /** The state of a rate limiter. number. */
     REDTAIL_RDB_ITEM_RATE = 30,
     /**
@@ -914,7 +952,7 @@ typedef enum redtail_rdb_type {
     REDTAIL_RDB_TYPE_STRING = 1,
     /** A TEXT with role ELEMENT for each element, from head to tail. */
     REDTAIL_RDB_TYPE_LIST = 2,
-    /** A TEXT with role MEMBER for each member. */
+    /** For each member: TEXT with role MEMBER, and FIELD_EXPIRY if the member expires. */
     REDTAIL_RDB_TYPE_SET = 3,
     /** For each member: TEXT with role MEMBER, then SCORE. */
     REDTAIL_RDB_TYPE_ZSET = 4,
@@ -924,10 +962,15 @@ typedef enum redtail_rdb_type {
     REDTAIL_RDB_TYPE_STREAM = 6,
     /** MODULE, then RAW. */
     REDTAIL_RDB_TYPE_MODULE = 7,
-    /** ARRAY, then for each element INDEX and either TEXT with role ELEMENT or DOUBLE. */
+    /** ARRAY, then for each element INDEX and TEXT with role ELEMENT. */
     REDTAIL_RDB_TYPE_ARRAY = 8,
     /** One RATE. */
     REDTAIL_RDB_TYPE_RATE = 9,
+    /**
+     * For each path: TEXT with role PATH, then PATH, then for each field TEXT with role FIELD and TEXT with role
+     * FIELD_VALUE.
+     */
+    REDTAIL_RDB_TYPE_PATH_HASH = 10,
 } redtail_rdb_type;
 
 /** The role of a TEXT. */
@@ -946,11 +989,14 @@ typedef enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_KEY_NAME = 6,
     /** The value of a string. */
     REDTAIL_RDB_ROLE_VALUE = 7,
-    /** An element of a list or array. */
+    /**
+     * An element of a list or array. Floating-point numbers of an array are delivered as the text that servers
+     * show.
+     */
     REDTAIL_RDB_ROLE_ELEMENT = 8,
     /** A member of a set or sorted set. */
     REDTAIL_RDB_ROLE_MEMBER = 9,
-    /** A field of a hash. */
+    /** A field of a hash or of a path. */
     REDTAIL_RDB_ROLE_FIELD = 10,
     /** The value of the previous field. */
     REDTAIL_RDB_ROLE_FIELD_VALUE = 11,
@@ -968,6 +1014,8 @@ typedef enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_PRODUCER_NAME = 17,
     /** An idempotency key of the previous producer. IDEMPOTENT follows. */
     REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY = 18,
+    /** A path of a path hash. PATH follows. */
+    REDTAIL_RDB_ROLE_PATH = 19,
 } redtail_rdb_role;
 
 /** The result of a snapshot's checksum. */
@@ -1005,7 +1053,7 @@ typedef struct redtail_rdb_item {
     int checksum;
     /**
      * ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are
-     * known.
+     * known. START: the version is newer than those that this library knows. KEY: the server never evicts it.
      */
     int flag;
     /** KEY: access frequency (logarithmic, 0 to 255); -1 unless the server evicts by frequency. */
@@ -1038,7 +1086,7 @@ typedef struct redtail_rdb_item {
     int64_t time_ms;
     /** CONSUMER: the last time it received an entry, in milliseconds since 1970. */
     int64_t active_ms;
-    /** SCORE, DOUBLE. */
+    /** SCORE. */
     double score;
     /** The id of a stream entry. */
     redtail_stream_id id;
@@ -1085,15 +1133,21 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 #define REDTAIL_RDB_MIN_INPUT 16896
 
 /**
- * Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed
- * value of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
+ * Memory for the field names of a snapshot's hash templates (Redis 8.10), in bytes. If they need more, the decoder
+ * stops with REDTAIL_RDB_ERROR_TEMPLATES. Each template requires 16 bytes, and each name its length plus 2.
+ */
+#define REDTAIL_RDB_TEMPLATES 65536
+
+/**
+ * Flag of redtail_rdb_new: skip damaged data inside a packed or compressed value of known length.
+ * REDTAIL_RDB_ITEM_SKIPPED reports it.
  */
 #define REDTAIL_RDB_FLAG_LENIENT 1
 
 /** Flag of redtail_rdb_new: do not compute the checksum. */
 #define REDTAIL_RDB_FLAG_NO_CHECKSUM 2
 
-/** Decodes one snapshot. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
+/** Decodes one snapshot. One thread at a time. About 117 KiB; it allocates nothing after its creation. */
 typedef struct redtail_rdb redtail_rdb;
 
 /**
@@ -1171,7 +1225,7 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
  * redtail_dump reads it with the items of a snapshot. A payload has no key name, database or expiry.
  */
 
-/** Reads one payload. One thread at a time. About 53 KiB; it allocates nothing after its creation. */
+/** Reads one payload. One thread at a time. About 117 KiB; it allocates nothing after its creation. */
 typedef struct redtail_dump redtail_dump;
 
 /**
@@ -1381,7 +1435,7 @@ typedef struct redtail_options {
     /** 1: deliver a snapshot as REDTAIL_EVENT_SNAPSHOT_ITEM, in keys and elements. 0: as bytes. */
     int snapshot_items;
     /**
-     * 1: deliver items also from a snapshot with a newer version or with damaged values. Skipped data is
+     * 1: deliver items also from a snapshot with damaged values. Skipped data is
      * REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error.
      */
     int lenient;
@@ -1513,6 +1567,8 @@ typedef struct redtail_forking {
     uint64_t used_memory;
     /** Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN. */
     uint64_t last_fork_us;
+    /** As attached.server. Valkey from 9.2 on needs no fork with forkless-infrastructure-enabled. */
+    const char *server;
 } redtail_forking;
 
 /** A connection that the primary accepted. */
@@ -1525,6 +1581,8 @@ typedef struct redtail_attached {
     const redtail_position *position;
     /** The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question. */
     const char *server;
+    /** 1: the server is of a later release than those that this version of redtail was tested with. */
+    int newer_than_tested;
 } redtail_attached;
 
 /** A snapshot that begins or ends. */
@@ -1901,8 +1959,8 @@ typedef struct redtail_handle redtail_handle;
 
 /**
  * Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
- * once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
- * connect_timeout_ms).
+ * once, and a pause before a reconnect within 100 ms. A connection attempt ends at once on Linux, elsewhere and
+ * while a name is resolved at its timeout (see connect_timeout_ms).
  *
  * Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
  * errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
@@ -2013,8 +2071,8 @@ REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
 /**
  * Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
  * after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
- * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it at
- * once; an attempt to connect to a Sentinel is not interrupted, and the thread ends after it (connect_ms).
+ * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it
+ * at once. Outside Linux, a thread that is just connecting to a Sentinel ends after connect_timeout_ms at the latest.
  *
  * The address that a Sentinel gives is checked: the server must report that it is a primary, and, if it may be asked
  * (+info), the run id that the Sentinel knows. Otherwise the connection fails, and the message names the address and
@@ -2134,8 +2192,8 @@ REDTAIL_API const char *redtail_shard_id(const redtail_shard *shard);
  * Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to
  * the required size, including the NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT
- * if a pointer is NULL (text may be NULL if size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_STATE in a
+ * forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be NULL if size is 0).
  */
 REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      char *text,
@@ -2152,7 +2210,7 @@ REDTAIL_API int redtail_shard_slots(const redtail_shard *shard, char *text, size
  * The last resumable position that the callbacks have processed.
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
- * REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ * REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
  */
 REDTAIL_API int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 
@@ -2385,9 +2443,9 @@ REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
                                                  const redtail_cluster_options *cluster);
 
 /**
- * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
- * ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
- * cluster, as redtail_cluster_stop.
+ * Ends all followers and waits for their threads, until callbacks have returned. Outside Linux it also waits for
+ * connection attempts. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it
+ * only stops the cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 

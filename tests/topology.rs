@@ -4,6 +4,9 @@
 
 #[path = "topology/cluster.rs"]
 mod cluster;
+#[cfg(target_os = "linux")]
+#[path = "help/full.rs"]
+mod full;
 #[path = "help/listening.rs"]
 mod listening;
 #[path = "topology/migrations.rs"]

@@ -17,13 +17,13 @@ static void print_text(const redtail_rdb_item *text) {
 
 static void print_item(const redtail_rdb_item *item) {
     static const char *const types[] = {"?",    "string", "list",   "set",   "zset",
-                                        "hash", "stream", "module", "array", "rate limiter"};
+                                        "hash", "stream", "module", "array", "rate limiter", "path hash"};
     switch (item->kind) {
     case REDTAIL_RDB_ITEM_KEY:
         printf("\n%llu ", (unsigned long long)item->db);
         if (item->time_ms != REDTAIL_NO_TIME)
             printf("(expires at %lld) ", (long long)item->time_ms);
-        printf("%s ", types[item->key_type < 10 ? item->key_type : 0]);
+        printf("%s ", types[item->key_type < 11 ? item->key_type : 0]);
         fwrite(item->bytes.data, 1, item->bytes.len, stdout);
         break;
     case REDTAIL_RDB_ITEM_TEXT: print_text(item); break;

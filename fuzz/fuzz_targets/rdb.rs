@@ -35,9 +35,6 @@ fuzz_target!(|data: &[u8]| {
         if choice & 1 == 0 {
             decoder = decoder.without_checksum();
         }
-        if choice & 2 != 0 {
-            decoder = decoder.any_version();
-        }
         if choice & 4 != 0 {
             decoder = decoder.skip_damaged();
         }

@@ -38,8 +38,8 @@ pub enum redtail_protocol_error {
 pub enum redtail_rdb_error {
     /// The first nine bytes are not the magic of a snapshot.
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    /// A format version that is newer than this library. REDTAIL_RDB_FLAG_LENIENT accepts it.
-    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 2,
+    /// The field names of hash templates need more than REDTAIL_RDB_TEMPLATES bytes.
+    REDTAIL_RDB_ERROR_TEMPLATES = 2,
     /// A type or opcode that the format does not have.
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
     /// A known type or opcode that cannot be decoded.
@@ -86,7 +86,7 @@ pub extern "C" fn redtail_protocol_error_name(kind: c_int) -> *const c_char {
 pub extern "C" fn redtail_rdb_error_name(kind: c_int) -> *const c_char {
     name_of!(kind, "REDTAIL_RDB_ERROR_",
         REDTAIL_RDB_ERROR_NOT_RDB
-        REDTAIL_RDB_ERROR_UNKNOWN_VERSION
+        REDTAIL_RDB_ERROR_TEMPLATES
         REDTAIL_RDB_ERROR_UNKNOWN_NUMBER
         REDTAIL_RDB_ERROR_REFUSED
         REDTAIL_RDB_ERROR_UNKNOWN_ENCODING
@@ -119,7 +119,7 @@ pub(super) const fn rdb_error(kind: &RdbErrorKind) -> redtail_rdb_error {
     use RdbErrorKind as Kind;
     match kind {
         Kind::NotRdb(_) => REDTAIL_RDB_ERROR_NOT_RDB,
-        Kind::UnknownVersion(_) => REDTAIL_RDB_ERROR_UNKNOWN_VERSION,
+        Kind::Templates => REDTAIL_RDB_ERROR_TEMPLATES,
         Kind::UnknownNumber { .. } => REDTAIL_RDB_ERROR_UNKNOWN_NUMBER,
         Kind::Refused { .. } => REDTAIL_RDB_ERROR_REFUSED,
         Kind::UnknownEncoding { .. } => REDTAIL_RDB_ERROR_UNKNOWN_ENCODING,

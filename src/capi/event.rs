@@ -123,6 +123,8 @@ pub struct redtail_forking {
     pub used_memory: u64,
     /// Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN.
     pub last_fork_us: u64,
+    /// As attached.server. Valkey from 9.2 on needs no fork with forkless-infrastructure-enabled.
+    pub server: *const c_char,
 }
 
 /// A connection that the primary accepted.
@@ -137,6 +139,8 @@ pub struct redtail_attached {
     pub position: *const redtail_position,
     /// The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question.
     pub server: *const c_char,
+    /// 1: the server is of a later release than those that this version of redtail was tested with.
+    pub newer_than_tested: c_int,
 }
 
 /// A snapshot that begins or ends.

@@ -124,7 +124,7 @@ pub struct redtail_options {
     pub limits: *const redtail_limits,
     /// 1: deliver a snapshot as REDTAIL_EVENT_SNAPSHOT_ITEM, in keys and elements. 0: as bytes.
     pub snapshot_items: c_int,
-    /// 1: deliver items also from a snapshot with a newer version or with damaged values. Skipped data is
+    /// 1: deliver items also from a snapshot with damaged values. Skipped data is
     /// REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error.
     pub lenient: c_int,
     /// Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS.

@@ -15,21 +15,25 @@ use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, there};
 use crate::capi::error_kind::rdb_error;
 use crate::capi::rdb_item::*;
-use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError};
+use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError, TEMPLATES};
 
 /// Minimum size of the input buffer in bytes.
 pub const REDTAIL_RDB_MIN_INPUT: usize = 16896;
 
-const _: () = assert!(REDTAIL_RDB_MIN_INPUT == MIN_INPUT);
+/// Memory for the field names of a snapshot's hash templates (Redis 8.10), in bytes. If they need more, the decoder
+/// stops with REDTAIL_RDB_ERROR_TEMPLATES. Each template requires 16 bytes, and each name its length plus 2.
+pub const REDTAIL_RDB_TEMPLATES: usize = 65536;
 
-/// Flag of redtail_rdb_new: accept unknown newer versions, and skip damaged data inside a packed or compressed
-/// value of known length. REDTAIL_RDB_ITEM_SKIPPED reports it.
+const _: () = assert!(REDTAIL_RDB_MIN_INPUT == MIN_INPUT && REDTAIL_RDB_TEMPLATES == TEMPLATES);
+
+/// Flag of redtail_rdb_new: skip damaged data inside a packed or compressed value of known length.
+/// REDTAIL_RDB_ITEM_SKIPPED reports it.
 pub const REDTAIL_RDB_FLAG_LENIENT: c_uint = 1;
 
 /// Flag of redtail_rdb_new: do not compute the checksum.
 pub const REDTAIL_RDB_FLAG_NO_CHECKSUM: c_uint = 2;
 
-/// Decodes one snapshot. One thread at a time. About 53 KiB; it allocates nothing after its creation.
+/// Decodes one snapshot. One thread at a time. About 117 KiB; it allocates nothing after its creation.
 pub struct redtail_rdb {
     guard: Guard,
     decoder: Decoder,
@@ -61,7 +65,7 @@ pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rd
         };
         let mut decoder = Decoder::new().starting_at(offset);
         if flags & REDTAIL_RDB_FLAG_LENIENT != 0 {
-            decoder = decoder.any_version().skip_damaged();
+            decoder = decoder.skip_damaged();
         }
         if flags & REDTAIL_RDB_FLAG_NO_CHECKSUM != 0 {
             decoder = decoder.without_checksum();

@@ -11,7 +11,8 @@ use crate::capi::names::name_of;
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_rdb_item_kind {
-    /// The first item. magic; number: the version of the format.
+    /// The first item. magic; number: the version of the format; flag: 1 if this library does not know the version. It
+    /// then decodes the snapshot as the newest version that it knows, until the first unknown type or opcode.
     REDTAIL_RDB_ITEM_START = 1,
     /// A string or a piece of one. role, bytes, at, length. A string of up to 16 KiB is never split.
     REDTAIL_RDB_ITEM_TEXT = 2,
@@ -32,11 +33,11 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_KEY_METADATA = 9,
     /// A key begins. Its value follows, then KEY_END. key_type; number: the number of type and encoding in the
     /// file; bytes, length: its name or the first piece of it (the rest follows as TEXT with role KEY_NAME);
-    /// db; time_ms: its expiry time; idle_s; frequency.
+    /// db; time_ms: its expiry time; idle_s; frequency. flag: 1 if the server never evicts the key (BLESS).
     REDTAIL_RDB_ITEM_KEY = 10,
     /// The score of the previous member. score.
     REDTAIL_RDB_ITEM_SCORE = 11,
-    /// The expiry time of the previous field. time_ms.
+    /// The expiry time of the previous field of a hash or member of a set. time_ms.
     REDTAIL_RDB_ITEM_FIELD_EXPIRY = 12,
     /// A stream entry begins. id; count: number of fields; flag: 1 if each value follows its field name. With
     /// flag 0 only values follow; the names are the latest TEXTs with role SHARED_FIELD.
@@ -73,13 +74,13 @@ pub enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_MODULE = 25,
     /// Bytes of a module, as in the file. bytes; flag: 1 for the last of them.
     REDTAIL_RDB_ITEM_RAW = 26,
-    /// A sparse array begins. count: number of elements; added: the index of the next insertion, or
-    /// REDTAIL_UNKNOWN.
+    /// A sparse array begins. count: number of elements; added: the index of the last insertion, or REDTAIL_UNKNOWN if
+    /// there was none.
     REDTAIL_RDB_ITEM_ARRAY = 27,
     /// The index of the array element that follows. number.
     REDTAIL_RDB_ITEM_INDEX = 28,
-    /// An array element that is a floating-point number. score.
-    REDTAIL_RDB_ITEM_DOUBLE = 29,
+    /// A path of a path hash. The previous TEXT is the path. Its fields follow. count: number of fields.
+    REDTAIL_RDB_ITEM_PATH = 29,
     /// The state of a rate limiter. number.
     REDTAIL_RDB_ITEM_RATE = 30,
     /// Damaged data was skipped. Only with REDTAIL_RDB_FLAG_LENIENT. count: number of bytes in the file. The
@@ -112,7 +113,7 @@ pub enum redtail_rdb_type {
     REDTAIL_RDB_TYPE_STRING = 1,
     /// A TEXT with role ELEMENT for each element, from head to tail.
     REDTAIL_RDB_TYPE_LIST = 2,
-    /// A TEXT with role MEMBER for each member.
+    /// For each member: TEXT with role MEMBER, and FIELD_EXPIRY if the member expires.
     REDTAIL_RDB_TYPE_SET = 3,
     /// For each member: TEXT with role MEMBER, then SCORE.
     REDTAIL_RDB_TYPE_ZSET = 4,
@@ -122,10 +123,13 @@ pub enum redtail_rdb_type {
     REDTAIL_RDB_TYPE_STREAM = 6,
     /// MODULE, then RAW.
     REDTAIL_RDB_TYPE_MODULE = 7,
-    /// ARRAY, then for each element INDEX and either TEXT with role ELEMENT or DOUBLE.
+    /// ARRAY, then for each element INDEX and TEXT with role ELEMENT.
     REDTAIL_RDB_TYPE_ARRAY = 8,
     /// One RATE.
     REDTAIL_RDB_TYPE_RATE = 9,
+    /// For each path: TEXT with role PATH, then PATH, then for each field TEXT with role FIELD and TEXT with role
+    /// FIELD_VALUE.
+    REDTAIL_RDB_TYPE_PATH_HASH = 10,
 }
 
 /// The role of a TEXT.
@@ -146,11 +150,12 @@ pub enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_KEY_NAME = 6,
     /// The value of a string.
     REDTAIL_RDB_ROLE_VALUE = 7,
-    /// An element of a list or array.
+    /// An element of a list or array. Floating-point numbers of an array are delivered as the text that servers
+    /// show.
     REDTAIL_RDB_ROLE_ELEMENT = 8,
     /// A member of a set or sorted set.
     REDTAIL_RDB_ROLE_MEMBER = 9,
-    /// A field of a hash.
+    /// A field of a hash or of a path.
     REDTAIL_RDB_ROLE_FIELD = 10,
     /// The value of the previous field.
     REDTAIL_RDB_ROLE_FIELD_VALUE = 11,
@@ -168,6 +173,8 @@ pub enum redtail_rdb_role {
     REDTAIL_RDB_ROLE_PRODUCER_NAME = 17,
     /// An idempotency key of the previous producer. IDEMPOTENT follows.
     REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY = 18,
+    /// A path of a path hash. PATH follows.
+    REDTAIL_RDB_ROLE_PATH = 19,
 }
 
 /// The result of a snapshot's checksum.
@@ -188,7 +195,7 @@ pub(super) use redtail_rdb_magic::*;
 pub(super) use redtail_rdb_role::*;
 pub(super) use redtail_rdb_type::*;
 
-/// No time: a key or field without an expiry time.
+/// No time: a key without an expiry time.
 pub const REDTAIL_NO_TIME: i64 = i64::MIN;
 
 /// The id of a stream entry, printed as ms-seq.
@@ -217,7 +224,7 @@ pub struct redtail_rdb_item {
     /// END: one of redtail_rdb_checksum.
     pub checksum: c_int,
     /// ENTRY: each value follows its field name. RAW: the last bytes. STREAM: first, max_deleted and added are
-    /// known.
+    /// known. START: the version is newer than those that this library knows. KEY: the server never evicts it.
     pub flag: c_int,
     /// KEY: access frequency (logarithmic, 0 to 255); -1 unless the server evicts by frequency.
     pub frequency: c_int,
@@ -245,7 +252,7 @@ pub struct redtail_rdb_item {
     pub time_ms: i64,
     /// CONSUMER: the last time it received an entry, in milliseconds since 1970.
     pub active_ms: i64,
-    /// SCORE, DOUBLE.
+    /// SCORE.
     pub score: f64,
     /// The id of a stream entry.
     pub id: redtail_stream_id,
@@ -290,7 +297,7 @@ pub extern "C" fn redtail_rdb_item_name(kind: c_int) -> *const c_char {
         REDTAIL_RDB_ITEM_RAW
         REDTAIL_RDB_ITEM_ARRAY
         REDTAIL_RDB_ITEM_INDEX
-        REDTAIL_RDB_ITEM_DOUBLE
+        REDTAIL_RDB_ITEM_PATH
         REDTAIL_RDB_ITEM_RATE
         REDTAIL_RDB_ITEM_SKIPPED
         REDTAIL_RDB_ITEM_KEY_END
@@ -312,6 +319,7 @@ pub extern "C" fn redtail_rdb_type_name(key_type: c_int) -> *const c_char {
         REDTAIL_RDB_TYPE_MODULE
         REDTAIL_RDB_TYPE_ARRAY
         REDTAIL_RDB_TYPE_RATE
+        REDTAIL_RDB_TYPE_PATH_HASH
     )
 }
 
@@ -337,6 +345,7 @@ pub extern "C" fn redtail_rdb_role_name(role: c_int) -> *const c_char {
         REDTAIL_RDB_ROLE_CONSUMER_NAME
         REDTAIL_RDB_ROLE_PRODUCER_NAME
         REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY
+        REDTAIL_RDB_ROLE_PATH
     )
 }
 

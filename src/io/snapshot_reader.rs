@@ -40,7 +40,7 @@ impl<R: Read> SnapshotReader<R> {
         Self::with(source, Decoder::new())
     }
 
-    /// With a decoder that accepts unknown versions or damaged values.
+    /// With a decoder that skips damaged values or ignores the checksum.
     pub fn with(source: R, decoder: Decoder) -> Self {
         let feed = BufferedReader::new(source).starting_at(decoder.offset());
         Self { feed, decoder: Box::new(decoder), ahead: None }

@@ -10,7 +10,7 @@ mod whole_keys;
 pub use command::OwnedCommand;
 pub use event::{OwnedContent, OwnedEvent, OwnedItem, OwnedPart};
 pub use snapshot::{
-    ArrayElement, Collector, Consumer, Group, HashField, Metadata, Omission, Omitted, Producer, Stream, StreamEntry,
-    Value, Whole, WholeKey,
+    Collector, Consumer, Group, HashField, Metadata, Omission, Omitted, PathFields, Producer, SetMember, Stream,
+    StreamEntry, Value, Whole, WholeKey,
 };
 pub use whole_keys::WholeKeys;

@@ -107,6 +107,8 @@ pub struct WholeKey {
     pub idle_s: Option<u64>,
     /// How often it is used (a logarithm, 0 to 255), if the server evicts by that.
     pub frequency: Option<u8>,
+    /// Whether the server never evicts it (`BLESS`, Redis 8.12).
+    pub no_evict: bool,
     /// Its metadata (Redis).
     pub metadata: Vec<Metadata>,
     /// Its value.
@@ -132,7 +134,7 @@ pub enum Value {
     /// A list, from head to tail.
     List(Vec<Vec<u8>>),
     /// A set.
-    Set(Vec<Vec<u8>>),
+    Set(Vec<SetMember>),
     /// A sorted set, in the order of the snapshot.
     Zset(Vec<(Vec<u8>, f64)>),
     /// A hash.
@@ -148,13 +150,15 @@ pub enum Value {
     },
     /// A sparse array.
     Array {
-        /// The index of the next insertion, if the array has one.
-        insert_at: Option<u64>,
+        /// The index of the last insertion, if there was one.
+        last_insert: Option<u64>,
         /// Indexes and elements.
-        elements: Vec<(u64, ArrayElement)>,
+        elements: Vec<(u64, Vec<u8>)>,
     },
     /// A rate limiter's state.
     Rate(u64),
+    /// A path hash (Valkey 9.2), in the order of its paths.
+    PathHash(Vec<PathFields>),
 }
 
 /// An empty string.
@@ -162,6 +166,26 @@ impl Default for Value {
     fn default() -> Self {
         Self::String(Vec::new())
     }
+}
+
+/// A member of a set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct SetMember {
+    /// The member.
+    pub member: Vec<u8>,
+    /// When it expires, in milliseconds since 1970 (Redis 8.12).
+    pub expire_at_ms: Option<i64>,
+}
+
+/// A path of a path hash.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PathFields {
+    /// The path.
+    pub path: Vec<u8>,
+    /// Fields and values.
+    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A field of a hash.
@@ -174,16 +198,6 @@ pub struct HashField {
     pub value: Vec<u8>,
     /// When it expires, in milliseconds since 1970.
     pub expire_at_ms: Option<i64>,
-}
-
-/// An element of a sparse array.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum ArrayElement {
-    /// A string or integer.
-    Text(Vec<u8>),
-    /// A floating-point number.
-    Double(f64),
 }
 
 /// A stream.
@@ -412,6 +426,7 @@ impl Collector {
             expire_at_ms: key.expire_at_ms,
             idle_s: key.idle_s,
             frequency: key.frequency,
+            no_evict: key.no_evict,
             metadata: core::mem::take(&mut self.metadata),
             value: match key.kind {
                 Type::String => Value::String(Vec::new()),
@@ -421,7 +436,8 @@ impl Collector {
                 Type::Hash => Value::Hash(Vec::new()),
                 Type::Stream => Value::Stream(Box::default()),
                 Type::Module => Value::Module { module, raw: Vec::new() },
-                Type::Array => Value::Array { insert_at: None, elements: Vec::new() },
+                Type::Array => Value::Array { last_insert: None, elements: Vec::new() },
+                Type::PathHash => Value::PathHash(Vec::new()),
                 Type::Rate => Value::Rate(0),
             },
         });
@@ -486,10 +502,16 @@ impl Collector {
             (Role::Element, Some(Value::List(list))) => list.push(bytes),
             (Role::Element, Some(Value::Array { elements, .. })) => {
                 if let Some((_, element)) = elements.last_mut() {
-                    *element = ArrayElement::Text(bytes);
+                    *element = bytes;
                 }
             }
-            (Role::Member, Some(Value::Set(set))) => set.push(bytes),
+            (Role::Member, Some(Value::Set(set))) => set.push(SetMember { member: bytes, expire_at_ms: None }),
+            (Role::FieldValue, Some(Value::PathHash(paths))) => {
+                let field = core::mem::take(&mut self.before);
+                if let Some(path) = paths.last_mut() {
+                    path.fields.push((field, bytes));
+                }
+            }
             (Role::FieldValue, Some(Value::Hash(hash))) => {
                 let field = core::mem::take(&mut self.before);
                 hash.push(HashField { field, value: bytes, expire_at_ms: None });
@@ -515,14 +537,17 @@ impl Collector {
                     field.expire_at_ms = Some(at_ms);
                 }
             }
-            (Item::Module(id), Value::Module { module, .. }) => *module = id,
-            (Item::Array { insert_at: at, .. }, Value::Array { insert_at, .. }) => *insert_at = at,
-            (Item::Index(at), Value::Array { elements, .. }) => elements.push((at, ArrayElement::Double(0.0))),
-            (Item::Double(value), Value::Array { elements, .. }) => {
-                if let Some((_, element)) = elements.last_mut() {
-                    *element = ArrayElement::Double(value);
+            (Item::FieldExpiry { at_ms }, Value::Set(set)) => {
+                if let Some(member) = set.last_mut() {
+                    member.expire_at_ms = Some(at_ms);
                 }
             }
+            (Item::Path { .. }, Value::PathHash(paths)) => {
+                paths.push(PathFields { path: core::mem::take(&mut self.before), fields: Vec::new() });
+            }
+            (Item::Module(id), Value::Module { module, .. }) => *module = id,
+            (Item::Array { last_insert: at, .. }, Value::Array { last_insert, .. }) => *last_insert = at,
+            (Item::Index(at), Value::Array { elements, .. }) => elements.push((at, Vec::new())),
             (Item::Rate(value), Value::Rate(rate)) => *rate = value,
             (item, Value::Stream(stream)) => {
                 self.sharing = false;

@@ -14,6 +14,7 @@ use crate::rdb::packed::PackedWalk;
 use crate::rdb::primitives::{Cursor, DecimalText, Halt};
 use crate::rdb::state::{DecoderState, FoundItem, PendingText, UpcomingKey};
 use crate::rdb::state::{SharedNames, StreamNode};
+use crate::rdb::templates::{Names, Templates};
 use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table;
 use crate::rdb::type_table::Column;
@@ -26,7 +27,7 @@ use crate::rdb::type_table::Column;
 /// An incomplete item stays in the buffer: the caller appends bytes and passes it again from its first byte. A buffer
 /// of [`MIN_INPUT`](super::MIN_INPUT) bytes is always large enough.
 ///
-/// A decoder is about 53 KiB large, all of it by value. Avoid moving it.
+/// A decoder is about 117 KiB large, all of it by value. Avoid moving it.
 ///
 /// ```
 /// use redtail::rdb::{Decoder, Item};
@@ -47,7 +48,6 @@ use crate::rdb::type_table::Column;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Decoder {
-    pub(super) any_version: bool,
     pub(super) ignore_checksum: bool,
     pub(super) skip_damaged: bool,
     pub(super) offset: u64,
@@ -58,7 +58,7 @@ pub struct Decoder {
     pub(super) found: FoundItem,
     pub(super) state: DecoderState,
     pub(super) after_skip: DecoderState,
-    pub(super) format: Format,
+    pub(crate) format: Format,
     pub(super) database: u32,
     pub(super) key: UpcomingKey,
     /// A string that is delivered in pieces or is incomplete.
@@ -69,9 +69,9 @@ pub struct Decoder {
     /// The column of the next element of a packed value.
     pub(super) column: u8,
     pub(super) walk: PackedWalk,
-    /// The earliest expiry of the hash's fields, in milliseconds since 1970.
+    /// The earliest expiry of the fields or members, in milliseconds since 1970.
     pub(super) earliest: i64,
-    /// The expiry of the current field, in milliseconds since 1970.
+    /// The expiry of the current field or member, in milliseconds since 1970.
     pub(super) expiry: Option<i64>,
     pub(super) tag: u64,
     /// The nodes of the list begin with a number.
@@ -79,6 +79,9 @@ pub struct Decoder {
     pub(super) generation: u8,
     pub(super) node: StreamNode,
     pub(super) names: SharedNames,
+    pub(super) templates: Templates,
+    /// The names of the current hash's template that are not delivered yet.
+    pub(super) template_names: Names,
     /// The auxiliary field that states the version of the server.
     pub(super) writer: Excerpt<24>,
     /// The next auxiliary value is that of `writer`.
@@ -123,7 +126,6 @@ impl Decoder {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            any_version: false,
             ignore_checksum: false,
             skip_damaged: false,
             offset: 0,
@@ -149,6 +151,8 @@ impl Decoder {
             generation: 0,
             node: StreamNode::NONE,
             names: SharedNames::NONE,
+            templates: Templates::NONE,
+            template_names: Names::NONE,
             writer: Excerpt::EMPTY,
             in_writer: false,
         }
@@ -157,13 +161,6 @@ impl Decoder {
     /// A decoder of the value in a `DUMP` payload, whose checksum is not this decoder's.
     pub(super) const fn of_dump(format: Format) -> Self {
         Self { format, ignore_checksum: true, state: DecoderState::Opcode, ..Self::new() }
-    }
-
-    /// Accepts versions newer than this decoder. A number that the decoder does not know is still an error.
-    #[must_use]
-    pub const fn any_version(mut self) -> Self {
-        self.any_version = true;
-        self
     }
 
     /// Does not verify the checksum. The result is [`Checksum::Ignored`](super::Checksum::Ignored), or
@@ -400,6 +397,7 @@ impl Decoder {
             expire_at_ms: self.key.expire_at_ms,
             idle_s: self.key.idle_s,
             frequency: self.key.frequency,
+            no_evict: self.key.no_evict,
         }
     }
 
@@ -419,6 +417,7 @@ impl Decoder {
             TextRange::Input(from, to) => input.get(from..to).unwrap_or_default(),
             TextRange::Window(from, to) => self.window.text(from, to),
             TextRange::Names(from, to) => self.names.part(from, to),
+            TextRange::Templates(from, to) => self.templates.part(from, to),
             TextRange::Number => self.decimal.text(),
         }
     }

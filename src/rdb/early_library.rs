@@ -101,7 +101,9 @@ impl Decoder {
         let end = match range {
             TextRange::Window(from, to) => self.window.prepend(line, from, to),
             TextRange::Input(from, to) => self.window.fill(line, cursor.input.get(from..to).unwrap_or_default()),
-            TextRange::Number | TextRange::Names(..) => self.window.fill(line, self.decimal.text()),
+            TextRange::Number | TextRange::Names(..) | TextRange::Templates(..) => {
+                self.window.fill(line, self.decimal.text())
+            }
         };
         self.found = FoundItem::Text { role, range: TextRange::Window(0, end), at: 0, length: end as u64 };
         Ok(true)
@@ -109,7 +111,7 @@ impl Decoder {
 }
 
 /// Whether the next string has at most `most` bytes. Then all of them are buffered.
-fn is_short(cursor: &Cursor<'_>, most: usize) -> Attempt<bool> {
+pub(super) fn is_short(cursor: &Cursor<'_>, most: usize) -> Attempt<bool> {
     let mut peek = cursor.peek();
     let encoded = match peek.header()? {
         StringHeader::Plain(length) if length <= most as u64 => length,

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::base::excerpt::Excerpt;
 use crate::rdb::format::Format;
+use crate::rdb::sizes::TEMPLATES;
 
 /// An error in a snapshot: its kind, and the offset of the item at which it shows.
 ///
@@ -30,9 +31,6 @@ pub enum RdbErrorKind {
     /// The first bytes are not a magic. Contains at most nine of them.
     #[error("not a snapshot: expected REDIS and four digits or VALKEY and three, found \"{0}\"")]
     NotRdb(Excerpt<9>),
-    /// A version newer than this decoder. [`Decoder::any_version`](super::Decoder::any_version) accepts it.
-    #[error("unknown version {0}: expected REDIS0001 to REDIS0014, VALKEY080 or VALKEY081")]
-    UnknownVersion(Format),
     /// A number that is neither a type nor an opcode of this format.
     #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer))]
     UnknownNumber {
@@ -99,6 +97,9 @@ pub enum RdbErrorKind {
     /// A compressed (LZF) string that can't be decompressed. Contains the reason.
     #[error("invalid compressed (LZF) string: {0}")]
     Compression(&'static str),
+    /// The names of hash templates need more memory than the decoder has: [`TEMPLATES`](super::TEMPLATES).
+    #[error("the field names of hash templates need more than {TEMPLATES} bytes")]
+    Templates,
     /// The checksum at the end differs from the checksum of the bytes.
     #[error("wrong checksum: {stored:016x} is stored, {computed:016x} is computed")]
     Checksum {

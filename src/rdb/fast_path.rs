@@ -45,7 +45,7 @@ impl Decoder {
             _ => (None, 0),
         };
         let number = *input.get(at)?;
-        let (kind, layout) = type_table::layout(self.format.magic, number)?;
+        let (kind, layout) = type_table::layout(self.format, number)?;
         let (start, end) = plain(input, at + 1)?;
         let before = if self.key.named { UpcomingKey::NONE } else { self.key };
         let expire_at_ms = expire_at_ms.or(before.expire_at_ms);
@@ -87,6 +87,7 @@ impl Decoder {
     fn fast_part(&mut self, input: &[u8], left: u64, column: u8) -> Option<(FoundItem, usize)> {
         let found = match *self.columns.get(usize::from(column))? {
             Column::Text(role) => self.fast_text(input, role)?,
+            Column::Name => (self.fast_name()?, 0),
             Column::BinaryScore => (FoundItem::Item(Item::Score(f64::from_le_bytes(*input.first_chunk()?))), 8),
             _ => return None,
         };
@@ -94,10 +95,22 @@ impl Decoder {
         Some(found)
     }
 
+    /// Finds the next name of a hash template.
+    #[inline(always)]
+    fn fast_name(&mut self) -> Option<FoundItem> {
+        let (from, to) = self.template_names.next(&self.templates)?;
+        Some(text(Role::Field, TextRange::Templates(from, to), to - from))
+    }
+
     /// Finds an element of a packed value.
     #[inline(always)]
     fn fast_element(&mut self, input: &[u8]) -> Option<(FoundItem, usize)> {
         let column = *self.columns.get(usize::from(self.column))?;
+        if column == Column::Name {
+            let found = self.fast_name()?;
+            self.column = self.next_column(self.column);
+            return Some((found, 0));
+        }
         let (bytes, range) = self.window.buffered(input);
         let (short, size) = self.walk.short(bytes)?;
         let found = match (column, short) {

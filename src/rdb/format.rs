@@ -23,6 +23,20 @@ pub struct Format {
     pub version: u16,
 }
 
+impl Format {
+    /// Whether the version is newer than all that this decoder knows: those of Redis 8.12 and Valkey 9.2.
+    ///
+    /// A decoder reads such a snapshot as if it were of the newest known version. It stops at the first number or
+    /// encoding that it does not know, because the length of the data after it is unknown.
+    #[must_use]
+    pub const fn is_newer(self) -> bool {
+        match self.magic {
+            Magic::Redis => self.version > 17,
+            Magic::Valkey => self.version > 81,
+        }
+    }
+}
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.magic {

@@ -13,7 +13,7 @@ pub enum Type {
     String,
     /// A list: [`Role::Element`]s from head to tail.
     List,
-    /// A set: [`Role::Member`]s.
+    /// A set: for each member [`Role::Member`], and [`Item::FieldExpiry`] if the member expires.
     Set,
     /// A sorted set: for each member [`Role::Member`], then [`Item::Score`].
     Zset,
@@ -23,14 +23,18 @@ pub enum Type {
     Stream,
     /// A module's value: [`Item::Module`], then [`Item::Raw`].
     Module,
-    /// A sparse array: [`Item::Array`], then for each slot [`Item::Index`] and [`Role::Element`] or [`Item::Double`].
+    /// A sparse array: [`Item::Array`], then for each element [`Item::Index`] and [`Role::Element`].
     Array,
     /// A rate limiter's state: one [`Item::Rate`].
     Rate,
+    /// A path hash (Valkey 9.2): for each path [`Role::Path`], [`Item::Path`], and its fields as [`Role::Field`] and
+    /// [`Role::FieldValue`].
+    PathHash,
 }
 
 impl Type {
-    /// The name that the servers' `TYPE` returns: `string`, `list`, `set`, `zset`, `hash`, `stream`, `array` or `gcra`.
+    /// The name that the servers' `TYPE` returns: `string`, `list`, `set`, `zset`, `hash`, `stream`, `array`,
+    /// `gcra` or `pathhash`.
     /// For a module's value `module`, where `TYPE` returns a name of the module.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -44,6 +48,7 @@ impl Type {
             Self::Module => "module",
             Self::Array => "array",
             Self::Rate => "gcra",
+            Self::PathHash => "pathhash",
         }
     }
 }
@@ -70,11 +75,13 @@ pub enum Role {
     KeyName,
     /// The value of a string.
     Value,
-    /// An element of a list or array.
+    /// An element of a list or array. A floating-point number of an array is delivered as the text that servers show.
     Element,
     /// A member of a set or sorted set.
     Member,
-    /// A field of a hash.
+    /// A path of a path hash. [`Item::Path`] is the next item.
+    Path,
+    /// A field of a hash or of a path.
     Field,
     /// The value of the previous field.
     FieldValue,
@@ -158,6 +165,8 @@ pub struct Key<'a> {
     pub idle_s: Option<u64>,
     /// The access frequency (a logarithm, 0 to 255), if the server evicts by frequency.
     pub frequency: Option<u8>,
+    /// Whether the server never evicts the key (`BLESS`, Redis 8.12).
+    pub no_evict: bool,
 }
 
 /// The id of a stream entry. Prints as `1700000000000-0`.
@@ -320,7 +329,7 @@ pub enum Item<'a> {
     Key(Key<'a>),
     /// The score of the last member.
     Score(f64),
-    /// The expiry of the last field.
+    /// The expiry of the last field of a hash or member of a set.
     FieldExpiry {
         /// The expiry in milliseconds since 1970.
         at_ms: i64,
@@ -403,15 +412,19 @@ pub enum Item<'a> {
     Array {
         /// The number of elements.
         count: u64,
-        /// The index of the next insertion, if the array has one.
-        insert_at: Option<u64>,
+        /// The index of the last insertion (`ARINSERT`, `ARRING`), if there was one. The next insertion has the next
+        /// index, or begins again at 0 in a ring.
+        last_insert: Option<u64>,
     },
     /// The index of the next array element.
     Index(u64),
-    /// An array element that is a floating-point number.
-    Double(f64),
     /// A rate limiter's state.
     Rate(u64),
+    /// The path hash's path with the last name.
+    Path {
+        /// The number of fields.
+        fields: u64,
+    },
     /// Damaged data was skipped; see [`Decoder::skip_damaged`](super::Decoder::skip_damaged).
     Skipped {
         /// The error in the data.
@@ -443,9 +456,9 @@ impl<'a> Item<'a> {
     pub const fn with_bytes<'b>(&self, bytes: &'b [u8]) -> Item<'b> {
         match *self {
             Self::Text(Text { role, at, length, .. }) => Item::Text(Text { role, bytes, at, length }),
-            Self::Key(Key { db, name, kind, number, expire_at_ms, idle_s, frequency }) => {
+            Self::Key(Key { db, name, kind, number, expire_at_ms, idle_s, frequency, no_evict }) => {
                 let name = Text { role: name.role, bytes, at: name.at, length: name.length };
-                Item::Key(Key { db, name, kind, number, expire_at_ms, idle_s, frequency })
+                Item::Key(Key { db, name, kind, number, expire_at_ms, idle_s, frequency, no_evict })
             }
             Self::Raw { last, .. } => Item::Raw { bytes, last },
             Self::Start(inner) => Item::Start(inner),
@@ -474,10 +487,10 @@ impl<'a> Item<'a> {
             Self::Idempotent(inner) => Item::Idempotent(inner),
             Self::IdempotenceCounts { added, duplicates } => Item::IdempotenceCounts { added, duplicates },
             Self::Module(inner) => Item::Module(inner),
-            Self::Array { count, insert_at } => Item::Array { count, insert_at },
+            Self::Array { count, last_insert } => Item::Array { count, last_insert },
             Self::Index(inner) => Item::Index(inner),
-            Self::Double(inner) => Item::Double(inner),
             Self::Rate(inner) => Item::Rate(inner),
+            Self::Path { fields } => Item::Path { fields },
             Self::Skipped { error, bytes } => Item::Skipped { error, bytes },
             Self::KeyEnd => Item::KeyEnd,
             Self::End(inner) => Item::End(inner),

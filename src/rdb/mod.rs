@@ -1,7 +1,7 @@
 //! The snapshot format of the servers (RDB): bytes in, keys and their elements out. Needs neither `std` nor an
 //! allocator.
 //!
-//! [`Decoder`] reads the versions 1 to 14 of Redis and 80 to 81 of Valkey, with all types and encodings. It needs
+//! [`Decoder`] reads the versions 1 to 17 of Redis and 80 to 81 of Valkey, with all types and encodings. It needs
 //! constant memory: a hash of a hundred million fields needs no more than one of ten.
 //!
 //! A key is delivered as [`Item::Key`], its elements, and [`Item::KeyEnd`]:
@@ -47,6 +47,7 @@ mod state;
 mod stream;
 mod stream_node;
 mod string;
+mod templates;
 mod text_range;
 mod type_table;
 mod value;
@@ -57,4 +58,4 @@ pub use dump::Dump;
 pub use error::{RdbError, RdbErrorKind};
 pub use format::{Format, Magic};
 pub use item::{Checksum, Entry, Item, Key, ModuleId, Role, StreamId, StreamState, Text, Type};
-pub use sizes::{MIN_INPUT, SHARED_FIELDS, WHOLE_TEXT};
+pub use sizes::{MIN_INPUT, SHARED_FIELDS, TEMPLATES, WHOLE_TEXT};

@@ -6,9 +6,10 @@ use crate::rdb::error::RdbErrorKind;
 use crate::rdb::format::Magic;
 use crate::rdb::item::{Checksum, Item, ModuleId, Role};
 use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
-use crate::rdb::state::AfterRaw;
+use crate::rdb::state::{AfterPacked, AfterRaw};
 use crate::rdb::state::{DecoderState, FoundItem, LibraryPart, UpcomingKey};
 use crate::rdb::type_table;
+use crate::rdb::type_table::Layout;
 
 impl Decoder {
     /// One step. Returns whether it found an item.
@@ -80,6 +81,15 @@ impl Decoder {
             }
             DecoderState::Checksum => self.checksum(cursor),
             DecoderState::Finished | DecoderState::Failed => Err(Halt::Need(0)),
+            DecoderState::TemplateNames { left } => self.template_name(cursor, left),
+            DecoderState::TemplatedValues => {
+                let is_packed = matches!(self.key.layout, Layout::Templated { is_packed: true, .. });
+                self.templated_values(cursor, is_packed)
+            }
+            DecoderState::Paths { .. }
+            | DecoderState::Path { .. }
+            | DecoderState::PathField { .. }
+            | DecoderState::PathValue { .. } => self.path_hash(cursor),
             DecoderState::Rows { left, column } => self.row(cursor, left, column),
             DecoderState::Packed(after) => self.packed(cursor, after),
             DecoderState::Nodes { left } => self.list_node(cursor, left),
@@ -100,9 +110,6 @@ impl Decoder {
         }
         let bytes = peek.array()?;
         let Some(format) = type_table::magic(&bytes) else { return wrong(&bytes) };
-        if !type_table::is_known(format) && !self.any_version {
-            return Err(Halt::Error(RdbErrorKind::UnknownVersion(format)));
-        }
         cursor.pass(&peek);
         self.format = format;
         self.emit(Item::Start(format), DecoderState::Opcode)
@@ -168,6 +175,14 @@ impl Decoder {
                 let argc = line(&mut peek, b'*')?;
                 self.emit(Item::Command { argc }, DecoderState::Argument { left: argc })
             }
+            (242, Magic::Redis) if self.format.version >= type_table::REDIS_8_10 => {
+                let (id, names) = (peek.length()?, peek.length()?);
+                self.template(id, names)
+            }
+            (241, Magic::Redis) if self.format.version > type_table::REDIS_8_10 => {
+                self.key.no_evict = true;
+                Ok(false)
+            }
             (246, Magic::Redis) => self.advance_to(DecoderState::Library(LibraryPart::Name)),
             (107 | 121, Magic::Redis) => {
                 let value = peek.length()?;
@@ -185,7 +200,7 @@ impl Decoder {
         if let Some(why) = type_table::refused(format, number) {
             return Err(Halt::Error(RdbErrorKind::Refused { number, format, writer, why }));
         }
-        let Some((kind, layout)) = type_table::layout(format.magic, number) else {
+        let Some((kind, layout)) = type_table::layout(format, number) else {
             let expected = type_table::expected(format);
             return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, writer, expected }));
         };
@@ -237,6 +252,8 @@ impl Decoder {
     pub(super) fn skip_damage(&mut self) -> Option<u64> {
         let after = match (self.text, self.state) {
             _ if !self.skip_damaged => return None,
+            // Without one of the names, the values would be those of other fields.
+            (_, DecoderState::TemplateNames { .. } | DecoderState::Packed(AfterPacked::TemplateNames)) => return None,
             (_, DecoderState::Packed(after)) => after.state(),
             (Some(pending), state) if pending.role != Role::KeyName => state,
             _ => return None,

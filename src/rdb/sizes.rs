@@ -11,3 +11,8 @@ pub const MIN_INPUT: usize = WHOLE_TEXT + 512;
 /// bytes. If the names of a node need more, its entries are delivered without names; see
 /// [`Entry::named`](super::Entry::named). Servers start a new node at 4 KiB unless they are configured otherwise.
 pub const SHARED_FIELDS: usize = 8 << 10;
+
+/// The memory for the field names of hash templates (Redis 8.10), in bytes. Each template needs 16 bytes and each name
+/// its length and two bytes. If the templates of a snapshot need more, the decoder stops with
+/// [`RdbErrorKind::Templates`](super::RdbErrorKind::Templates).
+pub const TEMPLATES: usize = 64 << 10;

@@ -28,6 +28,12 @@ pub(super) enum DecoderState {
     Packed(AfterPacked),
     Nodes { left: u64 },
     PlainNode { left: u64 },
+    TemplateNames { left: u64 },
+    TemplatedValues,
+    Paths { left: u64 },
+    Path { left: u64 },
+    PathField { left: u64, paths: u64 },
+    PathValue { left: u64, paths: u64 },
     StreamNodes { left: u64 },
     StreamState,
     Groups { left: u64 },
@@ -68,6 +74,8 @@ pub(super) enum LibraryPart {
 pub(super) enum AfterPacked {
     KeyEnd,
     Nodes(u64),
+    /// The packed string has the field names of a hash, whose values follow.
+    TemplateNames,
     /// The packed string is a node of a stream.
     StreamNodes(u64),
 }
@@ -81,6 +89,7 @@ pub(super) struct UpcomingKey {
     pub(super) expire_at_ms: Option<i64>,
     pub(super) idle_s: Option<u64>,
     pub(super) frequency: Option<u8>,
+    pub(super) no_evict: bool,
     /// The name was read, so the attributes belong to this key and not to the next.
     pub(super) named: bool,
 }
@@ -93,6 +102,7 @@ impl UpcomingKey {
         expire_at_ms: None,
         idle_s: None,
         frequency: None,
+        no_evict: false,
         named: false,
     };
 }
@@ -123,6 +133,7 @@ impl AfterPacked {
         match self {
             Self::KeyEnd => DecoderState::KeyEnd,
             Self::Nodes(left) => DecoderState::Nodes { left },
+            Self::TemplateNames => DecoderState::TemplatedValues,
             Self::StreamNodes(left) => DecoderState::StreamNodes { left },
         }
     }

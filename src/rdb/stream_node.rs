@@ -97,7 +97,7 @@ impl Decoder {
                 match range {
                     TextRange::Input(from, to) => names.push(cursor.input.get(from..to).unwrap_or_default()),
                     TextRange::Window(from, to) => names.push(window.text(from, to)),
-                    TextRange::Names(..) | TextRange::Number => {}
+                    TextRange::Names(..) | TextRange::Templates(..) | TextRange::Number => {}
                 }
             }
             PackedElement::Long { .. } => self.names.fits = false,

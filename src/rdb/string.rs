@@ -1,5 +1,6 @@
 //! Strings in all their encodings: plain, integer, compressed.
 
+use crate::base::excerpt::Excerpt;
 use crate::rdb::decoder::Decoder;
 use crate::rdb::item::{Item, Role};
 use crate::rdb::packed::{PackedForm, PackedWalk};
@@ -63,6 +64,20 @@ impl Decoder {
         self.decimal.set(value);
         self.found =
             FoundItem::Text { role, range: TextRange::Number, at: 0, length: self.decimal.text().len() as u64 };
+        Ok(true)
+    }
+
+    /// The text that servers show for a floating-point number in an array: its shortest decimals, with a point and
+    /// without an exponent.
+    pub(super) fn double(&mut self, role: Role, value: f64) -> Attempt<bool> {
+        /// More than the decimals of any number.
+        const LONGEST: usize = 400;
+        let mut text = Excerpt::<LONGEST>::of(value);
+        if value.is_finite() && !text.as_bytes().contains(&b'.') {
+            text.append(b".0");
+        }
+        let length = self.window.fill(text.as_bytes(), b"");
+        self.found = FoundItem::Text { role, range: TextRange::Window(0, length), at: 0, length: length as u64 };
         Ok(true)
     }
 

@@ -9,6 +9,8 @@ pub(super) enum TextRange {
     Window(usize, usize),
     /// In the names that stream entries share.
     Names(usize, usize),
+    /// In the names of the hash templates.
+    Templates(usize, usize),
     /// In the decimal text of the decoder.
     Number,
 }
@@ -20,6 +22,7 @@ impl TextRange {
             Self::Input(start, _) => Self::Input(start + from, start + to),
             Self::Window(start, _) => Self::Window(start + from, start + to),
             Self::Names(start, _) => Self::Names(start + from, start + to),
+            Self::Templates(start, _) => Self::Templates(start + from, start + to),
             Self::Number => Self::Number,
         }
     }

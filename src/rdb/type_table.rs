@@ -14,12 +14,12 @@ pub(super) enum Column {
     TextScore,
     /// In a packed form: a decimal text or an integer.
     PackedScore,
-    /// The expiry of the next field: 0 for never, otherwise one more than the difference from the earliest expiry of
-    /// the hash.
+    /// The expiry of the next field or member: 0 for never, otherwise one more than the difference from the earliest
+    /// expiry of the value.
     RelativeExpiry,
     /// The expiry of the next field in milliseconds since 1970; 0 for never.
     LengthExpiry,
-    /// No bytes: the expiry read before the field is delivered here.
+    /// No bytes: the expiry read before the field or member is delivered here.
     ExpiryNow,
     /// The expiry after the value: eight bytes, -1 for never.
     BinaryExpiry,
@@ -31,6 +31,10 @@ pub(super) enum Column {
     Tag,
     /// An array element.
     Tagged,
+    /// In a packed form: the id of the hash's template, in front of the first row.
+    Template,
+    /// No bytes: the next field name of the hash's template.
+    Name,
 }
 
 /// The layout of a value.
@@ -40,11 +44,11 @@ pub(super) enum Layout {
     Text,
     /// A count, then that number of rows.
     Rows(&'static [Column]),
-    /// The earliest expiry of the hash, a count, then that number of rows.
+    /// The earliest expiry of the value, a count, then that number of rows.
     DatedRows(&'static [Column]),
     /// One packed string of rows.
     Packed(PackedForm, &'static [Column]),
-    /// The earliest expiry of the hash, then one packed string of rows.
+    /// The earliest expiry of the value, then one packed string of rows.
     DatedPacked(PackedForm, &'static [Column]),
     /// A count, then that number of packed strings.
     Nodes(PackedForm),
@@ -56,7 +60,20 @@ pub(super) enum Layout {
     Module,
     Array,
     Rate,
+    /// A hash with a template, which is inside of the value or in front of the keys. The values are a listpack or
+    /// strings.
+    Templated {
+        is_inside: bool,
+        is_packed: bool,
+    },
+    /// A hash of paths, each with fields.
+    Paths,
 }
+
+/// The version of Redis 8.10. It gives the number of rate limiters to hash templates.
+pub(super) const REDIS_8_10: u16 = 15;
+/// The version of development between Redis 8.10 and 8.12. Its builds disagree on a number.
+const AMBIGUOUS: u16 = 16;
 
 use Column::{
     BinaryExpiry, BinaryScore, ExpiryNow, LengthExpiry, PackedExpiry, PackedScore, RelativeExpiry, Text, TextScore,
@@ -65,13 +82,16 @@ use Column::{
 pub(super) const ELEMENT: &[Column] = &[Text(Role::Element)];
 const MEMBER: &[Column] = &[Text(Role::Member)];
 const PAIR: &[Column] = &[Text(Role::Field), Text(Role::FieldValue)];
+pub(super) const TEMPLATE: &[Column] = &[Column::Template];
+pub(super) const TEMPLATED: &[Column] = &[Column::Name, Text(Role::FieldValue)];
 pub(super) const ARRAY: &[Column] = &[Column::Index, Column::Tag, Column::Tagged];
 
-/// The type and layout of a type number.
-pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
+/// The type and layout of a type number, which depend on the version, too: a number may move.
+pub(super) fn layout(format: Format, number: u8) -> Option<(Type, Layout)> {
     use Layout::{DatedPacked, DatedRows, Packed, Rows};
     use PackedForm::{Intset, Listpack, Ziplist, Zipmap};
-    Some(match (number, magic) {
+    let is_8_10 = format.version >= REDIS_8_10;
+    Some(match (number, format.magic) {
         (0, _) => (Type::String, Layout::Text),
         (1, _) => (Type::List, Rows(ELEMENT)),
         (2, _) => (Type::Set, Rows(MEMBER)),
@@ -105,8 +125,16 @@ pub(super) fn layout(magic: Magic, number: u8) -> Option<(Type, Layout)> {
         (26, Magic::Redis) => (Type::Stream, Layout::Stream(4)),
         (27, Magic::Redis) => (Type::Stream, Layout::Stream(5)),
         (28, Magic::Redis) => (Type::Array, Layout::Array),
-        (29, Magic::Redis) => (Type::Rate, Layout::Rate),
+        (29, Magic::Redis) if !is_8_10 => (Type::Rate, Layout::Rate),
+        (29, Magic::Redis) => (Type::Hash, Layout::Templated { is_inside: true, is_packed: true }),
+        (30, Magic::Redis) if is_8_10 => (Type::Hash, Layout::Templated { is_inside: false, is_packed: true }),
+        (31, Magic::Redis) if is_8_10 => (Type::Hash, Layout::Templated { is_inside: true, is_packed: false }),
+        (32, Magic::Redis) if is_8_10 => (Type::Hash, Layout::Templated { is_inside: false, is_packed: false }),
+        (33, Magic::Redis) if is_8_10 && format.version != AMBIGUOUS => (Type::Rate, Layout::Rate),
+        (34, Magic::Redis) if is_8_10 => (Type::Set, DatedPacked(Listpack, &[Text(Role::Member), PackedExpiry])),
+        (35, Magic::Redis) if is_8_10 => (Type::Set, DatedRows(&[RelativeExpiry, Text(Role::Member), ExpiryNow])),
         (22, Magic::Valkey) => (Type::Hash, Rows(&[Text(Role::Field), Text(Role::FieldValue), BinaryExpiry])),
+        (23, Magic::Valkey) => (Type::PathHash, Layout::Paths),
         _ => return None,
     })
 }
@@ -117,9 +145,12 @@ pub(super) fn refused(format: Format, number: u8) -> Option<&'static str> {
     const OTHERS: u16 = 9;
     match (number, format.magic) {
         (6, _) => Some("values of modules before Redis 4.0 don't contain their length"),
-        (23, Magic::Valkey) => Some("the layout of this hash of a version in development is not known"),
         (246, Magic::Valkey) => Some("functions of a release candidate of Redis 7.0, which Valkey refuses too"),
         (101 | 102, Magic::Redis) => Some("an opcode of Redis Enterprise, whose length is not known"),
+        (33, Magic::Redis) if format.version == AMBIGUOUS => {
+            Some("a rate limiter or a bitmap, depending on the build of a version in development")
+        }
+        (36, Magic::Redis) if format.version > AMBIGUOUS => Some("probably a roaring bitmap of Redis 8.12"),
         (64, Magic::Redis) if format.version == OTHERS => Some("a cron job of KeyDB"),
         (30..=37, Magic::Redis) if format.version == OTHERS => Some("a type of Dragonfly, which no other server loads"),
         (200..=203 | 210 | 211 | 220 | 222..=224, Magic::Redis) if format.version == OTHERS => {
@@ -132,20 +163,13 @@ pub(super) fn refused(format: Format, number: u8) -> Option<&'static str> {
 /// The numbers that a format allows.
 pub(super) fn expected(format: Format) -> &'static str {
     match format.magic {
-        Magic::Redis => "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 255",
-        Magic::Valkey => "a type 0 to 5, 7, 9 to 22 or an opcode 242 to 245, 247 to 255",
+        Magic::Redis if format.version < REDIS_8_10 => "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 255",
+        Magic::Redis => "a type 0 to 5, 7, 9 to 35 or an opcode 241 to 255",
+        Magic::Valkey => "a type 0 to 5, 7, 9 to 23 or an opcode 242 to 245, 247 to 255",
     }
 }
 
-/// Whether the layout of the version is known.
-pub(super) fn is_known(format: Format) -> bool {
-    match format.magic {
-        Magic::Redis => (1..=14).contains(&format.version),
-        Magic::Valkey => (80..=81).contains(&format.version),
-    }
-}
-
-/// Reads the magic and version.
+/// Reads the magic and version. `None` for a version that no server has.
 pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
     let (magic, digits) = match bytes {
         [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Magic::Redis, &digits[..]),
@@ -155,5 +179,9 @@ pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
     let version = digits
         .iter()
         .try_fold(0, |version: u16, digit| digit.is_ascii_digit().then(|| version * 10 + u16::from(digit - b'0')))?;
-    Some(Format { magic, version })
+    let first = match magic {
+        Magic::Redis => 1,
+        Magic::Valkey => 80,
+    };
+    (version >= first).then_some(Format { magic, version })
 }

@@ -69,22 +69,48 @@ impl Decoder {
             }
             Layout::Module => self.advance_to(DecoderState::Module),
             Layout::Array => {
-                let (count, insert_at) = cursor.number(|peek| {
+                let (count, last_insert) = cursor.number(|peek| {
                     let count = peek.length()?;
-                    let insert_at = match peek.length()? {
+                    let last_insert = match peek.length()? {
                         0 => None,
                         1 => Some(peek.length()?),
-                        _ => return Err(invalid("array", "0 or 1: whether an insert position follows")),
+                        _ => return Err(invalid("array", "0 or 1: whether the index of the last insertion follows")),
                     };
-                    Ok((count, insert_at))
+                    Ok((count, last_insert))
                 })?;
                 self.columns = type_table::ARRAY;
-                self.emit(Item::Array { count, insert_at }, DecoderState::Rows { left: count, column: 0 })
+                self.emit(Item::Array { count, last_insert }, DecoderState::Rows { left: count, column: 0 })
+            }
+            Layout::Templated { is_inside, is_packed } => self.templated(cursor, is_inside, is_packed),
+            Layout::Paths => {
+                let left = cursor.number(Peek::length)?;
+                self.advance_to(DecoderState::Paths { left })
             }
             Layout::Rate => {
                 let value = cursor.number(Peek::length)?;
                 self.emit(Item::Rate(value), DecoderState::KeyEnd)
             }
+        }
+    }
+
+    /// Reads the next part of a path hash.
+    pub(super) fn path_hash(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
+        match self.state {
+            DecoderState::Paths { left: 0 } => self.advance_to(DecoderState::KeyEnd),
+            DecoderState::Paths { left } => self.string(cursor, Role::Path, DecoderState::Path { left: left - 1 }),
+            DecoderState::Path { left: paths } => {
+                let fields = cursor.number(Peek::length)?;
+                self.emit(Item::Path { fields }, DecoderState::PathField { left: fields, paths })
+            }
+            DecoderState::PathField { left: 0, paths } => self.advance_to(DecoderState::Paths { left: paths }),
+            DecoderState::PathField { left, paths } => {
+                self.string(cursor, Role::Field, DecoderState::PathValue { left: left - 1, paths })
+            }
+            DecoderState::PathValue { left, paths } => {
+                self.string(cursor, Role::FieldValue, DecoderState::PathField { left, paths })
+            }
+            // All other states are handled by the callers.
+            _ => self.advance_to(DecoderState::KeyEnd),
         }
     }
 
@@ -173,7 +199,8 @@ impl Decoder {
                 }
                 2 => {
                     let value = cursor.number(Peek::f64)?;
-                    self.emit(Item::Double(value), next)
+                    self.state = next;
+                    self.double(Role::Element, value)
                 }
                 number => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                     what: "array element",
@@ -181,7 +208,16 @@ impl Decoder {
                     expected: "0 to 3",
                 })),
             },
-            Some(Column::PackedScore | Column::PackedExpiry) | None => self.advance_to(DecoderState::KeyEnd),
+            Some(Column::Name) => {
+                self.state = next;
+                match self.next_name() {
+                    true => Ok(true),
+                    false => self.advance_to(DecoderState::KeyEnd),
+                }
+            }
+            Some(Column::PackedScore | Column::PackedExpiry | Column::Template) | None => {
+                self.advance_to(DecoderState::KeyEnd)
+            }
         }
     }
 
@@ -201,8 +237,11 @@ impl Decoder {
 
     /// Reads the next element of a packed string, in its column.
     pub(super) fn packed(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Attempt<bool> {
-        if let AfterPacked::StreamNodes(_) = after {
-            return self.stream_node(cursor, after);
+        match (after, self.columns.get(usize::from(self.column))) {
+            (AfterPacked::StreamNodes(_), _) => return self.stream_node(cursor, after),
+            (AfterPacked::TemplateNames, _) => return self.packed_template_name(cursor),
+            (_, Some(Column::Name)) => return self.packed_name(cursor, after),
+            _ => {}
         }
         let Some(element) = self.element(cursor)? else {
             if self.column != 0 {
@@ -225,7 +264,8 @@ impl Decoder {
             (Some(Column::PackedExpiry), PackedElement::Integer(at_ms)) => {
                 self.emit(Item::FieldExpiry { at_ms }, self.state)
             }
-            (Some(Column::PackedExpiry), _) => Err(invalid("expiry of a field", "an integer")),
+            (Some(Column::PackedExpiry), _) => Err(invalid("expiry of a field or member", "an integer")),
+            (Some(Column::Template), element) => self.template_id(element),
             (Some(&Column::Text(role)), element) => self.emit_element(cursor, role, element),
             _ => Err(invalid("packed value", "a known column")),
         }

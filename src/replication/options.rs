@@ -51,9 +51,8 @@ pub struct Options {
     pub parts: Option<u64>,
     /// The form in which a snapshot is delivered. Default: bytes.
     pub snapshot: SnapshotForm,
-    /// Whether items are read from a snapshot of a later version or with broken values, too. Unknown and broken values
-    /// are skipped and delivered as [`Item::Skipped`](crate::rdb::Item::Skipped). Default: no, such a snapshot is an
-    /// error.
+    /// Whether items are read from a snapshot with broken values, too. Broken values are skipped and delivered as
+    /// [`Item::Skipped`](crate::rdb::Item::Skipped). Default: no, such a snapshot is an error.
     pub lenient: bool,
     /// The address that the primary shows for us in INFO and ROLE. Default: `redtail.invalid`.
     pub label: ReplicaLabel,

@@ -38,7 +38,7 @@ static void show(const redtail_rdb_item *item) {
     }
     printf("%d", item->kind);
     switch (item->kind) {
-    case REDTAIL_RDB_ITEM_START: printf(" %d %" PRIu64, item->magic, item->number); break;
+    case REDTAIL_RDB_ITEM_START: printf(" %d %" PRIu64 " %d", item->magic, item->number, item->flag); break;
     case REDTAIL_RDB_ITEM_TEXT: printf(" %d %" PRIu64 " %016" PRIx64, item->role, item->length, hash); break;
     case REDTAIL_RDB_ITEM_SIZES: printf(" %" PRIu64 " %" PRIu64, item->count, item->expires); break;
     case REDTAIL_RDB_ITEM_SLOT: printf(" %" PRIu64 " %" PRIu64 " %" PRIu64, item->number, item->count, item->expires); break;
@@ -48,11 +48,10 @@ static void show(const redtail_rdb_item *item) {
     case REDTAIL_RDB_ITEM_MODULE: printf(" %s %" PRIu64, item->module, item->number); break;
     case REDTAIL_RDB_ITEM_KEY_METADATA: printf(" %s", item->module); break;
     case REDTAIL_RDB_ITEM_KEY:
-        printf(" %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRId64 " %" PRIu64 " %d", item->key_type, item->number, item->db,
-               item->length, hash, item->time_ms, item->idle_s, item->frequency);
+        printf(" %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64 " %" PRId64 " %" PRIu64 " %d %d", item->key_type, item->number, item->db,
+               item->length, hash, item->time_ms, item->idle_s, item->frequency, item->flag);
         break;
-    case REDTAIL_RDB_ITEM_SCORE:
-    case REDTAIL_RDB_ITEM_DOUBLE: {
+    case REDTAIL_RDB_ITEM_SCORE: {
         uint64_t bits;
         memcpy(&bits, &item->score, 8);
         printf(" %016" PRIx64, bits);
@@ -82,6 +81,7 @@ static void show(const redtail_rdb_item *item) {
     case REDTAIL_RDB_ITEM_COMMAND:
     case REDTAIL_RDB_ITEM_CONSUMERS:
     case REDTAIL_RDB_ITEM_PRODUCER:
+    case REDTAIL_RDB_ITEM_PATH:
     case REDTAIL_RDB_ITEM_SKIPPED: printf(" %" PRIu64, item->count); break;
     case REDTAIL_RDB_ITEM_END: printf(" %d", item->checksum); break;
     }

@@ -11,7 +11,7 @@ use redtail::rdb::{Checksum, Crc64, Decoder, Dump, Item, Role, StreamId, StreamS
 use crate::build::{How, program, root, stdout, valgrind};
 
 fn carried() -> Vec<PathBuf> {
-    let names = ["redis-6.2.14.rdb", "redis-7.0.15.rdb", "redis-8.2.3.rdb", "valkey-9.1.2.rdb"];
+    let names = ["redis-6.2.14.rdb", "redis-7.0.15.rdb", "redis-8.2.3.rdb", "redis-8.10.2.rdb", "valkey-9.1.2.rdb"];
     names.map(|name| root().join("tests/data").join(name)).into()
 }
 
@@ -134,9 +134,14 @@ impl Lines {
                 let frequency = key.frequency.map_or(-1, i32::from);
                 let (kind, hash) = (kind(key.kind), self.hash);
                 let (number, db, length) = (key.number, key.db, key.name.length);
-                format!("10 {kind} {number} {db} {length} {hash:016x} {expires} {idle} {frequency}")
+                format!(
+                    "10 {kind} {number} {db} {length} {hash:016x} {expires} {idle} {frequency} {}",
+                    u8::from(key.no_evict)
+                )
             }
-            Item::Start(format) => format!("1 {} {}", format.magic as u8 + 1, format.version),
+            Item::Start(format) => {
+                format!("1 {} {} {}", format.magic as u8 + 1, format.version, u8::from(format.is_newer()))
+            }
             Item::Database(number) => format!("3 {number}"),
             Item::Sizes { keys, expires } => format!("4 {keys} {expires}"),
             Item::Slot { slot, keys, expires } => format!("5 {slot} {keys} {expires}"),
@@ -168,9 +173,9 @@ impl Lines {
             Item::Idempotent(id) => format!("23 {id}"),
             Item::IdempotenceCounts { added, duplicates } => format!("24 {added} {duplicates}"),
             Item::Module(module) => format!("25 {module} {}", module.version()),
-            Item::Array { count, insert_at } => format!("27 {count} {}", unknown(insert_at)),
+            Item::Array { count, last_insert } => format!("27 {count} {}", unknown(last_insert)),
             Item::Index(index) => format!("28 {index}"),
-            Item::Double(number) => format!("29 {:016x}", number.to_bits()),
+            Item::Path { fields } => format!("29 {fields}"),
             Item::Rate(state) => format!("30 {state}"),
             Item::Skipped { bytes, .. } => format!("31 {bytes}"),
             Item::KeyEnd => "32".into(),
@@ -201,6 +206,7 @@ fn kind(kind: Type) -> u8 {
         Type::Module => 7,
         Type::Array => 8,
         Type::Rate => 9,
+        Type::PathHash => 10,
         _ => panic!("a type that C does not know: {kind:?}"),
     }
 }
@@ -225,6 +231,7 @@ fn role(role: Role) -> u8 {
         Role::ConsumerName => 16,
         Role::ProducerName => 17,
         Role::IdempotencyKey => 18,
+        Role::Path => 19,
         _ => panic!("a role that C does not know: {role:?}"),
     }
 }

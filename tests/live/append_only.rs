@@ -107,7 +107,8 @@ fn what_was_written_under_load_is_what_the_server_has() {
             under_load(&server);
             let files = path(kind, server.folder());
             let files = files.to_str().expect("a path");
-            let (resp, errors) = printed(&["decode", "--format", "resp", "--assume-db", "0", files], b"");
+            let (resp, errors) =
+                printed(&["decode", "--format", "resp", "--empty-target", "--assume-db", "0", files], b"");
             assert!(!errors.contains("cut off"), "{errors}");
             let copy = Server::start(kind);
             replay_bytes(&copy, &resp);
@@ -168,7 +169,8 @@ fn a_torn_tail_is_what_the_server_makes_of_it() {
             prepare(&copies);
             let files = path(kind, &copies);
             let files = files.to_str().expect("a path").to_owned();
-            let (resp, errors) = printed(&["decode", "--format", "resp", "--assume-db", "0", &files], b"");
+            let (resp, errors) =
+                printed(&["decode", "--format", "resp", "--empty-target", "--assume-db", "0", &files], b"");
             fs::remove_dir_all(&copies).expect("remove the folder");
             let ours = Server::start(kind);
             replay_bytes(&ours, &resp);

@@ -63,7 +63,8 @@ fn every_write_is_accepted_from_a_client() {
         }
 
         let files = server.folder().join(if kind == Kind::Redis62 { "appendonly.aof" } else { "appendonlydir" });
-        let (bytes, _) = printed(&["decode", "--format", "resp", files.to_str().expect("a path")], b"");
+        let (bytes, _) =
+            printed(&["decode", "--format", "resp", "--empty-target", files.to_str().expect("a path")], b"");
         let copy = Server::start(kind);
         replay_bytes(&copy, &bytes);
         same_but_for_what_is_not_replicated(&server, &copy, &format!("{kind:?}, its append-only files"));
@@ -90,7 +91,7 @@ fn groups_from_before_7_have_read_what_redis_7_estimates() {
     client.call(&["XGROUP", "CREATE", "new", "g", "$", "MKSTREAM"]);
     client.call(&["SAVE"]);
     let dump = std::fs::read(old.folder().join("dump.rdb")).expect("the snapshot");
-    let (resp, _) = printed(&["decode", "--format", "resp"], &dump);
+    let (resp, _) = printed(&["decode", "--format", "resp", "--empty-target"], &dump);
     for kind in [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
         let reference = Server::start_from_dump(kind, &dump);
         let copy = Server::start(kind);

@@ -28,6 +28,7 @@ mod million;
 mod presence;
 mod promotion;
 mod proxy;
+mod quiet;
 mod rebuild;
 mod record;
 mod refusals;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redtail::Status;
-use redtail::owned::{Consumer, Group, HashField, Stream, StreamEntry, Value as Decoded, WholeKey};
+use redtail::owned::{Consumer, Group, HashField, SetMember, Stream, StreamEntry, Value as Decoded, WholeKey};
 use redtail::rdb::{Decoder, StreamId, StreamState};
 use serde_json::Value as Json;
 
@@ -215,7 +215,7 @@ fn meta(file: &Path) -> Option<Json> {
 fn recorded_snapshots_are_made_again() {
     let snapshots = snapshots();
     for (kind, name, bytes) in &snapshots {
-        let (resp, _) = printed(&["decode", "--format", "resp"], bytes);
+        let (resp, _) = printed(&["decode", "--format", "resp", "--empty-target"], bytes);
         let copy = Server::start(*kind);
         replay_bytes(&copy, &resp);
         let reference = Server::start_from_dump(*kind, bytes);
@@ -235,8 +235,17 @@ fn recorded_digests_come_out() {
         let (Some(kind), Some(meta)) = (kind_of(&file), meta(&file)) else { continue };
         for digest in meta["digests"].as_array().into_iter().flatten() {
             let until = digest["offset"].to_string();
-            let args =
-                ["decode", "--format", "resp", "--assume-db", "0", "--until", &until, file.to_str().expect("a path")];
+            let args = [
+                "decode",
+                "--format",
+                "resp",
+                "--empty-target",
+                "--assume-db",
+                "0",
+                "--until",
+                &until,
+                file.to_str().expect("a path"),
+            ];
             let (resp, _) = printed(&args, b"");
             let copy = Server::start(kind);
             replay_bytes(&copy, &resp);
@@ -259,7 +268,8 @@ fn every_encoding_is_made_again() {
             }
             server.call(&["SAVE"]);
             let dump = server.folder().join("dump.rdb");
-            let (resp, errors) = printed(&["decode", "--format", "resp", dump.to_str().expect("a path")], b"");
+            let (resp, errors) =
+                printed(&["decode", "--format", "resp", "--empty-target", dump.to_str().expect("a path")], b"");
             let said = |words: &str| errors.contains(words);
             assert!(said("the last activity of stream consumers"), "{errors}");
             assert_eq!(said("frequencies of access"), settings.contains(&"--maxmemory-policy"), "{errors}");
@@ -316,7 +326,21 @@ fn whole(line: &Json) -> WholeKey {
     let value = match line["type"].as_str().expect("a type") {
         "string" => Decoded::String(bytes(value)),
         "list" => Decoded::List(list(value)),
-        "set" => Decoded::Set(list(value)),
+        "set" => Decoded::Set(
+            rows()
+                .map(|row| {
+                    let mut member = SetMember::default();
+                    member.member = bytes(row.get(0).unwrap_or(row));
+                    member.expire_at_ms = row.get(1).and_then(Json::as_i64);
+                    member
+                })
+                .collect(),
+        ),
+        "array" => {
+            let rows = value["elements"].as_array().expect("an array").iter();
+            let elements = rows.map(|row| (row[0].as_u64().expect("an index"), bytes(&row[1]))).collect();
+            Decoded::Array { last_insert: value["last_insert"].as_u64(), elements }
+        }
         "zset" => Decoded::Zset(rows().map(|row| (bytes(&row[0]), number(&row[1]))).collect()),
         "hash" => Decoded::Hash(
             rows()

@@ -48,7 +48,7 @@ fn snapshot_and_stream_are_the_primary(diskless: &str) {
                     let (server, stop) = (&server, &stop);
                     scope.spawn(move || load(kind, server.client(), Random(round * 1000 + thread), stop));
                 }
-                let args = ["tail", &server.address(), "--from", "snapshot", "--format", "resp"];
+                let args = ["tail", &server.address(), "--from", "snapshot", "--format", "resp", "--empty-target"];
                 let tool = Tool::start(&args);
                 tool.says("the snapshot is complete");
                 std::thread::sleep(Duration::from_millis(200));
@@ -255,7 +255,7 @@ fn a_snapshot_that_breaks_off_is_void_and_says_so() {
                         assert!(lines.contains(&void), "{at}: {:?}", lines.last());
                         assert!(lines.iter().all(|line| line["event"] != "snapshot"), "{at}");
                     }
-                    let ran = run(&["--format", "resp"]);
+                    let ran = run(&["--format", "resp", "--empty-target"]);
                     let errors = String::from_utf8_lossy(&ran.stderr);
                     assert_eq!(ran.status.code(), Some(1), "{at}: {errors}");
                     if !errors.contains("can't be loaded") {

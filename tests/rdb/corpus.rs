@@ -17,23 +17,31 @@ pub(crate) struct Snapshot {
 
 /// The snapshots in the repository.
 pub(crate) fn carried() -> Vec<Snapshot> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let folder = root().join("tests/data");
     let mut snapshots: Vec<Snapshot> = fs::read_dir(folder)
         .unwrap()
         .flatten()
         .filter(|file| file.path().extension().is_some_and(|extension| extension == "rdb"))
         .map(|file| Snapshot { name: file.path().display().to_string(), bytes: fs::read(file.path()).unwrap() })
         .collect();
-    assert!(snapshots.len() >= 4);
+    assert!(snapshots.len() >= 5);
     snapshots.sort_by(|a, b| a.name.cmp(&b.name));
     snapshots
 }
 
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Every snapshot in the shared recordings: of replication links, of dumps, at the front of append-only files.
 fn corpus() -> Vec<Snapshot> {
-    let folder = std::env::var_os("REDTAIL_CORPUS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from);
+    let folder = std::env::var_os("REDTAIL_CORPUS").map_or_else(|| root().join("../shared/corpus"), PathBuf::from);
     let mut snapshots = Vec::new();
+    let newer = root().join("../shared/corpus-new");
+    if newer.exists() {
+        walk(&newer, &mut snapshots);
+        assert!(snapshots.len() > 30, "only {} snapshots at {}", snapshots.len(), newer.display());
+    }
     let Ok(servers) = fs::read_dir(&folder) else {
         println!("no corpus at {}: only the carried snapshots are tested", folder.display());
         return snapshots;

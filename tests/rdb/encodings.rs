@@ -10,7 +10,14 @@ use crate::run::{Seen, one_byte_at_a_time, run};
 /// Names and snapshots. They are small enough to be cut and broken at every byte.
 pub(crate) fn small() -> Vec<(&'static str, Vec<u8>)> {
     let redis = || File::new("REDIS0014");
+    let newest = || File::new("REDIS0017");
     let valkey = || File::new("VALKEY081");
+    let templates = || {
+        let file = newest().number(242).lens(&[257, 2]).string("f").string("gg").number(242).lens(&[1, 2]);
+        let file = file.raw([0xc0, 5]).lzf("ffffffffff");
+        // In the same bucket as the first.
+        file.number(242).lens(&[70_000, 1]).string("name").number(242).lens(&[513, 1]).string("h")
+    };
     let entries = atoms![2, 1, 2, "f", "g", 0, 2, 0, 0, "1", -5, 5, 3, 1, 1, 2, "x", 5, 0, 5, -1, 1, "own", "v", 6];
     let stream = |number: u8| {
         let file = redis().key(number, "s").len(1).raw([16]).id(1_700_000_000_000, 3).string(listpack(&entries));
@@ -180,7 +187,102 @@ pub(crate) fn small() -> Vec<(&'static str, Vec<u8>)> {
                 .lens(&[0, 0])
                 .end(),
         ),
+        (
+            "doubles",
+            [3.0, 0.1, -0.0, 1e16, -1.25e-7, 5e-324, f64::MAX]
+                .iter()
+                .zip(0..)
+                .fold(redis().key(28, "a").lens(&[7, 0]), |file, (value, index)| file.lens(&[index, 2]).double(*value))
+                .end(),
+        ),
         ("rate", redis().key(29, "g").len(1 << 40).end()),
+        ("rate, later", newest().key(33, "g").len(1 << 40).end()),
+        (
+            "hash templates",
+            templates()
+                .key(30, "a")
+                .string(listpack(&atoms![1, "x", -7]))
+                .key(30, "b")
+                .lzf(listpack(&atoms![70_000, "xxxxxxxxxxxxxxxx"]))
+                .key(32, "c")
+                .len(1)
+                .lzf("xxxxxxxxxx")
+                .raw([0xc0, 1])
+                .key(32, "d")
+                .len(257)
+                .string("one")
+                .string("two")
+                .end(),
+        ),
+        (
+            "hash template inside",
+            templates()
+                .key(29, "a")
+                .len(0)
+                .string(listpack(&atoms!["f", 7]))
+                .string(listpack(&atoms![0, "x", ""]))
+                .key(29, "b")
+                .lens(&[1, 2])
+                .string("g")
+                .lzf("gggggggggg")
+                .lzf(listpack(&atoms![0, "xxxxxxxxxx", 5]))
+                .key(31, "c")
+                .len(0)
+                .lzf(listpack(&atoms!["ffffffffff", "g"]))
+                .string("x")
+                .string("y")
+                .key(31, "d")
+                .lens(&[1, 1])
+                .string("f")
+                .raw([0xc0, 1])
+                .key(30, "e")
+                .string(listpack(&atoms![1, "x", "y"]))
+                .end(),
+        ),
+        (
+            "set 34",
+            newest()
+                .raw([241])
+                .key(34, "s")
+                .ms(1_700_000_000_000)
+                .string(listpack(&atoms!["m", 1_700_000_000_000, 7, 1_700_000_000_001, "", 0]))
+                .key(2, "t")
+                .len(1)
+                .string("m")
+                .end(),
+        ),
+        (
+            "set 35",
+            newest()
+                .key(35, "s")
+                .ms(1_700_000_000_000)
+                .lens(&[3, 1])
+                .string("m")
+                .len(99)
+                .lzf("mmmmmmmmmm")
+                .len(0)
+                .raw([0xc0, 1])
+                .end(),
+        ),
+        (
+            "path hash",
+            valkey()
+                .key(23, "p")
+                .len(2)
+                .string("")
+                .len(1)
+                .string("f")
+                .string("v")
+                .lzf("/a")
+                .len(2)
+                .string("f")
+                .lzf("vvvvvvvvvv")
+                .raw([0xc0, 1])
+                .string("")
+                .key(23, "q")
+                .len(0)
+                .end(),
+        ),
         ("function", redis().number(245).string("#!lua name=f").number(245).lzf("function function").end()),
         (
             "module's own",

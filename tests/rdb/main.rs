@@ -6,6 +6,7 @@ mod build;
 mod corpus;
 mod dump;
 mod encodings;
+mod expectations;
 mod hostile;
 mod oracle;
 mod run;

@@ -3,6 +3,8 @@
 //!
 //! It shares nothing with the library but the names of the items.
 
+use std::collections::HashMap;
+
 use redtail::rdb::{Checksum, Entry, Format, Item, Magic, ModuleId, Role, SHARED_FIELDS, StreamId, StreamState};
 
 use crate::build::crc;
@@ -10,7 +12,7 @@ use crate::run::{Seen, key_facts};
 
 /// Everything in the snapshot at the front of `bytes`, and its length.
 pub(crate) fn read(bytes: &[u8]) -> (Vec<Seen>, usize) {
-    let mut oracle = Oracle { bytes, at: 0, seen: Vec::new(), redis: true };
+    let mut oracle = Oracle { bytes, at: 0, seen: Vec::new(), redis: true, version: 0, templates: HashMap::new() };
     oracle.snapshot();
     (oracle.seen, oracle.at)
 }
@@ -20,6 +22,8 @@ struct Oracle<'a> {
     at: usize,
     seen: Vec<Seen>,
     redis: bool,
+    version: u16,
+    templates: HashMap<u64, Vec<Vec<u8>>>,
 }
 
 /// An element of a packed string.
@@ -138,10 +142,11 @@ impl Oracle<'_> {
         let magic = String::from_utf8(self.take(9)).unwrap();
         self.redis = magic.starts_with("REDIS");
         let version: u16 = magic.trim_start_matches(|c: char| c.is_ascii_alphabetic()).parse().unwrap();
+        self.version = version;
         let magic = if self.redis { Magic::Redis } else { Magic::Valkey };
         self.tell(Item::Start(Format { magic, version }));
         let mut database = 0;
-        let (mut expire, mut idle, mut frequency) = (None, None, None);
+        let (mut expire, mut idle, mut frequency, mut no_evict) = (None, None, None, false);
         loop {
             match self.byte() {
                 255 => break,
@@ -201,6 +206,12 @@ impl Oracle<'_> {
                         self.tell(item);
                     }
                 }
+                241 => no_evict = true,
+                242 if self.redis => {
+                    let (id, count) = (self.len(), self.len());
+                    let names = (0..count).map(|_| self.string()).collect();
+                    assert!(self.templates.insert(id, names).is_none());
+                }
                 242 => {
                     let argc = self.line('*');
                     self.tell(Item::Command { argc });
@@ -213,8 +224,15 @@ impl Oracle<'_> {
                 }
                 number => {
                     let name = self.string();
-                    let facts = key_facts(database, number, expire.take(), idle.take(), frequency.take());
-                    self.seen.push(Seen::Key(name, format!("{} {facts}", kind(number))));
+                    let facts = key_facts(
+                        database,
+                        number,
+                        expire.take(),
+                        idle.take(),
+                        frequency.take(),
+                        std::mem::take(&mut no_evict),
+                    );
+                    self.seen.push(Seen::Key(name, format!("{} {facts}", self.kind(number))));
                     self.value(number);
                     self.tell(Item::KeyEnd);
                 }
@@ -325,6 +343,17 @@ impl Oracle<'_> {
                     }
                 }
             }
+            23 if !self.redis => {
+                for _ in 0..self.len() {
+                    self.tell_string(Role::Path);
+                    let fields = self.len();
+                    self.tell(Item::Path { fields });
+                    for _ in 0..fields {
+                        self.tell_string(Role::Field);
+                        self.tell_string(Role::FieldValue);
+                    }
+                }
+            }
             22 if !self.redis => {
                 for _ in 0..self.len() {
                     self.tell_string(Role::Field);
@@ -362,8 +391,8 @@ impl Oracle<'_> {
             27 => self.stream(5),
             28 => {
                 let count = self.len();
-                let insert_at = (self.len() == 1).then(|| self.len());
-                self.tell(Item::Array { count, insert_at });
+                let last_insert = (self.len() == 1).then(|| self.len());
+                self.tell(Item::Array { count, last_insert });
                 for _ in 0..count {
                     let index = self.len();
                     self.tell(Item::Index(index));
@@ -374,17 +403,79 @@ impl Oracle<'_> {
                         }
                         2 => {
                             let value = self.double();
-                            self.tell(Item::Double(value));
+                            // No exponent, and at least one decimal.
+                            let text = format!("{value}");
+                            let text = if text.contains('.') { text } else { text + ".0" };
+                            self.text(Role::Element, text.into_bytes());
                         }
                         _ => self.tell_string(Role::Element),
                     }
                 }
             }
-            29 => {
+            29 if self.version < 15 => {
                 let value = self.len();
                 self.tell(Item::Rate(value));
             }
+            33 => {
+                let value = self.len();
+                self.tell(Item::Rate(value));
+            }
+            29 | 31 => {
+                let names: Vec<Vec<u8>> = match self.len() {
+                    0 => listpack(&self.string()).iter().map(Atom::text).collect(),
+                    _ => (0..self.len()).map(|_| self.string()).collect(),
+                };
+                let values = match number {
+                    29 => listpack(&self.string())[1..].iter().map(Atom::text).collect(),
+                    _ => names.iter().map(|_| self.string()).collect(),
+                };
+                self.pairs(names, values);
+            }
+            30 => {
+                let atoms = listpack(&self.string());
+                let names = self.templates[&(atoms[0].number() as u64)].clone();
+                self.pairs(names, atoms[1..].iter().map(Atom::text).collect());
+            }
+            32 => {
+                let id = self.len();
+                let names = self.templates[&id].clone();
+                let values = names.iter().map(|_| self.string()).collect();
+                self.pairs(names, values);
+            }
+            34 => {
+                self.ms();
+                for row in listpack(&self.string()).chunks(2) {
+                    self.text(Role::Member, row[0].text());
+                    self.expiry(row[1].number(), 0);
+                }
+            }
+            35 => {
+                let earliest = self.ms();
+                for _ in 0..self.len() {
+                    let relative = self.len() as i64;
+                    self.tell_string(Role::Member);
+                    if relative != 0 {
+                        self.expiry(earliest + relative - 1, -1);
+                    }
+                }
+            }
             _ => panic!("type {number}"),
+        }
+    }
+
+    fn pairs(&mut self, names: Vec<Vec<u8>>, values: Vec<Vec<u8>>) {
+        assert_eq!(names.len(), values.len());
+        for (name, value) in names.into_iter().zip(values) {
+            self.text(Role::Field, name);
+            self.text(Role::FieldValue, value);
+        }
+    }
+
+    fn kind(&self, number: u8) -> &'static str {
+        match number {
+            23 if !self.redis => "PathHash",
+            29 if self.version < 15 => "Rate",
+            number => kind(number),
         }
     }
 
@@ -540,13 +631,13 @@ fn kind(number: u8) -> &'static str {
     match number {
         0 => "String",
         1 | 10 | 14 | 18 => "List",
-        2 | 11 | 20 => "Set",
+        2 | 11 | 20 | 34 | 35 => "Set",
         3 | 5 | 12 | 17 => "Zset",
-        4 | 9 | 13 | 16 | 22..=25 => "Hash",
+        4 | 9 | 13 | 16 | 22..=25 | 29..=32 => "Hash",
         7 => "Module",
         15 | 19 | 21 | 26 | 27 => "Stream",
         28 => "Array",
-        29 => "Rate",
+        33 => "Rate",
         _ => panic!("type {number}"),
     }
 }

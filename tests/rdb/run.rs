@@ -114,7 +114,7 @@ pub(crate) fn take(seen: &mut Vec<Seen>, item: Item<'_>) {
         Item::Key(key) => {
             assert!(key.name.is_first());
             assert!(key.name.is_whole() || key.name.length > WHOLE_TEXT as u64);
-            let rest = key_facts(key.db, key.number, key.expire_at_ms, key.idle_s, key.frequency);
+            let rest = key_facts(key.db, key.number, key.expire_at_ms, key.idle_s, key.frequency, key.no_evict);
             seen.push(Seen::Key(key.name.bytes.to_vec(), format!("{:?} {rest}", key.kind)));
         }
         Item::Text(text) => {
@@ -149,6 +149,8 @@ pub(crate) fn key_facts(
     expire_at_ms: Option<i64>,
     idle_s: Option<u64>,
     frequency: Option<u8>,
+    no_evict: bool,
 ) -> String {
-    format!("db {database} type {number} expires {expire_at_ms:?} idle {idle_s:?} frequency {frequency:?}")
+    let facts = format!("db {database} type {number} expires {expire_at_ms:?} idle {idle_s:?} frequency {frequency:?}");
+    if no_evict { facts + " never evicted" } else { facts }
 }

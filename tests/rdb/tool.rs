@@ -178,6 +178,7 @@ impl Reader {
             "{} db {} expires {:?} idle {:?} frequency {:?}",
             match kind.as_str() {
                 "gcra" => "Rate".to_owned(),
+                "pathhash" => "PathHash".to_owned(),
                 kind => kind[..1].to_uppercase() + &kind[1..],
             },
             line["db"],
@@ -185,6 +186,7 @@ impl Reader {
             number("idle_s"),
             number("frequency"),
         );
+        let facts = if line.get("no_evict").is_some() { facts + " never evicted" } else { facts };
         self.seen.push(Seen::Key(name, facts));
         kind
     }
@@ -196,9 +198,13 @@ impl Reader {
                 Role::Member => self.tell(Item::Score(score(&row[1]))),
                 role => self.text(role, &row[1]),
             }
-            if let Some(at) = row.get(2) {
-                self.tell(Item::FieldExpiry { at_ms: at.as_i64().unwrap() });
-            }
+            self.expiry(row.get(2));
+        }
+    }
+
+    fn expiry(&mut self, at: Option<&Value>) {
+        if let Some(at) = at {
+            self.tell(Item::FieldExpiry { at_ms: at.as_i64().unwrap() });
         }
     }
 
@@ -224,20 +230,34 @@ impl Reader {
         match kind.as_str() {
             "string" => self.text(Role::Value, value),
             "list" => value.as_array().unwrap().iter().for_each(|element| self.text(Role::Element, element)),
-            "set" => value.as_array().unwrap().iter().for_each(|member| self.text(Role::Member, member)),
+            "set" => {
+                for member in value.as_array().unwrap() {
+                    match member {
+                        Value::Array(row) => {
+                            self.text(Role::Member, &row[0]);
+                            self.expiry(row.get(1));
+                        }
+                        member => self.text(Role::Member, member),
+                    }
+                }
+            }
+            "pathhash" => {
+                for row in value.as_array().unwrap() {
+                    self.text(Role::Path, &row[0]);
+                    self.tell(Item::Path { fields: row[1].as_array().unwrap().len() as u64 });
+                    self.rows([Role::Field, Role::FieldValue], &row[1]);
+                }
+            }
             "zset" => self.rows([Role::Member, Role::Member], value),
             "hash" => self.rows([Role::Field, Role::FieldValue], value),
             "module" => self.module(value),
             "gcra" => self.tell(Item::Rate(value.as_u64().unwrap())),
             "array" => {
                 let elements = value["elements"].as_array().unwrap();
-                self.tell(Item::Array { count: elements.len() as u64, insert_at: value["insert_at"].as_u64() });
+                self.tell(Item::Array { count: elements.len() as u64, last_insert: value["last_insert"].as_u64() });
                 for row in elements {
                     self.tell(Item::Index(row[0].as_u64().unwrap()));
-                    match row[1].as_f64() {
-                        Some(double) => self.tell(Item::Double(double)),
-                        None => self.text(Role::Element, &row[1]),
-                    }
+                    self.text(Role::Element, &row[1]);
                 }
             }
             _ => self.stream(value),
@@ -360,29 +380,31 @@ impl Reader {
                 let number = |name: &str| line[name].as_u64().unwrap();
                 self.tell(Item::IdempotenceCounts { added: number("added"), duplicates: number("duplicates") });
             }
-            "array" => self.tell(Item::Array { count: 0, insert_at: line["insert_at"].as_u64() }),
+            "array" => self.tell(Item::Array { count: 0, last_insert: line["last_insert"].as_u64() }),
+            "path" => {
+                self.text(Role::Path, &line["name"]);
+                self.tell(Item::Path { fields: line["fields"].as_u64().unwrap() });
+            }
             "element" => match kind.as_str() {
                 "string" => self.text(Role::Value, &line["value"]),
                 "list" => self.text(Role::Element, &line["value"]),
-                "set" => self.text(Role::Member, &line["member"]),
+                "set" => {
+                    self.text(Role::Member, &line["member"]);
+                    self.expiry(line.get("expire_at_ms"));
+                }
                 "zset" => {
                     self.text(Role::Member, &line["member"]);
                     self.tell(Item::Score(score(&line["score"])));
                 }
-                "hash" => {
+                "hash" | "pathhash" => {
                     self.text(Role::Field, &line["field"]);
                     self.text(Role::FieldValue, &line["value"]);
-                    if let Some(at) = line.get("expire_at_ms") {
-                        self.tell(Item::FieldExpiry { at_ms: at.as_i64().unwrap() });
-                    }
+                    self.expiry(line.get("expire_at_ms"));
                 }
                 "gcra" => self.tell(Item::Rate(line["value"].as_u64().unwrap())),
                 _ => {
                     self.tell(Item::Index(line["index"].as_u64().unwrap()));
-                    match line["value"].as_f64() {
-                        Some(double) => self.tell(Item::Double(double)),
-                        None => self.text(Role::Element, &line["value"]),
-                    }
+                    self.text(Role::Element, &line["value"]);
                 }
             },
             other => self.other(other, line),
@@ -509,7 +531,7 @@ fn input_cuts_change_no_output() {
         for arguments in [
             &["--format", "json", "--all"][..],
             &["--format", "json", "--elements"],
-            &["--format", "resp"],
+            &["--format", "resp", "--empty-target"],
             &["--format", "text"],
         ] {
             let [whole, cut] = [&[][..], &cuts(&snapshot)].map(|cuts| decode(&snapshot.bytes, cuts, arguments));
@@ -536,7 +558,11 @@ fn damaged_bytes_leave_whole_lines_and_commands() {
             let mut bytes = snapshot.bytes.clone();
             bytes[at] ^= [1, 0x80, 0xff, 0x40][at % 4];
             let name = format!("{} with byte {at} damaged", snapshot.name);
-            for arguments in [&["--format", "json"][..], &["--format", "json", "--elements"], &["--format", "resp"]] {
+            for arguments in [
+                &["--format", "json"][..],
+                &["--format", "json", "--elements"],
+                &["--format", "resp", "--empty-target"],
+            ] {
                 let output = decode(&bytes, &[], &[arguments, &["--skip-damaged"]].concat());
                 let errors = String::from_utf8_lossy(&output.stderr);
                 assert!(!errors.contains("panicked"), "{name}: {errors}");

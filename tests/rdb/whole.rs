@@ -1,7 +1,7 @@
 //! Whole keys: every fact of their items, and no key over the limit.
 
 use redtail::Status;
-use redtail::owned::{ArrayElement, Collector, Omission, Omitted, Value, Whole};
+use redtail::owned::{Collector, Omission, Omitted, Value, Whole};
 use redtail::rdb::{Decoder, Type};
 
 use crate::build::{File, atoms, listpack};
@@ -37,7 +37,14 @@ fn texts(whole: &[Whole]) -> Vec<Vec<u8>> {
         texts.push(key.name.clone());
         match &key.value {
             Value::String(value) => texts.push(value.clone()),
-            Value::List(list) | Value::Set(list) => texts.extend(list.clone()),
+            Value::List(list) => texts.extend(list.clone()),
+            Value::Set(set) => texts.extend(set.iter().map(|member| member.member.clone())),
+            Value::PathHash(paths) => {
+                for path in paths {
+                    texts.push(path.path.clone());
+                    texts.extend(path.fields.iter().flat_map(|(field, value)| [field.clone(), value.clone()]));
+                }
+            }
             Value::Zset(zset) => texts.extend(zset.iter().map(|(member, _)| member.clone())),
             Value::Hash(hash) => {
                 texts.extend(hash.iter().flat_map(|field| [field.field.clone(), field.value.clone()]));
@@ -54,10 +61,7 @@ fn texts(whole: &[Whole]) -> Vec<Vec<u8>> {
                     texts.extend(producer.keys.iter().map(|(key, _)| key.clone()));
                 }
             }
-            Value::Array { elements, .. } => texts.extend(elements.iter().filter_map(|(_, element)| match element {
-                ArrayElement::Text(text) => Some(text.clone()),
-                _ => None,
-            })),
+            Value::Array { elements, .. } => texts.extend(elements.iter().map(|(_, element)| element.clone())),
             _ => {}
         }
     }
@@ -118,6 +122,18 @@ fn whole_keys_keep_their_attributes() {
     let Whole::Key(key) = first("hash 24") else { panic!() };
     let Value::Hash(hash) = key.value else { panic!() };
     assert_eq!((hash[0].expire_at_ms, hash[1].expire_at_ms), (None, Some(1_700_000_000_098)));
+    let Whole::Key(key) = first("set 34") else { panic!() };
+    let Value::Set(set) = key.value else { panic!() };
+    let members: Vec<_> = set.iter().map(|member| (&member.member[..], member.expire_at_ms)).collect();
+    assert_eq!(members, [(&b"m"[..], Some(1_700_000_000_000)), (b"7", Some(1_700_000_000_001)), (b"", None)]);
+    assert!(key.no_evict);
+    let Whole::Key(key) = first("array") else { panic!() };
+    let Value::Array { last_insert, elements } = key.value else { panic!() };
+    assert_eq!((last_insert, elements[2].0, &elements[2].1[..]), (Some(17), 9, &b"2.5"[..]));
+    let Whole::Key(key) = first("path hash") else { panic!() };
+    let Value::PathHash(paths) = key.value else { panic!() };
+    let fields: Vec<_> = paths.iter().map(|path| (&path.path[..], path.fields.len())).collect();
+    assert_eq!(fields, [(&b""[..], 1), (b"/a", 2)]);
     let Whole::Key(key) = first("metadata") else { panic!() };
     assert_eq!((key.metadata.len(), key.metadata[0].raw.len(), key.expire_at_ms), (2, 3, Some(5)));
     let Whole::ModuleAux { when: 1, raw, .. } = first("module's own") else { panic!() };

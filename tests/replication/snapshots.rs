@@ -202,13 +202,21 @@ fn what_is_broken_is_an_error_with_its_place_in_the_snapshot() {
 }
 
 #[test]
-fn a_future_version_is_an_error_for_items_without_leniency() {
-    let rdb = [&b"REDIS0099"[..], &with_value(b"value")[9..]].concat();
+fn a_future_version_is_read_up_to_the_first_unknown_number() {
+    let rdb = [&b"REDIS0079"[..], &with_value(b"value")[9..]].concat();
+    for bytes in connections(&rdb) {
+        assert_eq!(run(items(), &bytes, &[]).end, Progress::Ended);
+        assert_eq!(run(Options::default(), &bytes, &[]).end, Progress::Ended, "bytes are handed on as they are");
+    }
+    // A type of the future in front of the end.
+    let end = rdb.len() - 9;
+    let rdb = [&rdb[..end], b"\x63\x01k\x05abcde", &rdb[end..]].concat();
     for bytes in connections(&rdb) {
         let ran = run(items(), &bytes, &[]);
         let Progress::Failed(SessionError::Snapshot(error)) = ran.end else { panic!("{:?}", ran.end) };
-        assert!(matches!(error.kind, RdbErrorKind::UnknownVersion(_)), "{error}");
-        assert_eq!(run(options! { lenient: true, ..items() }, &bytes, &[]).end, Progress::Ended);
+        assert!(matches!(error.kind, RdbErrorKind::UnknownNumber { number: 99, .. }), "{error}");
+        assert_eq!(error.offset, end as u64);
+        assert!(ran.items.iter().any(|(_, bytes)| bytes == b"value"), "the key before it: {:?}", ran.items);
         assert_eq!(run(Options::default(), &bytes, &[]).end, Progress::Ended, "bytes are handed on as they are");
     }
 }

@@ -161,8 +161,12 @@ impl Script {
     }
 
     fn examine(self) -> Examined {
+        self.examine_with(&[])
+    }
+
+    fn examine_with(self, options: &[&str]) -> Examined {
         let (address, asked) = self.serve();
-        let ran = run(&["doctor", &address, "--json", "--sample", "0.01"]);
+        let ran = run(&[&["doctor", &address, "--json", "--sample", "0.01"], options].concat());
         let asked = asked.lock().unwrap().clone();
         Examined::of(ran, asked)
     }
@@ -278,6 +282,78 @@ fn a_terminal_has_colours_unless_nobody_wants_them() {
     let output = std::process::Command::new("script").args(["-qec", &line, "/dev/null"]).output().unwrap();
     let screen = String::from_utf8(output.stdout).unwrap();
     assert!(screen.contains("good") && !screen.contains('\x1b'), "{screen:?}");
+}
+
+#[test]
+fn a_server_newer_than_tested_is_a_warning() {
+    for fields in [&[("redis_version", "8.99.0")][..], &[("redis_version", "7.2.4"), ("valkey_version", "10.0.1")]] {
+        let examined = Script::healthy().config("forkless-infrastructure-enabled", "no").info(fields).examine();
+        examined.only("warn", &["newer than any release that redtail was tested with (Redis 8.10, Valkey 9.1)"]);
+    }
+    let fields =
+        [("redis_version", "8.10.2"), ("a_field:of", "the future"), ("role", "something"), ("db0", "keys=x,y")];
+    assert_eq!(Script::healthy().info(&fields).examine().code, 0);
+}
+
+/// Valkey 9.2: with this setting nothing forks, and the last fork says nothing.
+#[test]
+fn a_server_without_forks_is_not_warned_of_forks() {
+    let valkey = || {
+        let fields = [("redis_version", "7.2.4"), ("valkey_version", "9.2.0"), ("latest_fork_usec", "900000")];
+        Script::healthy().info(&fields)
+    };
+    valkey().examine().says("warn", &["the server is blocked during a fork"]);
+    let examined = valkey().config("forkless-infrastructure-enabled", "yes").examine();
+    examined.says("good", &["snapshots are made without a fork (forkless-infrastructure-enabled yes)"]);
+    assert!(!examined.report.to_string().contains("blocked during a fork"), "{:#}", examined.report);
+    assert!(!examined.start("snapshot")["how"].as_str().unwrap().starts_with("forks"), "{:#}", examined.report);
+    assert!(examined.start("snapshot")["how"].as_str().unwrap().contains("without a fork"), "{:#}", examined.report);
+    // A module can make the server fork.
+    let module = [("module", "name=search,ver=1,api=1,filters=0,usedby=[],using=[],options=[]")];
+    let examined = valkey().config("forkless-infrastructure-enabled", "yes").info(&module).examine();
+    examined.says("warn", &["the server is blocked during a fork"]);
+    let asked = |examined: &Examined| examined.asked.iter().any(|question| question.contains("forkless"));
+    assert!(asked(&examined) && !asked(&Script::healthy().examine()));
+}
+
+#[test]
+fn a_move_is_examined_for_what_it_loses() {
+    let called = "cmdstat_set:calls=5,usec=1\r\ncmdstat_hexpire:calls=2,usec=1\r\ncmdstat_function|load:calls=1,usec=1\r\n\
+                  cmdstat_vadd:calls=0,usec=0\r\n";
+    let script = || {
+        let fields = [
+            ("redis_version", "8.2.3"),
+            ("number_of_libraries", "2"),
+            ("db0", "keys=9,expires=0,avg_ttl=0,subexpiry=3"),
+            ("db7", "keys=9,expires=0,avg_ttl=0,subexpiry=4"),
+            ("module", "name=ReJSON,ver=80200,api=1,filters=0,usedby=[],using=[],options=[]"),
+        ];
+        let called = format!("${}\r\n{called}\r\n", called.len());
+        Script::healthy().info(&fields).answer("INFO commandstats", &called)
+    };
+    let examined = script().examine_with(&["--target-version", "redis-6.2"]);
+    assert_eq!(examined.code, 3);
+    examined.says("warn", &["redis 6.2.0 loads neither its dump.rdb nor its DUMP payloads (REDIS0012)"]);
+    examined.says("warn", &["--format resp --target-version redis-6.2 "]);
+    examined.says("warn", &["commands that were called since its start: FUNCTION, HEXPIRE\""]);
+    examined.says("warn", &["redis 6.2.0 has no functions; this server has libraries: 2"]);
+    examined.says("warn", &["redis 6.2.0 has no fields that expire; this server has keys with them: 7"]);
+    examined.says("warn", &["modules need the same modules: ReJSON"]);
+    assert_eq!(examined.all("warn").len(), 5, "{:#}", examined.report);
+
+    let examined = script().examine_with(&["--target-version", "valkey-9.1"]);
+    examined.says("good", &["valkey 9.1.0 has all commands that were called since its start"]);
+    assert_eq!(examined.all("warn").len(), 2, "{:#}", examined.report);
+
+    let examined = script().without("module").examine_with(&["--target-version", "redis-8.4"]);
+    examined.says("good", &["redis 8.4.0 loads its dump.rdb and its DUMP payloads (REDIS0012)"]);
+    assert_eq!(examined.code, 0, "{:#}", examined.report);
+
+    // Nothing is asked for a move that nobody plans.
+    assert!(!script().examine().asked.iter().any(|question| question.contains("commandstats")));
+    let wrong = run(&["doctor", "localhost", "--target-version", "redis7"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("such as redis-7.0 or valkey-8.1"), "{}", wrong.err);
 }
 
 #[test]

@@ -154,8 +154,9 @@ fn keys_come_before_the_writes_after_them() {
         assert_eq!(ran.json()[8]["keys"], 5);
 
         let address = scripted(vec![link.clone()]);
-        let ran = run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", "resp"]).ok();
-        let keys = run_on(&["decode", "--format", "resp"], &small()).ok();
+        let ran =
+            run(&["tail", &address, "--from", "snapshot", "--count", "6", "--format", "resp", "--empty-target"]).ok();
+        let keys = run_on(&["decode", "--format", "resp", "--empty-target"], &small()).ok();
         // The stream begins in the last database of the snapshot, so the output needs no SELECT of its own.
         assert_eq!(ran.out, [&keys.out[..], &commands(&["SELECT 3", "DEL z"])].concat());
 
@@ -173,7 +174,12 @@ fn keys_come_before_the_writes_after_them() {
 #[test]
 fn a_snapshot_of_a_server_ends_with_it() {
     for link in with_keys() {
-        for arguments in [&["--format", "json"][..], &["--format", "json", "--elements"], &["--format", "resp"], &[]] {
+        for arguments in [
+            &["--format", "json"][..],
+            &["--format", "json", "--elements"],
+            &["--format", "resp", "--empty-target"],
+            &[],
+        ] {
             let ran = run(&[&["snapshot", &scripted(vec![link.clone()])], arguments].concat()).ok();
             let file = run_on(&[&["decode"], arguments].concat(), &small()).ok();
             let mut out = ran.text().to_owned();
@@ -220,7 +226,7 @@ fn a_second_snapshot_starts_anew() {
         ["tail", &address, "--from", "snapshot", "--on-gap", "snapshot", "--count", "12", "--format", "resp"];
     let refused = run(&arguments);
     assert_eq!((refused.code, refused.out.as_slice()), (2, b"".as_slice()));
-    assert!(refused.err.contains("--on-gap snapshot with --format resp needs --empty-target"), "{}", refused.err);
+    assert!(refused.err.contains("--format resp of a snapshot needs --empty-target"), "{}", refused.err);
     let ran = run(&[&arguments[..], &["--empty-target"]].concat()).ok();
     let keys = run_on(&["decode", "--format", "resp", "--empty-target"], &small()).ok();
     let after = commands(&["SELECT 3", "DEL z"]);

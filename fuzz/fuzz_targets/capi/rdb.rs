@@ -44,7 +44,7 @@ impl Calls {
         assert!(!rdb.is_null());
         let mut twin = Decoder::new().starting_at(offset);
         if flags & REDTAIL_RDB_FLAG_LENIENT != 0 {
-            twin = twin.any_version().skip_damaged();
+            twin = twin.skip_damaged();
         }
         if flags & REDTAIL_RDB_FLAG_NO_CHECKSUM != 0 {
             twin = twin.without_checksum();

@@ -169,12 +169,12 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
 /// Advice for an unreadable snapshot in a file.
 pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
     match kind {
-        RdbErrorKind::UnknownVersion(_) | RdbErrorKind::UnknownNumber { .. } => unknown(kind),
+        RdbErrorKind::UnknownNumber { .. } => unknown(kind),
         RdbErrorKind::Checksum { .. } => {
             "; the printed data may be wrong: the file was damaged after the server wrote it"
         }
         RdbErrorKind::Truncated(_) => "; the printed data is incomplete: the file was not written or copied completely",
-        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) => "",
+        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) | RdbErrorKind::Templates => "",
         _ => "; --skip-damaged skips damaged values where possible",
     }
 }
@@ -182,7 +182,6 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
 /// Advice for unknown data in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {
     match kind {
-        RdbErrorKind::UnknownVersion(_) => "; the server may be newer than this version of redtail",
         RdbErrorKind::UnknownNumber { .. } => {
             "; another product or a server newer than this version of redtail wrote it"
         }

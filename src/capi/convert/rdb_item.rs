@@ -53,12 +53,14 @@ impl redtail_rdb_item {
             Type::Module => REDTAIL_RDB_TYPE_MODULE,
             Type::Array => REDTAIL_RDB_TYPE_ARRAY,
             Type::Rate => REDTAIL_RDB_TYPE_RATE,
+            Type::PathHash => REDTAIL_RDB_TYPE_PATH_HASH,
         } as c_int;
         self.number = u64::from(key.number);
         self.db = key.db.into();
         self.time_ms = key.expire_at_ms.unwrap_or(REDTAIL_NO_TIME);
         self.idle_s = key.idle_s.unwrap_or(REDTAIL_UNKNOWN);
         self.frequency = key.frequency.map_or(-1, c_int::from);
+        self.flag = c_int::from(key.no_evict);
     }
 
     fn rare(&mut self, item: &Item<'_>) {
@@ -69,6 +71,7 @@ impl redtail_rdb_item {
                     Magic::Redis => REDTAIL_RDB_MAGIC_REDIS,
                     Magic::Valkey => REDTAIL_RDB_MAGIC_VALKEY,
                 } as c_int;
+                self.flag = c_int::from(format.is_newer());
                 self.number(REDTAIL_RDB_ITEM_START, u64::from(format.version))
             }
             Item::Database(database) => self.number(REDTAIL_RDB_ITEM_DATABASE, database.into()),
@@ -137,15 +140,12 @@ impl redtail_rdb_item {
                 (self.bytes, self.flag) = (redtail_slice::of(bytes), c_int::from(last));
                 REDTAIL_RDB_ITEM_RAW
             }
-            Item::Array { count, insert_at } => {
-                self.added = insert_at.unwrap_or(REDTAIL_UNKNOWN);
+            Item::Array { count, last_insert } => {
+                self.added = last_insert.unwrap_or(REDTAIL_UNKNOWN);
                 self.count(REDTAIL_RDB_ITEM_ARRAY, count)
             }
             Item::Index(index) => self.number(REDTAIL_RDB_ITEM_INDEX, index),
-            Item::Double(number) => {
-                self.score = number;
-                REDTAIL_RDB_ITEM_DOUBLE
-            }
+            Item::Path { fields } => self.count(REDTAIL_RDB_ITEM_PATH, fields),
             Item::Rate(state) => self.number(REDTAIL_RDB_ITEM_RATE, state),
             Item::Skipped { bytes, .. } => self.count(REDTAIL_RDB_ITEM_SKIPPED, bytes),
             Item::End(checksum) => {
@@ -226,6 +226,7 @@ const fn role(role: Role) -> redtail_rdb_role {
         Role::ConsumerName => REDTAIL_RDB_ROLE_CONSUMER_NAME,
         Role::ProducerName => REDTAIL_RDB_ROLE_PRODUCER_NAME,
         Role::IdempotencyKey => REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY,
+        Role::Path => REDTAIL_RDB_ROLE_PATH,
     }
 }
 
@@ -241,7 +242,7 @@ mod tests {
         let text = Text { role: Role::Member, bytes: b"member", at: 1, length: 9 };
         let module = ModuleId(u64::MAX);
         vec![
-            Item::Start(Format { magic: Magic::Valkey, version: 80 }),
+            Item::Start(Format { magic: Magic::Valkey, version: 90 }),
             Item::Text(text),
             Item::Database(1),
             Item::Sizes { keys: 1, expires: 2 },
@@ -258,6 +259,7 @@ mod tests {
                 expire_at_ms: Some(6),
                 idle_s: Some(7),
                 frequency: Some(8),
+                no_evict: true,
             }),
             Item::Score(1.5),
             Item::FieldExpiry { at_ms: 1 },
@@ -282,9 +284,9 @@ mod tests {
             Item::IdempotenceCounts { added: 1, duplicates: 2 },
             Item::Module(module),
             Item::Raw { bytes: b"raw", last: true },
-            Item::Array { count: 1, insert_at: Some(2) },
+            Item::Array { count: 1, last_insert: Some(2) },
             Item::Index(1),
-            Item::Double(2.5),
+            Item::Path { fields: 3 },
             Item::Rate(1),
             Item::Skipped { error: RdbError { kind: RdbErrorKind::Truncated("more"), offset: 1 }, bytes: 2 },
             Item::KeyEnd,

@@ -287,7 +287,7 @@ impl Reading {
     fn begin_snapshot(&mut self) {
         let decoder = match self.options.snapshot {
             // The bytes are delivered as they are; only their end matters.
-            SnapshotForm::Bytes => Decoder::new().any_version().skip_damaged(),
+            SnapshotForm::Bytes => Decoder::new().skip_damaged(),
             SnapshotForm::Items if self.options.lenient => Decoder::new().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
         };

@@ -290,7 +290,7 @@ impl Handshake {
 }
 
 /// The release of Valkey whose snapshot format is the latest that `rdb` reads.
-const VERSION: Version = Version { major: 9, minor: 0, patch: 0 };
+const VERSION: Version = Version { major: 9, minor: 2, patch: 0 };
 
 const LIMITS: Limits = Limits {
     bulk: HANDSHAKE_REPLY,

@@ -74,8 +74,8 @@ impl Snapshot {
     pub(super) const fn new(framing: Framing, form: SnapshotForm, lenient: bool) -> Self {
         let decoder = match form {
             // The receiver of the bytes may know more than this decoder.
-            SnapshotForm::Bytes => Decoder::new().any_version().skip_damaged(),
-            SnapshotForm::Items if lenient => Decoder::new().any_version().skip_damaged(),
+            SnapshotForm::Bytes => Decoder::new().skip_damaged(),
+            SnapshotForm::Items if lenient => Decoder::new().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
         };
         Self { framing, form, decoder, aux: AuxFields::NOTHING, received: 0, tail: Tail::NONE, blind: false }
@@ -146,7 +146,7 @@ impl Snapshot {
                 _ if self.form == SnapshotForm::Items => Next::Passed(used),
                 _ => Next::Data(used),
             },
-            Err(error) if self.form == SnapshotForm::Bytes && is_unknown(error.kind) => {
+            Err(error) if self.form == SnapshotForm::Bytes && self.is_unknown(error.kind) => {
                 self.blind = true;
                 // From the unknown byte on, however many bytes before it arrived in the same piece.
                 let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
@@ -199,6 +199,19 @@ impl Snapshot {
             Framing::Length(length) => length - self.received == data.len() as u64,
             Framing::Mark(_) => false,
         }
+    }
+
+    /// What this decoder can't read although a server may write it, as against what none would. A version newer than
+    /// the decoder may change the layout of all data.
+    const fn is_unknown(&self, kind: RdbErrorKind) -> bool {
+        let is_of_a_server = matches!(
+            kind,
+            RdbErrorKind::UnknownNumber { .. }
+                | RdbErrorKind::UnknownEncoding { .. }
+                | RdbErrorKind::Refused { .. }
+                | RdbErrorKind::Templates
+        );
+        is_of_a_server || (self.decoder.format.is_newer() && !matches!(kind, RdbErrorKind::Checksum { .. }))
     }
 
     fn broken(&self) -> Next {
@@ -286,14 +299,6 @@ impl AuxFields {
             _ => {}
         }
     }
-}
-
-/// What a later server may write, as against what none would.
-const fn is_unknown(kind: RdbErrorKind) -> bool {
-    matches!(
-        kind,
-        RdbErrorKind::UnknownNumber { .. } | RdbErrorKind::UnknownEncoding { .. } | RdbErrorKind::Refused { .. }
-    )
 }
 
 /// The length of the longest end of `input` with which `mark` begins.
@@ -415,7 +420,7 @@ mod tests {
     fn items_need_a_snapshot_that_is_known() {
         let ran = run(Framing::Mark(*MARK), SnapshotForm::Items, &[&unknown(b"value")]);
         let Err(SessionError::Snapshot(error)) = ran.rest else { panic!("an error") };
-        assert!(matches!(error.kind, RdbErrorKind::UnknownVersion(_)), "{error}");
+        assert!(matches!(error.kind, RdbErrorKind::UnknownNumber { number: 200, .. }), "{error}");
     }
 
     #[test]

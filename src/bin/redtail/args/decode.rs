@@ -14,9 +14,11 @@ const DECODE_EXAMPLES: &str = "\
 Examples:
   redtail decode dump.rdb
   redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
-  redtail decode --format resp dump.rdb | redis-cli -h new --pipe
+  redtail decode --format resp --empty-target dump.rdb |
+    redis-cli -h new --pipe
   redtail decode /var/lib/redis/appendonlydir
-  redtail decode --format resp appendonlydir | redis-cli -h new --pipe
+  redtail decode --format resp --empty-target appendonlydir |
+    redis-cli -h new --pipe
   redtail decode --follow --commands-only appendonlydir
   redtail decode --snapshot-to base.rdb appendonly.aof >commands.txt
   redtail decode --commands-only --command DEL,UNLINK --key 'user:*' appendonlydir

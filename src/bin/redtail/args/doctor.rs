@@ -15,6 +15,7 @@ Examples:
   redtail doctor localhost:6379 --sample 60     # a more precise write rate
   redtail doctor node:7000 --cluster            # all shards, one report
   redtail doctor redis+sentinel://a,b,c/mymaster   # Sentinels included
+  redtail doctor localhost:6379 --target-version valkey-9.1   # before a move
   redtail doctor localhost:6379 --json | jq -r '.findings[].fix[]'
 
 Use the credentials of the follower, since many findings depend on its
@@ -57,6 +58,13 @@ pub(crate) struct Doctor {
     /// Measure the write rate for N seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) sample: Duration,
+
+    /// Examine what does not survive a move to this server, such as redis-7.0 or valkey-8.1
+    ///
+    /// Names commands that were called, functions, fields that expire and modules that the other server does not have,
+    /// and whether it loads a dump.rdb of this one.
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) target_version: Option<redtail::Server>,
 }
 
 impl Doctor {

@@ -19,7 +19,8 @@ Examples:
     redtail snapshot localhost:6379
     redtail snapshot localhost:6379 --format json | jq -r .key
   Into another server:
-    redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
+    redtail snapshot old:6379 --format resp --empty-target |
+      redis-cli -h new --pipe
   Into a file that redis-server and valkey-server load:
     redtail snapshot localhost:6379 -o dump.rdb
   To another machine:
@@ -61,9 +62,8 @@ pub(crate) struct Snapshot {
     /// With --format resp: delete the selected keys of the target before each snapshot
     ///
     /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
-    /// script deletes the keys that match. Nothing outside of the filters is touched.
-    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
-    /// filtered snapshot is then refused, because the target may hold selected keys that the server does not have.
+    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot needs this option,
+    /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     empty_target: bool,
 

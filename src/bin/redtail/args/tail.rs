@@ -26,7 +26,7 @@ Examples:
   From the position where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
   All data, and every write after it, into another server:
-    redtail tail old:6379 --from snapshot --format resp |
+    redtail tail old:6379 --from snapshot --empty-target --format resp |
       redis-cli -h new --pipe
   A dump.rdb that servers load, and every later write, one per line:
     redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb

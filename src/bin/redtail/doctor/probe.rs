@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use redtail::net::Socket;
 use redtail::net::{Client, Login, Reply, Target, Timeouts};
 
+use crate::args::Doctor;
 use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
 use crate::doctor::kind::{Family, ServerKind};
 use crate::doctor::rules;
 use crate::target::address::Address;
 use crate::target::probe_error::{ProbeError, TIMEOUT};
 
-/// Asks the server all permitted questions. `sample`: the time to measure the write rate.
-pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, ProbeError> {
+/// Asks the server all permitted questions.
+pub(super) fn probe(address: &Address, target: &Target, login: &Login, options: &Doctor) -> Result<Facts, ProbeError> {
     let (mut client, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
     match facts.info.as_ref().map(|info| ServerKind::of(info).family) {
@@ -22,7 +23,7 @@ pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: D
         Some(Family::Unsupported(_)) => {}
         _ => {
             facts.cluster = cluster(&mut client, &facts)?;
-            closely(&mut client, &mut facts, target, (seen, sample))?;
+            closely(&mut client, &mut facts, target, (seen, options))?;
         }
     }
     Ok(facts)
@@ -47,19 +48,21 @@ pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result
 #[cfg(feature = "tls")]
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 
-/// Asks the questions that matter for following. `sample`: start and duration of the measurement of the write rate.
+/// Asks the questions that matter for following. `seen`: the start of the measurement of the write rate.
 pub(super) fn closely(
     client: &mut Client,
     facts: &mut Facts,
     target: &Target,
-    (seen, sample): (Instant, Duration),
+    (seen, options): (Instant, &Doctor),
 ) -> Result<(), ProbeError> {
     replconf(client, facts)?;
     facts.has = commands(client, facts.has)?;
     permissions(client, facts)?;
-    facts.settings = settings(client)?;
+    facts.settings = settings(client, facts)?;
     facts.overcommit = overcommit(target, facts);
-    facts.growth = growth(client, facts, seen, sample)?;
+    facts.growth = growth(client, facts, seen, options.sample)?;
+    facts.moves_to = options.target_version;
+    facts.called = called(client, facts)?;
     Ok(())
 }
 
@@ -165,10 +168,15 @@ const SETTINGS: [&str; 11] = [
     "appendonly",
 ];
 
-fn settings(client: &mut Client) -> Result<Settings, ProbeError> {
+/// Since Valkey 9.2. With `yes` the server makes snapshots without a fork, unless a module objects.
+const FORKLESS: &str = "forkless-infrastructure-enabled";
+
+fn settings(client: &mut Client, facts: &Facts) -> Result<Settings, ProbeError> {
     let mut settings = Settings::default();
     // Before 7.0 CONFIG GET takes a single name.
-    for name in SETTINGS {
+    let server = facts.info.as_ref().and_then(|info| ServerKind::of(info).server);
+    let is_forkless = server.is_some_and(|server| server.is_since(None, Some((9, 2))));
+    for name in SETTINGS.into_iter().chain(is_forkless.then_some(FORKLESS)) {
         let reply = client.ask(&["CONFIG", "GET", name])?;
         if reply.error().is_some() {
             settings.denied = true;
@@ -179,6 +187,14 @@ fn settings(client: &mut Client) -> Result<Settings, ProbeError> {
         }
     }
     Ok(settings)
+}
+
+/// Asked for a move only.
+fn called(client: &mut Client, facts: &Facts) -> Result<Option<Vec<String>>, ProbeError> {
+    if facts.moves_to.is_none() || facts.info.is_none() {
+        return Ok(None);
+    }
+    Ok(client.ask(&["INFO", "commandstats"])?.text().map(|text| Info::read(text).called()))
 }
 
 fn growth(

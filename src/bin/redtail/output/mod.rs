@@ -16,5 +16,6 @@ mod resp;
 mod restored;
 mod stream_context;
 mod text;
+mod unwrapped;
 
 pub(crate) use printer::Printer;

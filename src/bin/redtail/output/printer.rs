@@ -16,7 +16,9 @@ use crate::output::keys::shared_names::SharedNames;
 use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
+use crate::output::unwrapped::{Inside, Unwrapper};
 use crate::stats::{Stats, StatusWriter, Tally};
+use crate::terminal::log;
 
 /// In bytes. Large enough that system calls do not matter.
 const BUFFER: usize = 64 << 10;
@@ -32,6 +34,7 @@ pub(crate) struct Printer<W: Write> {
     in_snapshot: bool,
     filter: Option<Filtered>,
     is_printed: bool,
+    unwrapper: Unwrapper,
     stats: Option<Stats>,
     tally: Option<Tally>,
 }
@@ -44,11 +47,22 @@ impl<W: Write> Printer<W> {
             args::Format::Json => FormatWriter::Json(Json::new(options, target)),
             args::Format::Resp => FormatWriter::Resp(Resp::new(options)),
         };
-        let filter = Filtered::new(&options.filter, options.all);
+        let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
-        Self { out, format, names, marks: None, in_snapshot: false, filter, is_printed: false, stats, tally }
+        Self {
+            out,
+            format,
+            names,
+            marks: None,
+            in_snapshot: false,
+            filter,
+            is_printed: false,
+            unwrapper: Unwrapper::default(),
+            stats,
+            tally,
+        }
     }
 
     /// Sets the address of the server.
@@ -91,10 +105,14 @@ impl<W: Write> Printer<W> {
             (Some(marks), FormatWriter::Json(json)) => marks.event(event, print_json, &mut json.migration)?,
             _ => {}
         }
-        self.is_printed = match &mut self.filter {
-            None => self.format.event(event, &mut self.out).and(Ok(true)),
-            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
-        }?;
+        let Self { format, filter, out, unwrapper, .. } = self;
+        self.is_printed = unwrapper.event(event, &mut |event: &Event<'_>, inside: Option<Inside<'_>>| {
+            format.set_inside(inside);
+            match filter {
+                None => format.event(event, out).and(Ok(true)),
+                Some(filter) => filter.event(event, format, out),
+            }
+        })?;
         if let Some(tally) = &self.tally {
             tally.event(event, self.is_printed);
         }
@@ -114,6 +132,14 @@ impl<W: Write> Printer<W> {
     /// Prints an item of a snapshot.
     pub(crate) fn item(&mut self, item: &Item<'_>) -> Result<(), Failure> {
         self.in_snapshot = true;
+        if let Item::Start(format) = item
+            && format.is_newer()
+        {
+            log::say(format_args!(
+                "the snapshot has the format {format}, which is newer than this version of redtail: it is read up to \
+                 the first unknown type or opcode"
+            ));
+        }
         self.is_printed = self.filtered_item(item)?;
         if let Some(tally) = &self.tally {
             tally.item(item, self.is_printed);

@@ -7,6 +7,7 @@ pub(super) mod finding;
 mod history;
 mod limits;
 mod memory;
+mod moving;
 mod sentinels;
 mod server;
 mod snapshot;
@@ -42,6 +43,7 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
     findings.extend(history::findings(subject));
     findings.extend(memory::findings(subject));
     findings.extend(limits::findings(subject));
+    findings.extend(moving::findings(subject));
     findings.extend(snapshot::findings(subject));
     findings.extend(acknowledge::findings(subject));
     findings.extend(cluster_node::findings(subject));

@@ -135,6 +135,7 @@ impl Lines {
             Role::Element if !self.begins(role) => ("", "value"),
             Role::Field => ("element", "field"),
             Role::Member => ("element", "member"),
+            Role::Path => ("path", "name"),
             Role::GroupName => ("group", "name"),
             Role::ConsumerName => ("consumer", "name"),
             Role::ProducerName => ("producer", "name"),
@@ -164,9 +165,12 @@ impl Lines {
             Item::FieldExpiry { at_ms } => self.object.name("expire_at_ms").number(at_ms),
             Item::Module(id) => self.module = id.to_string(),
             Item::Raw { bytes, .. } => self.raw += bytes.len() as u64,
-            Item::Array { insert_at, .. } => self.begin("array", out)?.name("insert_at").optional(insert_at),
+            Item::Array { last_insert, .. } => self.begin("array", out)?.name("last_insert").optional(last_insert),
             Item::Index(index) => self.begin("element", out)?.name("index").number(index),
-            Item::Double(value) => self.object.name("value").double(value),
+            Item::Path { fields } => {
+                self.name_of("path", out)?;
+                self.object.name("fields").number(fields);
+            }
             Item::Rate(value) => self.begin("element", out)?.name("value").number(value),
             _ => self.stream(item, out)?,
         }

@@ -12,6 +12,8 @@ use crate::output::keys::object::Object;
 
 /// Depths in the line. The elements of a value:
 const ELEMENTS: usize = 2;
+/// The fields of a path.
+const PATH_FIELDS: usize = 4;
 /// The fields of a stream or an array, and their lists: entries, groups, elements.
 const FIELDS: usize = 2;
 const LISTED: usize = 3;
@@ -125,7 +127,7 @@ impl KeyLine {
             non_keys.key(&key, object);
         }
         match key.kind {
-            Type::List | Type::Set | Type::Zset | Type::Hash => object.name("value").array(),
+            Type::List | Type::Set | Type::Zset | Type::Hash | Type::PathHash => object.name("value").array(),
             Type::Stream => {
                 object.name("value").object();
                 object.name("entries").array();
@@ -152,9 +154,21 @@ impl KeyLine {
             Role::Element => {
                 self.object.element();
             }
+            Role::Member if self.key.is_some_and(|key| key.has_expiring_members()) => {
+                self.close_to(ELEMENTS);
+                self.object.element().array();
+                self.object.element();
+            }
             Role::Member if self.is(Type::Set) => {
                 self.object.element();
             }
+            Role::Path => {
+                self.close_to(ELEMENTS);
+                self.object.element().array();
+                self.object.element();
+            }
+            Role::Field if self.is(Type::PathHash) => self.first(PATH_FIELDS),
+            Role::FieldValue if self.is(Type::PathHash) => self.second(PATH_FIELDS),
             Role::Member | Role::Field => self.first(ELEMENTS),
             Role::FieldValue => self.second(ELEMENTS),
             Role::EntryField => self.first(PAIRS),
@@ -182,19 +196,23 @@ impl KeyLine {
             Item::FieldExpiry { at_ms } => self.object.element().number(at_ms),
             Item::Module(id) => self.module = id.to_string(),
             Item::Raw { bytes, .. } => self.raw += bytes.len() as u64,
-            Item::Array { insert_at, .. } => {
+            Item::Path { .. } => {
+                if self.object.depth() == ELEMENTS {
+                    // The path was damaged.
+                    self.object.element().array();
+                    self.object.element().null();
+                }
+                self.object.element().array();
+            }
+            Item::Array { last_insert, .. } => {
                 self.object.name("value").object();
-                self.object.name("insert_at").optional(insert_at);
+                self.object.name("last_insert").optional(last_insert);
                 self.object.name("elements").array();
                 self.has_value = true;
             }
             Item::Index(index) => {
                 self.first(LISTED);
                 self.object.number(index);
-            }
-            Item::Double(value) => {
-                self.second(LISTED);
-                self.object.double(value);
             }
             Item::Rate(value) => {
                 self.has_value = true;

@@ -9,8 +9,6 @@ pub(super) const MODULE: usize = 16 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
     Use,
-    Array,
-    Rate,
     Nan,
     Seen,
     Returned,
@@ -42,8 +40,6 @@ impl Losses {
         self.warned.push(loss);
         let what = match loss {
             Loss::Use => "the times and frequencies of access, which the server uses for eviction",
-            Loss::Array => "arrays: those keys are omitted",
-            Loss::Rate => "the state of rate limiters: those keys are omitted",
             Loss::Nan => "scores that are not a number: those members are omitted",
             Loss::Seen => "the last activity of stream consumers",
             Loss::Returned => "stream entries that were returned to their group",

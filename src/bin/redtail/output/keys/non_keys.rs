@@ -47,6 +47,9 @@ impl NonKeys {
         if let Some(frequency) = key.frequency {
             object.name("frequency").number(frequency);
         }
+        if key.no_evict {
+            object.name("no_evict").number(true);
+        }
         if !self.metadata.is_empty() {
             object.name("metadata").array();
             let depth = object.depth();

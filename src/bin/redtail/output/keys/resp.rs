@@ -24,15 +24,17 @@ pub(in crate::output) struct RespKeys {
     database: u32,
     key: Option<KeyFacts>,
     name: Vec<u8>,
-    /// The target may hold a key of this name, which is deleted before the first command for it.
-    replaces: bool,
     command: Command,
     batch: Batch,
     /// Commands after the batch: expiries of its fields.
     after: Vec<u8>,
     held: HeldText,
-    /// The field or member whose value or score is next.
+    /// The field, member or index whose value, score or expiry is next.
     first: Option<Vec<u8>>,
+    /// The path whose fields are next.
+    path: Vec<u8>,
+    /// The index of the last insertion into an array.
+    last_insert: Option<u64>,
     groups: Groups,
     /// The value of a module. `None` if it is too long.
     raw: Option<Vec<u8>>,
@@ -49,12 +51,13 @@ impl RespKeys {
             database: 0,
             key: None,
             name: Vec::new(),
-            replaces: false,
             command: Command::default(),
             batch: Batch::default(),
             after: Vec::new(),
             held: HeldText::new(u64::MAX),
             first: None,
+            path: Vec::new(),
+            last_insert: None,
             groups: Groups::default(),
             raw: None,
             is_script: false,
@@ -69,10 +72,6 @@ impl RespKeys {
         selected: &mut Option<u32>,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
-        let has_value = !matches!(item, Item::Key(_) | Item::KeyEnd | Item::Skipped { .. });
-        if has_value && std::mem::take(&mut self.replaces) {
-            write(out, &[b"DEL", &self.name])?;
-        }
         match *item {
             Item::Start(format) => {
                 self.format = Some(format);
@@ -100,10 +99,7 @@ impl RespKeys {
                 self.losses.say(Loss::Metadata);
             }
             Item::Skipped { .. } => self.damaged(out)?,
-            Item::KeyEnd => {
-                self.replaces = false;
-                self.end(out)?;
-            }
+            Item::KeyEnd => self.end(out)?,
             _ => self.value(item, out)?,
         }
         Ok(())
@@ -151,14 +147,22 @@ impl RespKeys {
                 self.alone(&[b"SET", &name], text, out)?;
                 self.name = name;
             }
-            Role::Element | Role::Member if !self.is(Type::Zset) => self.element(text, out)?,
+            Role::Element if self.is(Type::Array) => self.field_value(text, out)?,
+            Role::Element | Role::Member if !self.is(Type::Zset) && !self.has_expiring_members() => {
+                self.element(text, out)?;
+            }
             Role::FieldValue => self.field_value(text, out)?,
-            Role::Field | Role::Member | Role::GroupName | Role::ConsumerName => {
+            Role::Path | Role::Field | Role::Member | Role::GroupName | Role::ConsumerName => {
                 let Some(Argument::Whole(bytes)) = self.held.text(text) else { return Ok(()) };
                 match text.role {
                     Role::GroupName => self.groups.name(bytes),
                     Role::ConsumerName => self.groups.consumer_name(bytes),
+                    Role::Path => bytes.clone_into(&mut self.path),
                     _ => self.first = Some(bytes.to_vec()),
+                }
+                if let (true, Some(member)) = (self.has_expiring_members(), &self.first) {
+                    self.batch.push(&[member]);
+                    self.flush_full(out)?;
                 }
             }
             _ => {}
@@ -172,14 +176,11 @@ impl RespKeys {
             self.losses.say(Loss::Use);
         }
         match key.kind {
-            Type::Array => self.losses.say(Loss::Array),
-            Type::Rate => self.losses.say(Loss::Rate),
+            Type::Array => self.last_insert = None,
             Type::Stream => self.groups.begin(),
             _ => {}
         }
         select(key.db, selected, out)?;
-        // SET replaces a key. Other commands would add to its elements. A key without elements is none for servers.
-        self.replaces = self.emptying.leaves_keys() && key.kind != Type::String;
         Ok(())
     }
 
@@ -207,14 +208,20 @@ impl RespKeys {
     fn field_value(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
         // Without a field, the field was damaged.
         let Some(field) = self.first.take() else { return Ok(()) };
-        if is_short(text) {
-            self.flush_full(out)?;
-            self.batch.push(&[&field, text.bytes]);
-        } else {
-            self.flush(out)?;
-            let name = std::mem::take(&mut self.name);
-            self.alone(&[b"HSET", &name, &field], text, out)?;
-            self.name = name;
+        match self.verb() {
+            Some(_) if is_short(text) => {
+                self.flush_full(out)?;
+                self.batch.push(&[&field, text.bytes]);
+            }
+            verb => {
+                self.flush(out)?;
+                let (name, path) = (std::mem::take(&mut self.name), std::mem::take(&mut self.path));
+                match verb {
+                    Some(verb) => self.alone(&[verb.as_bytes(), &name, &field], text, out)?,
+                    None => self.alone(&[b"PHSET", &name, &path, &field], text, out)?,
+                }
+                (self.name, self.path) = (name, path);
+            }
         }
         // Its expiry may follow, and needs the field again.
         self.first = Some(field);
@@ -235,7 +242,11 @@ impl RespKeys {
             Item::FieldExpiry { at_ms } => {
                 let Some(field) = self.first.take() else { return Ok(()) };
                 let at = at_ms.to_string();
-                append(&mut self.after, &[b"HPEXPIREAT", &self.name, at.as_bytes(), b"FIELDS", b"1", &field]);
+                let (verb, what): (&[u8], &[u8]) = match self.is(Type::Set) {
+                    true => (b"SPEXPIREAT", b"MEMBERS"),
+                    false => (b"HPEXPIREAT", b"FIELDS"),
+                };
+                append(&mut self.after, &[verb, &self.name, at.as_bytes(), what, b"1", &field]);
             }
             Item::Entry(entry) => {
                 self.groups.entry(entry.id);
@@ -258,6 +269,14 @@ impl RespKeys {
             Item::Returned(_) => self.losses.say(Loss::Returned),
             Item::Idempotence { duration_s: 0, most: 0, producers: 0 } => {}
             Item::Idempotence { .. } => self.losses.say(Loss::Idempotence),
+            Item::Array { last_insert, .. } => self.last_insert = last_insert,
+            Item::Index(index) => self.first = Some(index.to_string().into_bytes()),
+            Item::Rate(value) => {
+                let number = self.key.map_or(0, |key| key.number);
+                // A length of 64 bits.
+                let payload = [&[number, 0x81][..], &value.to_be_bytes()].concat();
+                self.restore(payload, out)?;
+            }
             Item::Module(id) => {
                 self.raw = Some(vec![MODULE_TYPE]);
                 self.losses.module = id.to_string();
@@ -279,13 +298,18 @@ impl RespKeys {
         if !last {
             return Ok(());
         }
-        let version = self.format.map_or(0, |format| format.version);
-        raw.extend_from_slice(&version.to_le_bytes());
-        let crc = Crc64::new().update(raw).value();
-        raw.extend_from_slice(&crc.to_le_bytes());
-        write(out, &[b"RESTORE", &self.name, b"0", raw])?;
+        let payload = std::mem::take(raw);
         self.raw = None;
-        Ok(())
+        self.restore(payload, out)
+    }
+
+    /// Writes a type and a value, for a type without commands.
+    fn restore(&self, mut payload: Vec<u8>, out: &mut impl Write) -> io::Result<()> {
+        let version = self.format.map_or(0, |format| format.version);
+        payload.extend_from_slice(&version.to_le_bytes());
+        let crc = Crc64::new().update(&payload).value();
+        payload.extend_from_slice(&crc.to_le_bytes());
+        write(out, &[b"RESTORE", &self.name, b"0", &payload])
     }
 
     /// Damaged data was skipped, in a key or outside of keys.
@@ -311,6 +335,13 @@ impl RespKeys {
         self.flush(out)?;
         self.groups.begin();
         let Some(key) = self.key.take() else { return Ok(()) };
+        // Of an array. The index of the next insertion is the last one plus one.
+        if let Some(next) = self.last_insert.take().and_then(|last| last.checked_add(1)) {
+            write(out, &[b"ARSEEK", &self.name, next.to_string().as_bytes()])?;
+        }
+        if key.no_evict {
+            write(out, &[b"BLESS", b"SET", &self.name, b"NO-EVICT"])?;
+        }
         match key.expire_at_ms {
             Some(at) => write(out, &[b"PEXPIREAT", &self.name, at.to_string().as_bytes()]),
             None => Ok(()),
@@ -337,8 +368,13 @@ impl RespKeys {
             Type::Set => "SADD",
             Type::Zset => "ZADD",
             Type::Hash => "HSET",
+            Type::Array => "ARMSET",
             _ => return None,
         })
+    }
+
+    fn has_expiring_members(&self) -> bool {
+        self.key.is_some_and(|key| key.has_expiring_members())
     }
 
     fn is(&self, kind: Type) -> bool {

@@ -77,7 +77,6 @@ impl TextKeys {
                 self.elements += 1;
                 self.more(format_args!("{index}:"));
             }
-            Item::Double(value) => self.more(Number(value)),
             Item::Rate(value) => self.more(value),
             Item::Stream(state) => {
                 self.elements = state.length;
@@ -94,7 +93,7 @@ impl TextKeys {
     }
 
     fn text(&mut self, text: &Text<'_>, out: &mut impl Write) -> io::Result<()> {
-        let is_value = matches!(text.role, Role::Element | Role::Member | Role::Field | Role::FieldValue);
+        let is_value = matches!(text.role, Role::Element | Role::Member | Role::Path | Role::Field | Role::FieldValue);
         if is_value && self.line.len() >= LINE {
             // The rest is not printed.
             self.elements += u64::from(text.is_last() && self.counts(text.role));
@@ -142,7 +141,7 @@ impl TextKeys {
                 self.arguments = self.arguments.saturating_sub(1);
                 return if self.arguments == 0 { self.end(out) } else { Ok(()) };
             }
-            Role::Element | Role::Member | Role::Field | Role::FieldValue | Role::Value => {
+            Role::Element | Role::Member | Role::Path | Role::Field | Role::FieldValue | Role::Value => {
                 self.elements += u64::from(self.counts(text.role));
                 self.more(shown);
             }
@@ -155,7 +154,8 @@ impl TextKeys {
     /// Whether a string with this role is an element. An array has an index for each.
     fn counts(&self, role: Role) -> bool {
         match role {
-            Role::Member | Role::Field => true,
+            Role::Member | Role::Path => true,
+            Role::Field => self.key.is_some_and(|key| key.kind != Type::PathHash),
             Role::Element => self.key.is_some_and(|key| key.kind != Type::Array),
             _ => false,
         }
@@ -185,11 +185,16 @@ impl TextKeys {
             (Type::Stream, count) => write!(self.line, " ({count} entries)"),
             (Type::Hash, 1) => write!(self.line, " (1 field)"),
             (Type::Hash, count) => write!(self.line, " ({count} fields)"),
+            (Type::PathHash, 1) => write!(self.line, " (1 path)"),
+            (Type::PathHash, count) => write!(self.line, " ({count} paths)"),
             (_, 1) => write!(self.line, " (1 element)"),
             (_, count) => write!(self.line, " ({count} elements)"),
         };
         if let Some(at) = key.expire_at_ms {
             let _ = write!(self.line, " (expires at {at})");
+        }
+        if key.no_evict {
+            self.line.push_str(" (never evicted)");
         }
         if self.is_damaged {
             self.line.push_str(" (damaged)");
