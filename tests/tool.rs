@@ -16,6 +16,8 @@ mod cluster;
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/dialect.rs"]
+mod dialect;
 #[path = "tool/doctor.rs"]
 mod doctor;
 #[path = "tool/doctor_cluster.rs"]

@@ -575,7 +575,7 @@ fn a_snapshot_of_a_server_is_filtered_too() {
 }
 
 /// The commands of `--format resp` with these filters, one per line.
-fn for_target(arguments: &[&str], input: &[u8]) -> (String, String) {
+pub(crate) fn for_target(arguments: &[&str], input: &[u8]) -> (String, String) {
     let ran = run_on(&[&["decode", "--format", "resp"], arguments].concat(), input).ok();
     let mut rest = ran.out.as_slice();
     let mut parser = redtail::CommandParser::stream();
