@@ -12,6 +12,8 @@ mod append_only;
 mod checkpoint;
 #[path = "tool/cluster.rs"]
 mod cluster;
+#[path = "tool/compressed.rs"]
+mod compressed;
 #[path = "tool/corpus.rs"]
 mod corpus;
 #[path = "tool/decode.rs"]
