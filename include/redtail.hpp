@@ -137,8 +137,8 @@ struct keys {
     std::vector<redtail_key> touched;
 };
 
-/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws error
- * if there are no arguments. */
+/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws
+ * error if there are no arguments. */
 inline keys keys_of(const args &command, std::int64_t db) {
     keys found{REDTAIL_OK, std::vector<redtail_key>(8)};
     std::size_t count = 0;
@@ -292,8 +292,8 @@ public:
     redtail::args args() const noexcept { return {event_->args, event_->argc}; }
     /** The keys that a command touches. Throws error if the event is not a command. */
     redtail::keys keys() const { return keys_of(args(), event_->db); }
-    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event is
-     * not a command. */
+    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event
+     * is not a command. */
     std::optional<bool> is_write() const { return redtail::is_write(args()); }
     std::string_view raw() const noexcept { return view(event_->raw); }
     std::string_view history() const noexcept { return view(event_->history); }

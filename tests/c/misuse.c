@@ -80,7 +80,7 @@ static void keys(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, SIZE_MAX, 0, keys, 2, &count));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, NULL, 2, &count));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, keys, SIZE_MAX, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, (redtail_key *)(void *)(memory + 1), 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, (redtail_key *)ODD(memory), 1, &count));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, keys, 2, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, 0, keys, 2, &count));
     none.len = SIZE_MAX, none.data = "DEL";
@@ -250,7 +250,7 @@ static void parser(void) {
     /* What is not aligned is treated as NULL. */
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next((redtail_parser *)((char *)parser + 1), &input, NULL, 0, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, (redtail_slice *)((char *)&input + 1), NULL, 0, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)((char *)args + 4), 2, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)ODD(args), 2, &item));
     CHECK(redtail_parser_message((redtail_parser *)((char *)parser + 1)) != NULL);
     redtail_parser_free((redtail_parser *)((char *)parser + 1));
     input.len = SIZE_MAX;
@@ -285,7 +285,7 @@ static void parser(void) {
     memset(memory, 0x5a, size + 64);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(NULL, size, REDTAIL_MODE_STREAM, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size - 1, REDTAIL_MODE_STREAM, NULL, &inside));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory + 1, size, REDTAIL_MODE_STREAM, NULL, &inside));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(ODD(memory), size, REDTAIL_MODE_STREAM, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, 99, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, NULL));
     IS(REDTAIL_OK, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, &inside));

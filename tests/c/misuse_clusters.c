@@ -104,10 +104,10 @@ static void migrations(void) {
     CHECK(strstr(redtail_migrations_message(moves), "args is NULL") != NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 0, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, SIZE_MAX, NULL));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, (redtail_slice *)(void *)(memory + 1), 1, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, (redtail_slice *)ODD(memory), 1, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args + 2, 1, NULL));
     CHECK(strstr(redtail_migrations_message(moves), "an argument is NULL") != NULL);
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 2, (redtail_migration_task *)(void *)(memory + 1)));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 2, (redtail_migration_task *)ODD(memory)));
     IS(REDTAIL_MIGRATION_KEY, redtail_migrations_next(moves, args, 2, &task));
     CHECK(task.side == REDTAIL_MIGRATION_SIDE_NONE && strcmp(task.id, "") == 0 && strcmp(task.slots, "") == 0);
     CHECK(strcmp(redtail_migrations_message(moves), "") == 0);

@@ -1,11 +1,14 @@
 //! `--db`, `--command`, `--key` and `--keys`.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use redtail::replay::{Cut, Playback};
 use serde_json::{Value, json};
 
 use crate::run::{REPLID, Ran, command, commands, resumed, run, run_on};
 use crate::snapshots::small;
-use crate::tail::{end, primary, scripted};
+use crate::tail::{answer_until_psync, close, end, primary, scripted};
 
 const LINES: [&str; 18] = [
     "SELECT 0",
@@ -233,7 +236,7 @@ fn large_commands_are_chosen_as_small_ones_are() {
     };
     assert_eq!(without(&parts), without(&whole));
     assert_eq!(parts.json()[2]["args"], json!(["RPUSH", "user:l", {"omitted": 100_000}]));
-    assert_eq!(parts.json()[2]["keys"], json!(["user:l"]));
+    assert_eq!(parts.json()[2]["keys"], json!([{"key": "user:l", "db": 2, "access": "write"}]));
     // By database and by name, before the rest has arrived.
     for (arguments, count) in
         [(&["--db", "3"][..], 9), (&["--db", "9"], 0), (&["--command", "rpush"], 4), (&["--command", "config set"], 0)]
@@ -529,32 +532,63 @@ fn the_keys_of_each_command_are_told() {
     let told: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
     let keys: Vec<_> = told.iter().map(|event| event["keys"].clone()).collect();
     let omitted = json!({"omitted": 6});
+    let touched = |key: Value, db: u32, access: &str| json!({"key": key, "db": db, "access": access});
+    let written = |key: Value, db: u32| json!([touched(key, db, "write")]);
+    let removed = |key: Value| touched(key, 1, "removed");
     assert_eq!(
         json!(keys),
         json!([
-            [omitted],
-            ["other"],
-            ["n"],
-            [omitted],
-            ["n"],
-            ["a", "b", omitted],
+            written(omitted.clone(), 0),
+            written(json!("other"), 0),
+            written(json!("n"), 0),
+            written(omitted.clone(), 1),
+            written(json!("n"), 1),
+            [removed(json!("a")), removed(json!("b")), removed(omitted.clone())],
             null,
             null,
-            ["s"],
+            written(json!("s"), 1),
             [],
             [],
-            [omitted]
+            [removed(omitted.clone()), touched(omitted, 0, "write")]
         ])
     );
-    for event in told {
+    for event in &told {
         assert_eq!(
             event.get("all_keys"),
             (event["args"] == json!([{"omitted": 8}])).then_some(&json!(true)),
             "{event}"
         );
     }
+    let writes: Vec<_> = told.iter().map(|event| event["write"].clone()).collect();
+    assert_eq!(json!(writes), json!([true, true, true, true, true, true, null, null, true, false, true, true]));
+    let dbs = ["SELECT 3", "FLUSHDB", "SWAPDB 1 2", "COPY a b DB 9"];
+    let ran = run_on(&["decode", "--format", "json", "--keys"], &commands(&dbs)).ok();
+    let told: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
+    assert_eq!((&told[0]["keys"], &told[0]["all_keys"]), (&json!([]), &json!([3])));
+    assert_eq!((&told[1]["keys"], &told[1]["all_keys"]), (&json!([]), &json!([1, 2])));
+    assert_eq!(told[2]["keys"], json!([touched(json!("a"), 3, "read"), touched(json!("b"), 9, "write")]));
+    // The same in parts.
+    let big = "b".repeat(2000);
+    let copies =
+        [command(&[b"COPY", big.as_bytes(), b"b", b"DB", b"9"]), command(&[b"MOVE", big.as_bytes(), b"9"])].concat();
+    let copies = [commands(&["SELECT 3"]), copies].concat();
+    let of = |max: &str| {
+        let ran = run_on(&["decode", "--format", "json", "--keys", "--max-arg", max], &copies).ok();
+        ran.json().into_iter().filter(|event| event["event"] == "command").map(|event| event["keys"].clone()).collect()
+    };
+    let parts: Vec<Value> = of("1000");
+    let omitted = json!({"omitted": 2000});
+    assert_eq!(
+        parts,
+        [
+            json!([touched(omitted.clone(), 3, "read"), touched(json!("b"), 9, "write")]),
+            json!([touched(omitted.clone(), 3, "removed"), touched(omitted, 9, "write")]),
+        ]
+    );
+    let whole: Vec<Value> = of("3000");
+    assert_eq!(whole[1], json!([touched(json!(big), 3, "removed"), touched(json!(big), 9, "write")]));
     let binary = run_on(&["decode", "--format", "json", "--keys"], &command(&[b"SET", b"\xff\x00", b"v"])).ok();
-    assert_eq!(binary.json()[0]["keys"], json!([{"base64": "/wA="}]));
+    assert_eq!(binary.json()[0]["keys"], json!([{"key": {"base64": "/wA="}, "db": null, "access": "write"}]));
     // Without it nothing is added.
     assert!(!run_on(&["decode", "--format", "json"], &commands(&LINES)).ok().text().contains("\"keys\""));
 }
@@ -572,6 +606,77 @@ fn a_snapshot_of_a_server_is_filtered_too() {
     };
     assert_eq!(keys(&["--db", "3", "--key", "t", "--key", "s"]), ("t".into(), json!(1)));
     assert_eq!(keys(&["--db", "0", "--count", "2"]).0, "sl");
+}
+
+/// The server describes a command that the library does not know. It is asked once for each name.
+#[test]
+fn the_server_is_asked_for_the_keys_of_an_unknown_command() {
+    let stream =
+        commands(&["SELECT 0", "q.push user:1 v", "Q.PUSH other v", "Q.PUSH user:2 v", "Q.NEW user:3", "SET user:4 v"]);
+    let large = command(&[b"q.push", b"user:5", &vec![b'x'; 5 << 20]]);
+    let stream = [&stream[..], &large, &commands(&["SET end:user v"])].concat();
+    let described = "*1\r\n*6\r\n$6\r\nq.push\r\n:-3\r\n*1\r\n+write\r\n:1\r\n:1\r\n:1\r\n";
+    let denied = "-NOPERM User default has no permissions to run the 'command|info' command\r\n";
+    let following = |answers: &[&str]| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (stream, answers): (_, Vec<String>) = (stream.clone(), answers.iter().map(|it| it.to_string()).collect());
+        let asked = std::thread::spawn(move || {
+            let (mut link, _) = listener.accept().unwrap();
+            answer_until_psync(&mut link);
+            link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).unwrap();
+            let feeding = std::thread::spawn(move || {
+                link.write_all(&stream).unwrap();
+                close(link);
+            });
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut link, _) = listener.accept().unwrap();
+                let mut question = [0; 1000];
+                let length = link.read(&mut question).unwrap();
+                asked.push(String::from_utf8_lossy(&question[..length]).replace("\r\n", " "));
+                link.write_all(answer.as_bytes()).unwrap();
+                close(link);
+            }
+            feeding.join().unwrap();
+            asked
+        });
+        let from = format!("{REPLID}:1000:0");
+        let ran = run(&[
+            "tail",
+            &address,
+            "--from",
+            &from,
+            "--format",
+            "json",
+            "--keys",
+            "--key",
+            "user:*",
+            "--reconnect",
+            "0",
+        ]);
+        let printed: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
+        (printed, ran.err, asked.join().unwrap())
+    };
+    let (printed, err, asked) = following(&[described, "*1\r\n*-1\r\n"]);
+    let keys: Vec<_> = printed.iter().map(|event| event["keys"][0]["key"].clone()).collect();
+    assert_eq!(json!(keys), json!(["user:1", "user:2", null, "user:4", "user:5"]), "{err}");
+    assert_eq!(printed[0]["keys"], json!([{"key": "user:1", "db": 0, "access": "write"}]));
+    assert_eq!(printed[0]["write"], json!(true));
+    assert_eq!((&printed[2]["keys"], &printed[2]["write"]), (&Value::Null, &Value::Null));
+    assert_eq!(asked, ["*3 $7 COMMAND $4 INFO $6 Q.PUSH ", "*3 $7 COMMAND $4 INFO $5 Q.NEW "]);
+    let told =
+        "redtail: \"Q.PUSH\": redtail does not know this command; the server described its keys (COMMAND INFO)\n";
+    assert_eq!(err.matches(told).count(), 1, "{err}");
+    let told = "redtail: \"Q.NEW\": redtail does not know this command, and COMMAND INFO of the server does not describe its keys\n";
+    assert_eq!(err.matches(told).count(), 1, "{err}");
+
+    // A server that denies it is asked once in all, because it logs each denial.
+    let (printed, err, asked) = following(&[denied]);
+    assert_eq!((printed.len(), asked.len()), (6, 1), "{err}");
+    let told = "redtail: \"Q.PUSH\": redtail does not know this command and cannot ask the server for its keys (COMMAND INFO): \
+                NOPERM User default has no permissions to run the 'command|info' command\n";
+    assert_eq!(err.matches(told).count(), 1, "{err}");
 }
 
 /// The commands of `--format resp` with these filters, one per line.

@@ -215,8 +215,9 @@ pub(super) fn is_replaced(path: &Path, file: &File) -> io::Result<bool> {
     Ok((there.dev(), there.ino()) != (open.dev(), open.ino()))
 }
 
-/// There is no portable method.
-#[cfg(not(unix))]
-pub(super) fn is_replaced(path: &Path, _: &File) -> io::Result<bool> {
-    fs::metadata(path).map(|_| false)
+/// Whether an open file was replaced at its path by another one.
+#[cfg(windows)]
+pub(super) fn is_replaced(path: &Path, file: &File) -> io::Result<bool> {
+    use same_file::Handle;
+    Ok(Handle::from_path(path)? != Handle::from_file(file.try_clone()?)?)
 }

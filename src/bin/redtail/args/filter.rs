@@ -25,8 +25,9 @@ pub(crate) struct Filter {
     /// Print only commands on keys that match the pattern: 'user:*', h?llo, [a-c]*
     ///
     /// The patterns are those of KEYS and SCAN: [^x] is any byte but x, and \ escapes a byte. FLUSHALL, FLUSHDB and
-    /// SWAPDB touch all keys and are always printed. Unknown commands, such as commands of modules, are printed too,
-    /// with one warning per command. A command is printed with all its keys. A transaction is printed without the
+    /// SWAPDB touch all keys and are always printed. The followed server is asked once for the keys of each unknown
+    /// command (COMMAND INFO). Commands that it does not describe are printed too, with one warning per command. A
+    /// command is printed with all its keys. A transaction is printed without the
     /// commands that do not match, and is left out if none matches.
     ///
     /// With --format resp nothing else is touched in the target: DEL a user:1 becomes DEL user:1, FLUSHALL deletes the

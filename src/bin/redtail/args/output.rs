@@ -34,10 +34,13 @@ pub(crate) struct Output {
     #[arg(long)]
     pub(crate) elements: bool,
 
-    /// With --format json: add "keys", the keys that a command touches
+    /// With --format json: add "keys", the keys that a command touches, and "write"
     ///
-    /// An empty list means no key. With "all_keys":true, an empty list means every key (FLUSHALL, FLUSHDB, SWAPDB).
-    /// null means unknown: a command of a module, or a command too large to hold with more than a megabyte of keys.
+    /// Each key has its "db" and its "access": "read", "write" or "removed". An empty list means no key. With
+    /// "all_keys", an empty list means every key of these databases (FLUSHDB, SWAPDB), or with true of all databases
+    /// (FLUSHALL). null means unknown: a command that neither redtail nor the followed server describes, or a command
+    /// too large to hold with more than a megabyte of keys. "write" is false for commands that change nothing, such as
+    /// PUBLISH.
     #[arg(long)]
     pub(crate) keys: bool,
 
