@@ -787,6 +787,40 @@ REDTAIL_API const char *redtail_access_name(int access);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Wrapped writes: RREPLAY of a KeyDB active replica
+ *
+ * A KeyDB server with active-replica yes sends each write as RREPLAY uuid commands db mvcc. Its stream has no SELECT:
+ * each write has a database of its own. Position and transaction are those of the event with the RREPLAY.
+ */
+
+/** The write inside of an RREPLAY. Its bytes are those of the arguments. */
+typedef struct redtail_wrapped {
+    /** The id (a UUID of 36 characters) of the server that a client sent the write to. */
+    redtail_slice origin;
+    /** The write: one or more commands, for a redtail_parser of REDTAIL_MODE_STREAM. They are not verified. */
+    redtail_slice commands;
+    /** The database of the write; -1 if the server does not tell it. */
+    int64_t db;
+    /**
+     * The version of the write, which grows with each write of its origin; REDTAIL_UNKNOWN if the server does not tell
+     * it.
+     */
+    uint64_t mvcc;
+} redtail_wrapped;
+
+/**
+ * Opens an RREPLAY. args and argc: the complete command, for example of an event. A write that was wrapped several
+ * times is the innermost one.
+ *
+ * Returns REDTAIL_OK and sets wrapped; REDTAIL_NONE if the command is no valid RREPLAY. REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL, argc is 0, or an argument is an invalid slice. Any thread.
+ */
+REDTAIL_API int redtail_unwrap(const redtail_slice *args,
+                               size_t argc,
+                               redtail_wrapped *wrapped);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Snapshot items: the contents of an RDB file, one item at a time
  */
 

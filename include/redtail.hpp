@@ -137,8 +137,8 @@ struct keys {
     std::vector<redtail_key> touched;
 };
 
-/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws error
- * if there are no arguments. */
+/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws
+ * error if there are no arguments. */
 inline keys keys_of(const args &command, std::int64_t db) {
     keys found{REDTAIL_OK, std::vector<redtail_key>(8)};
     std::size_t count = 0;
@@ -158,6 +158,30 @@ inline std::optional<bool> is_write(const args &command) {
     int found = redtail_command_is_write(command.data(), command.size());
     if (found < 0) throw error(found, "this is no command");
     return found == REDTAIL_UNKNOWN_KEYS ? std::nullopt : std::optional<bool>(found == 1);
+}
+
+/** The write inside of an RREPLAY of a KeyDB active replica. Its bytes are those of the command. */
+struct wrapped {
+    /** The id of the server that a client sent the write to. */
+    std::string_view origin;
+    /** One or more commands, for a parser(REDTAIL_MODE_STREAM). They are not verified. */
+    std::string_view commands;
+    /** Nothing if the server does not tell it. */
+    std::optional<std::uint32_t> db;
+    /** The version of the write. Nothing if the server does not tell it. */
+    std::optional<std::uint64_t> mvcc;
+};
+
+/** Opens an RREPLAY; nothing if the command is another one. command: all arguments. Throws error if there are none. */
+inline std::optional<wrapped> unwrap(const args &command) {
+    redtail_wrapped found;
+    int number = redtail_unwrap(command.data(), command.size(), &found);
+    if (number < 0) throw error(number, "this is no command");
+    if (number != REDTAIL_OK) return std::nullopt;
+    wrapped inner{view(found.origin), view(found.commands), std::nullopt, std::nullopt};
+    if (found.db >= 0) inner.db = static_cast<std::uint32_t>(found.db);
+    if (found.mvcc != REDTAIL_UNKNOWN) inner.mvcc = found.mvcc;
+    return inner;
 }
 
 /** The name of a redtail_migration, for example "begins". */
@@ -268,8 +292,8 @@ public:
     redtail::args args() const noexcept { return {event_->args, event_->argc}; }
     /** The keys that a command touches. Throws error if the event is not a command. */
     redtail::keys keys() const { return keys_of(args(), event_->db); }
-    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event is
-     * not a command. */
+    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event
+     * is not a command. */
     std::optional<bool> is_write() const { return redtail::is_write(args()); }
     std::string_view raw() const noexcept { return view(event_->raw); }
     std::string_view history() const noexcept { return view(event_->history); }

@@ -230,6 +230,15 @@ int redtail_command_keys(const redtail_slice *args,
 int redtail_command_is_write(const redtail_slice *args,
                                          size_t argc);
 const char *redtail_access_name(int access);
+typedef struct redtail_wrapped {
+    redtail_slice origin;
+    redtail_slice commands;
+    int64_t db;
+    uint64_t mvcc;
+} redtail_wrapped;
+int redtail_unwrap(const redtail_slice *args,
+                               size_t argc,
+                               redtail_wrapped *wrapped);
 static const int64_t REDTAIL_NO_TIME = -9223372036854775808;
 typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_START = 1,

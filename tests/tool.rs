@@ -18,6 +18,8 @@ mod compressed;
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/dialect.rs"]
+mod dialect;
 #[path = "tool/doctor.rs"]
 mod doctor;
 #[path = "tool/doctor_cluster.rs"]

@@ -103,3 +103,4 @@ mod structs;
 mod text;
 pub mod tls;
 mod view;
+pub mod wrapped;

@@ -45,11 +45,12 @@ pub enum Event<'a> {
     SnapshotItem(Item<'a>),
     /// The snapshot is complete. The stream follows without a gap.
     SnapshotEnd(SnapshotEnd),
-    /// A command as the primary replicates it.
+    /// A command as the primary replicates it. A KeyDB active replica wraps each write in RREPLAY: see
+    /// [`Wrapped`](crate::replication::Wrapped).
     Command(StreamCommand<'a>),
     /// A part of a command that is too large to be delivered whole, with [`Options::parts`](crate::Options::parts).
     Part(StreamPart<'a>),
-    /// A transaction begins. Its commands are provisional until its EXEC.
+    /// A transaction begins. Its commands are provisional until its EXEC. The command is MULTI, or an RREPLAY with it.
     Multi(StreamCommand<'a>),
     /// The transaction is complete.
     Exec(StreamCommand<'a>),
@@ -88,6 +89,9 @@ pub struct StreamCommand<'a> {
     /// The database it applies to; `None` while no SELECT has passed.
     pub db: Option<u32>,
     /// The offset of the MULTI of its transaction. MULTI and EXEC belong to their transaction.
+    ///
+    /// In RREPLAY each origin has transactions of its own. A transaction that begins inside of another origin's is not
+    /// tracked: its commands have no `tx`.
     pub tx: Option<u64>,
     /// The time its last byte was received, as [`Session::stamp`](crate::replication::Session::stamp) set it: for a
     /// follower, milliseconds since 1970. `None` if it was not set.
@@ -108,6 +112,17 @@ impl<'a> StreamCommand<'a> {
     pub fn position(&self) -> Option<Position> {
         let lineage = self.lineage.filter(|_| self.resumable)?;
         Some(lineage.position(self.offset, self.db))
+    }
+
+    /// A command that this one contains, at the offset and in the transaction of this one: see
+    /// [`Wrapped`](crate::replication::Wrapped). It has no [`position`](Self::position), since the stream resumes after
+    /// the whole command.
+    #[must_use]
+    pub const fn containing<'b>(self, command: Command<'b>, db: Option<u32>) -> StreamCommand<'b>
+    where
+        'a: 'b,
+    {
+        StreamCommand { command, db, resumable: false, ..self }
     }
 
     /// The history of this command. With the offset it identifies the command for good, also across a failover. `None`

@@ -69,6 +69,7 @@ static void basics(void) {
 static void keys(void) {
     redtail_slice del[3], move[3], swap[3], none;
     redtail_key keys[2] = {{7, 7, 7, 7}, {7, 7, 7, 7}};
+    redtail_wrapped wrapped;
     size_t count = 7;
     char memory[2 * sizeof(redtail_key) + 1];
     del[0] = slice("DEL"), del[1] = slice("a"), del[2] = slice("b");
@@ -118,6 +119,17 @@ static void keys(void) {
     IS(0, redtail_command_is_write(swap, 3));
     swap[0] = slice("OTHER.SET");
     IS(REDTAIL_UNKNOWN_KEYS, redtail_command_is_write(swap, 3));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(NULL, 3, &wrapped));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(del, 0, &wrapped));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(del, 3, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(&none, 1, &wrapped));
+    IS(REDTAIL_NONE, redtail_unwrap(del, 3, &wrapped));
+    del[0] = slice("RREPLAY"), del[1] = slice("8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55"), del[2] = slice("");
+    IS(REDTAIL_OK, redtail_unwrap(del, 3, &wrapped));
+    CHECK(wrapped.origin.data == del[1].data && wrapped.origin.len == 36 && wrapped.commands.len == 0);
+    CHECK(wrapped.db == -1 && wrapped.mvcc == REDTAIL_UNKNOWN);
+    none.len = SIZE_MAX, none.data = "DEL", del[2] = none;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(del, 3, &wrapped));
     /* An empty name, with and without a pointer. */
     none.len = 0;
     IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, 0, keys, 2, &count));

@@ -252,6 +252,22 @@ static void dumps() {
     CHECK(broken.error_kind() == REDTAIL_RDB_ERROR_CHECKSUM && std::strstr(broken.message(), "checksum"));
 }
 
+static void wrapped_writes() {
+    const std::string origin = "8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55";
+    const std::string write = redtail::encode_command({"SET", "k", "v"});
+    const std::string outer = redtail::encode_command({"RREPLAY", origin, write, "7"});
+    redtail::parser parser(REDTAIL_MODE_STREAM);
+    redtail::item command;
+    std::string_view input = outer;
+    CHECK(parser.next(input, command));
+    std::optional<redtail::wrapped> found = redtail::unwrap(command.args());
+    CHECK(found && found->origin == origin && found->commands == write && found->db == 7u && !found->mvcc);
+    input = write;
+    redtail::parser inner(REDTAIL_MODE_STREAM);
+    CHECK(inner.next(input, command) && command.args()[0] == "SET" && !redtail::unwrap(command.args()));
+    CHECK(thrown([] { redtail::unwrap(redtail::args()); }) == REDTAIL_ERROR_ARGUMENT);
+}
+
 static void migrations() {
     redtail::migrations migrations;
     redtail_migration_task task;
@@ -388,6 +404,7 @@ int main() {
     followers();
     snapshots();
     dumps();
+    wrapped_writes();
     migrations();
     encoder();
     positions();

@@ -12,6 +12,7 @@ use redtail::capi::discovery::*;
 use redtail::capi::error_kind::*;
 use redtail::capi::event::*;
 use redtail::capi::item::*;
+use redtail::capi::keys::*;
 use redtail::capi::migration::*;
 use redtail::capi::notice::*;
 use redtail::capi::options::*;
@@ -21,6 +22,7 @@ use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::*;
 use redtail::capi::sentinel::*;
 use redtail::capi::tls::*;
+use redtail::capi::wrapped::*;
 
 use crate::build::{WARNINGS, cc, for_this_machine, root, run, stdout};
 
@@ -38,12 +40,14 @@ fn structs() -> String {
         redtail_limits: struct_size bulk command arguments depth line reply_line;
         redtail_position: replid history offset db;
         redtail_item: kind frame offset raw args argc index length;
+        redtail_wrapped: origin commands db mvcc;
         redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls retry_refused_ms;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
         redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls;
         redtail_cluster_options: struct_size nodes node_count positions added refresh_ms prefer_replica;
         redtail_cluster_callbacks: struct_size context event notice idle;
+        redtail_key: index db access reserved;
         redtail_node: shard is_primary is_up id address slots;
         redtail_migration_task: side id source target slots;
         redtail_notice: kind message shard start status position from to gained lost node;
@@ -70,7 +74,7 @@ fn constants() -> String {
         };
     }
     table! {
-        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_TEMPLATES REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
+        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_ALL_DATABASES REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_TEMPLATES REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
         redtail_status: REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE
             REDTAIL_STOPPED REDTAIL_IDLE REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ALL_KEYS REDTAIL_UNKNOWN_KEYS REDTAIL_ERROR_ARGUMENT
             REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION
@@ -109,6 +113,7 @@ fn constants() -> String {
         redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
         redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE REDTAIL_NOTICE_MOVED;
         redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;
+        redtail_access: REDTAIL_ACCESS_READ REDTAIL_ACCESS_WRITE REDTAIL_ACCESS_REMOVED;
         redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD REDTAIL_MIGRATION_IMPORTED;
         redtail_migration_side: REDTAIL_MIGRATION_SIDE_NONE REDTAIL_MIGRATION_SIDE_IMPORT REDTAIL_MIGRATION_SIDE_MIGRATE;
         redtail_disconnect_reason: REDTAIL_DISCONNECT_CLOSED REDTAIL_DISCONNECT_IO REDTAIL_DISCONNECT_SILENCE REDTAIL_DISCONNECT_REFUSED REDTAIL_DISCONNECT_NEEDS_FIX;

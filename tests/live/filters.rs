@@ -52,7 +52,7 @@ fn patterns_choose_what_keys_gives() {
             .expect("UTF-8")
             .lines()
             .map(|line| {
-                serde_json::from_str::<serde_json::Value>(line).expect("JSON")["keys"][0]
+                serde_json::from_str::<serde_json::Value>(line).expect("JSON")["keys"][0]["key"]
                     .as_str()
                     .expect("a key")
                     .into()

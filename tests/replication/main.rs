@@ -17,3 +17,5 @@ mod model;
 mod pitfalls;
 mod shell;
 mod snapshots;
+mod touches;
+mod wrapped;

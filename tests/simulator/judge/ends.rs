@@ -150,6 +150,7 @@ impl Judge {
     pub(super) fn disconnected(&mut self, lost: &Disconnected, tally: &mut Tally) -> Check {
         // Nothing can be sent to the primary any more.
         self.link.handshake.unanswered = None;
+        self.snapshots.breaks(tally);
         if let DisconnectReason::NeedsFix(told) = lost.reason {
             self.waits_for_fix(&told.to_string())?;
             return self.retries(lost, self.options.retry_refused, tally);

@@ -92,7 +92,7 @@ pub(crate) struct Decode {
     /// Read the input as any kind of RESP, and print one frame per line
     #[arg(long, conflicts_with_all = [
         "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
-        "db", "command", "key", "keys", "stats", "empty_target",
+        "db", "command", "key", "keys", "stats", "empty_target", "target_version",
     ])]
     pub(crate) frames: bool,
 

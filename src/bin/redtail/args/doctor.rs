@@ -20,7 +20,7 @@ Examples:
 
 Use the credentials of the follower, since many findings depend on its
 permissions. For all checks the user also needs
-  +info +config|get +command|info +acl|whoami +acl|dryrun
+  +info +config|get +command|info +command|list +acl|whoami +acl|dryrun
 (before Redis 7.0 +acl|getuser instead of +acl|dryrun).
 
 Nothing on the server is changed, and PSYNC is never tried. Each command that

@@ -60,9 +60,6 @@ impl EventFilter {
 
     /// Whether a command passes.
     pub(crate) fn passes(&mut self, command: &StreamCommand<'_>) -> bool {
-        if command.is(b"RREPLAY") {
-            self.warn_once.wrapped();
-        }
         self.passes_db(command) && self.passes_name(command) && self.passes_keys(command)
     }
 

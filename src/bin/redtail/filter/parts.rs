@@ -195,9 +195,6 @@ impl PartFilter {
             0 => {
                 self.name.clear();
                 self.name.extend_from_slice(argument);
-                if argument.eq_ignore_ascii_case(b"RREPLAY") {
-                    filter.warn_once.wrapped();
-                }
                 passed.needs_whole = filter.is_for_target && needs_whole(argument);
                 passed.db = match filter.is_for_target {
                     true => passed.needs_whole || filter.selects_db(db),

@@ -18,7 +18,6 @@ pub(super) struct WarnOnce {
     no_db: bool,
     large: bool,
     no_keys: bool,
-    wrapped: bool,
 }
 
 impl WarnOnce {
@@ -82,15 +81,6 @@ impl WarnOnce {
             log::say(
                 "a command or key name is too large to find its keys, so it is left out: its selected keys differ in \
                  the target",
-            );
-        }
-    }
-
-    pub(super) fn wrapped(&mut self) {
-        if !std::mem::replace(&mut self.wrapped, true) {
-            log::say(
-                "the server is a KeyDB active replica, which wraps each write in RREPLAY: the filters see RREPLAY, not \
-                 the write inside or its database, and its transactions are not marked",
             );
         }
     }

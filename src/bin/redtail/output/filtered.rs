@@ -44,11 +44,11 @@ impl Filtered {
         format: &mut FormatWriter,
         out: &mut impl Write,
     ) -> Result<bool, Failure> {
-        let passes = match event {
+        let (passes, in_transaction) = match event {
             Event::Command(command) if self.filter.is_for_target() => return self.for_target(command, format, out),
-            Event::Command(command) => self.filter.passes(command),
+            Event::Command(command) => (self.filter.passes(command), command.tx.is_some()),
             // The resp format adds the SELECT that a printed command needs.
-            Event::Control(command) => self.all && self.filter.passes(command),
+            Event::Control(command) => (self.all && self.filter.passes(command), command.tx.is_some()),
             Event::Part(part) => return self.part(part, format, out),
             Event::Multi(_) => {
                 self.multi.clear();
@@ -65,11 +65,11 @@ impl Filtered {
                 (self.is_waiting, self.is_printed) = (false, false);
                 return format.event(event, out).and(Ok(true));
             }
-            Event::Exec(_) => true,
+            Event::Exec(_) => (true, true),
             _ => return format.event(event, out).and(Ok(true)),
         };
         if passes {
-            self.before(format, out)?;
+            self.before(in_transaction, format, out)?;
             format.event(event, out)?;
         }
         Ok(passes)
@@ -98,7 +98,7 @@ impl Filtered {
             }
             Decision::Split => return self.split(part, format, out),
         }
-        self.before(format, out)?;
+        self.before(part.tx.is_some(), format, out)?;
         let held = self.parts.take();
         let context = StreamContext { offset: None, ..part.into() };
         held.parts().try_for_each(|part| format.part(&part, &context, out))?;
@@ -116,7 +116,7 @@ impl Filtered {
         let db = self.known_db(command.db)?;
         match self.filter.narrow(command, db) {
             Inside::Whole => {
-                self.before(format, out)?;
+                self.before(command.tx.is_some(), format, out)?;
                 format.event(&Event::Command(*command), out).and(Ok(true))
             }
             inside => self.instead(inside, &command.into(), format, out),
@@ -148,7 +148,7 @@ impl Filtered {
         out: &mut impl Write,
     ) -> Result<bool, Failure> {
         let Inside::Instead(commands) = inside else { return Ok(false) };
-        self.before(format, out)?;
+        self.before(context.tx.is_some(), format, out)?;
         if let FormatWriter::Resp(resp) = format {
             resp.instead(&commands, context, out)?;
         }
@@ -164,7 +164,7 @@ impl Filtered {
         self.parts.split(&mut self.filter, &part.part, &mut self.bytes);
         if !self.bytes.is_empty() {
             self.is_printed = true;
-            self.before(format, out)?;
+            self.before(part.tx.is_some(), format, out)?;
         }
         if let FormatWriter::Resp(resp) = format {
             resp.bytes(&self.bytes, &part.into(), out)?;
@@ -182,9 +182,10 @@ impl Filtered {
     }
 
     /// Prints the time and the MULTI that belong before a printed event.
-    fn before(&mut self, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
+    fn before(&mut self, in_transaction: bool, format: &mut FormatWriter, out: &mut impl Write) -> Result<(), Failure> {
         format.print_time(out)?;
-        if std::mem::take(&mut self.is_waiting) {
+        // A write of another origin may be inside of a wrapped transaction.
+        if in_transaction && std::mem::take(&mut self.is_waiting) {
             out.write_all(&self.multi)?;
         }
         Ok(())

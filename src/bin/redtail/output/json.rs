@@ -39,6 +39,10 @@ pub(super) struct Json {
     /// The field with the migration of the current command, for a cluster.
     pub(super) migration: Vec<u8>,
     file: FilePosition,
+    /// The origin of a write that KeyDB wraps, or empty.
+    pub(super) origin: String,
+    /// The number of commands before this one in the same wrapped write.
+    pub(super) nth: u32,
 }
 
 /// The append-only file of the next commands, and their time.
@@ -79,6 +83,8 @@ impl Json {
             restored,
             migration: Vec::new(),
             file,
+            origin: String::new(),
+            nth: 0,
         }
     }
 
@@ -187,7 +193,8 @@ impl Json {
         let line = &mut self.line;
         line.clear();
         line.push(b'{');
-        push_context(line, command.offset, &command.into())?;
+        push_context(line, command.offset, self.nth, &command.into())?;
+        push_origin(line, &self.origin);
         line.extend_from_slice(&self.migration);
         line.extend_from_slice(self.file.fields.as_bytes());
         line.extend_from_slice(b",\"args\":[");
@@ -237,7 +244,8 @@ impl Json {
         self.open = None;
         self.line.clear();
         self.line.extend_from_slice(b"],");
-        push_context(&mut self.line, offset, context)?;
+        push_context(&mut self.line, offset, self.nth, context)?;
+        push_origin(&mut self.line, &self.origin);
         self.line.extend_from_slice(&self.migration);
         if let Some(keys) = &self.keys {
             keys.push(&mut self.line, context.db)?;
@@ -252,6 +260,7 @@ impl Json {
         self.line.clear();
         write!(self.line, "{{\"event\":\"{name}\",\"offset\":{},\"db\":", command.offset)?;
         push_number(&mut self.line, command.db.map(u64::from))?;
+        push_origin(&mut self.line, &self.origin);
         self.line.extend_from_slice(self.file.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
@@ -294,13 +303,14 @@ fn text(value: Option<impl Display>) -> Value {
     value.map(|value| value.to_string()).into()
 }
 
-fn push_context(line: &mut Vec<u8>, offset: u64, context: &StreamContext) -> io::Result<()> {
+fn push_context(line: &mut Vec<u8>, offset: u64, nth: u32, context: &StreamContext) -> io::Result<()> {
+    line.extend_from_slice(b"\"event\":\"command\",\"id\":");
     match context.history {
-        Some(history) => {
-            write!(line, "\"event\":\"command\",\"id\":\"{history}:{offset}\",\"offset\":{offset},\"db\":")?
-        }
-        None => write!(line, "\"event\":\"command\",\"id\":null,\"offset\":{offset},\"db\":")?,
+        Some(history) if nth == 0 => write!(line, "\"{history}:{offset}\"")?,
+        Some(history) => write!(line, "\"{history}:{offset}:{nth}\"")?,
+        None => line.extend_from_slice(b"null"),
     }
+    write!(line, ",\"offset\":{offset},\"db\":")?;
     push_number(line, context.db.map(u64::from))?;
     match context.tx {
         Some(tx) => write!(line, ",\"tx\":true,\"tx_id\":{tx}")?,
@@ -309,6 +319,14 @@ fn push_context(line: &mut Vec<u8>, offset: u64, context: &StreamContext) -> io:
     match context.received_ms {
         Some(received_ms) => write!(line, ",\"received_ms\":{received_ms}"),
         None => Ok(()),
+    }
+}
+
+fn push_origin(line: &mut Vec<u8>, origin: &str) {
+    if !origin.is_empty() {
+        line.extend_from_slice(b",\"origin\":\"");
+        line.extend_from_slice(origin.as_bytes());
+        line.push(b'"');
     }
 }
 

@@ -9,6 +9,7 @@ use redtail::rdb::{Item, Role, Text as RdbText};
 use crate::args;
 use crate::failure::Failure;
 use crate::filter::Decision;
+use crate::output::dialect::Dialect;
 use crate::output::filtered::Filtered;
 use crate::output::format_writer::FormatWriter;
 use crate::output::json::Json;
@@ -16,6 +17,7 @@ use crate::output::keys::shared_names::SharedNames;
 use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
+use crate::output::unwrapped::{Inside, Unwrapper};
 use crate::stats::{Stats, StatusWriter, Tally};
 use crate::terminal::log;
 
@@ -24,7 +26,7 @@ const BUFFER: usize = 64 << 10;
 
 /// Prints events.
 pub(crate) struct Printer<W: Write> {
-    out: BufWriter<StatusWriter<W>>,
+    out: Dialect<BufWriter<StatusWriter<W>>>,
     format: FormatWriter,
     names: SharedNames,
     /// Set for a cluster.
@@ -33,6 +35,7 @@ pub(crate) struct Printer<W: Write> {
     in_snapshot: bool,
     filter: Option<Filtered>,
     is_printed: bool,
+    unwrapper: Unwrapper,
     stats: Option<Stats>,
     tally: Option<Tally>,
 }
@@ -47,9 +50,21 @@ impl<W: Write> Printer<W> {
         };
         let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
+        let out = Dialect::new(out, options.target_version);
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
-        Self { out, format, names, marks: None, in_snapshot: false, filter, is_printed: false, stats, tally }
+        Self {
+            out,
+            format,
+            names,
+            marks: None,
+            in_snapshot: false,
+            filter,
+            is_printed: false,
+            unwrapper: Unwrapper::default(),
+            stats,
+            tally,
+        }
     }
 
     /// Sets the address of the server.
@@ -92,10 +107,14 @@ impl<W: Write> Printer<W> {
             (Some(marks), FormatWriter::Json(json)) => marks.event(event, print_json, &mut json.migration)?,
             _ => {}
         }
-        self.is_printed = match &mut self.filter {
-            None => self.format.event(event, &mut self.out).and(Ok(true)),
-            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
-        }?;
+        let Self { format, filter, out, unwrapper, .. } = self;
+        self.is_printed = unwrapper.event(event, &mut |event: &Event<'_>, inside: Option<Inside<'_>>| {
+            format.set_inside(inside);
+            match filter {
+                None => format.event(event, out).and(Ok(true)),
+                Some(filter) => filter.event(event, format, out),
+            }
+        })?;
         if let Some(tally) = &self.tally {
             tally.event(event, self.is_printed);
         }

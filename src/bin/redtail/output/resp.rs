@@ -103,6 +103,7 @@ impl Resp {
     /// Drops the MULTI of a transaction that is left out.
     pub(super) fn drop_multi(&mut self) {
         self.multi.clear();
+        self.at_end(false);
     }
 
     /// Ends an open transaction.
@@ -168,7 +169,7 @@ impl Resp {
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         if let Part::Begin { .. } = *part {
-            self.before_command(context.db, out)?;
+            self.before_command(context.db, context.tx, out)?;
         }
         let mut bytes = std::mem::take(&mut self.rewritten);
         self.forms.part(part, &mut bytes);
@@ -189,12 +190,12 @@ impl Resp {
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> Result<(), Failure> {
         match self.forms.of(command.argc(), |index| command.arg(index)) {
             ClientForm::Same => {
-                self.before_command(command.db, out)?;
+                self.before_command(command.db, command.tx, out)?;
                 self.forward(command.raw(), out)?;
             }
             ClientForm::Nothing => {}
             ClientForm::Instead { arguments, of, then } => {
-                self.before_command(command.db, out)?;
+                self.before_command(command.db, command.tx, out)?;
                 let sent: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).chain(command.args().skip(of)).collect();
                 let mut bytes = std::mem::take(&mut self.rewritten);
                 append(&mut bytes, &sent);
@@ -217,7 +218,7 @@ impl Resp {
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         for command in commands {
-            self.before_command(command.db.or(context.db), out)?;
+            self.before_command(command.db.or(context.db), context.tx, out)?;
             let mut bytes = std::mem::take(&mut self.rewritten);
             append(&mut bytes, &command.args.iter().map(Vec::as_slice).collect::<Vec<_>>());
             self.forward(&bytes, out)?;
@@ -232,7 +233,7 @@ impl Resp {
     pub(super) fn bytes(&mut self, bytes: &[u8], context: &StreamContext, out: &mut impl Write) -> Result<(), Failure> {
         if !bytes.is_empty() {
             if !std::mem::replace(&mut self.in_command, true) {
-                self.before_command(context.db, out)?;
+                self.before_command(context.db, context.tx, out)?;
             }
             self.forward(bytes, out)?;
         }
@@ -244,14 +245,16 @@ impl Resp {
     }
 
     /// Writes the SELECT that the command needs, and a pending MULTI.
-    fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
+    fn before_command(&mut self, db: Option<u32>, tx: Option<u64>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             let db = db.or(self.assumed).ok_or_else(unknown_database)?;
             if self.selected.replace(db) != Some(db) {
                 write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.to_string().len())?;
             }
         }
-        self.write_multi(out)?;
+        if tx.is_some() {
+            self.write_multi(out)?;
+        }
         Ok(())
     }
 
@@ -276,7 +279,8 @@ impl Resp {
 
     /// A command is complete. Outside a transaction a reconnect resumes here.
     fn at_end(&mut self, in_transaction: bool) {
-        if !in_transaction {
+        // A write of another origin may be inside of a wrapped transaction.
+        if !in_transaction && !self.in_transaction && self.multi.is_empty() {
             self.since = 0;
         }
     }

@@ -41,6 +41,8 @@ pub(super) struct Text {
     time: Option<u64>,
     /// The time to print before the next line.
     next_time: Option<u64>,
+    /// The origin of a write that KeyDB wraps, or empty.
+    pub(super) origin: String,
 }
 
 impl Text {
@@ -63,6 +65,7 @@ impl Text {
             file: None,
             time: None,
             next_time: None,
+            origin: String::new(),
         }
     }
 
@@ -114,6 +117,7 @@ impl Text {
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
         push_place(&mut self.line, self.colors, command.offset, command.db)?;
+        push_origin(&mut self.line, self.colors, &self.origin)?;
         push_migration(&mut self.line, self.colors, &self.migration)?;
         for (index, arg) in command.args().enumerate() {
             let colors = (index == 0).then_some(self.colors);
@@ -148,6 +152,7 @@ impl Text {
             return Ok(());
         };
         push_place(out, self.colors, offset, context.db)?;
+        push_origin(out, self.colors, &self.origin)?;
         push_migration(out, self.colors, &self.migration)?;
         out.write_all(&self.line)?;
         if self.left_out > 0 {
@@ -174,6 +179,14 @@ impl fmt::Display for Date {
 fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32>) -> io::Result<()> {
     let Colors { faint, number, end, .. } = colors;
     write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
+}
+
+fn push_origin(line: &mut impl Write, colors: Colors, origin: &str) -> io::Result<()> {
+    let Colors { faint, end, .. } = colors;
+    match origin {
+        "" => Ok(()),
+        origin => write!(line, " {faint}(origin {origin}){end}"),
+    }
 }
 
 /// Before the command, since its value may be long.

@@ -46,8 +46,8 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
         Family::Redis | Family::KeyDb if is_before((6, 2)) => Finding::warn(KIND, described)
             .why("redtail is tested with Redis 6.2 and later, and with Valkey; older servers may differ"),
         Family::KeyDb => Finding::warn(KIND, described).why(
-            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY that contains the \
-             command, without it as from Redis 6",
+            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY, which redtail unwraps; \
+             without it they arrive as from Redis 6",
         ),
         _ if kind.server.is_some_and(|server| server.is_newer_than_tested()) => {
             let newest = |product: Product| product.newest_tested();
