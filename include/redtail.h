@@ -480,6 +480,11 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     /** The input ends before the snapshot does. */
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
+    /**
+     * The snapshot is compressed, or in the VCS envelope of Valkey. The message names a command that decompresses
+     * it.
+     */
+    REDTAIL_RDB_ERROR_COMPRESSED = 12,
 } redtail_rdb_error;
 
 /**

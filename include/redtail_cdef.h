@@ -156,6 +156,7 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_COMPRESSION = 9,
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
+    REDTAIL_RDB_ERROR_COMPRESSED = 12,
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);

@@ -14,6 +14,7 @@ mod cluster;
 mod commands;
 mod commits;
 mod copy;
+mod dialect;
 mod doctor;
 mod drift;
 mod failover;
