@@ -17,6 +17,7 @@ mod copy;
 mod doctor;
 mod failover;
 mod filters;
+mod first_write;
 mod follow;
 mod harness;
 mod help;
