@@ -22,6 +22,7 @@ use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::*;
 use redtail::capi::sentinel::*;
 use redtail::capi::tls::*;
+use redtail::capi::wrapped::*;
 
 use crate::build::{WARNINGS, cc, for_this_machine, root, run, stdout};
 
