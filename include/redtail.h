@@ -1594,6 +1594,11 @@ typedef struct redtail_attached {
 typedef struct redtail_snapshot {
     /** Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it. */
     uint64_t length;
+    /**
+     * At the end: the number of bytes whose structure was verified. Fewer than length if data of a later server begins
+     * there: only the checksum at the end covers the rest. At the beginning 0.
+     */
+    uint64_t verified;
 } redtail_snapshot;
 
 /** A part of a command. */

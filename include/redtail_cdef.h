@@ -502,6 +502,7 @@ typedef struct redtail_attached {
 } redtail_attached;
 typedef struct redtail_snapshot {
     uint64_t length;
+    uint64_t verified;
 } redtail_snapshot;
 typedef struct redtail_part {
     size_t argc;
