@@ -19,6 +19,7 @@ mod doctor;
 mod drift;
 mod failover;
 mod filters;
+mod first_write;
 mod follow;
 mod harness;
 mod help;
