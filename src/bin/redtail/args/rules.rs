@@ -78,7 +78,8 @@ const fn always(verbs: &'static [&'static str], options: &'static [&'static str]
 const SENTINEL: &[&str] = &["sentinel-user", "sentinel-password-file", "sentinel-tls", "sentinel-no-tls"];
 const TLS_OPTIONS: &[&str] = &["tls", "cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
 const OF_TLS: &[&str] = &["cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
-const OF_KEYS: &[&str] = &["format", "count", "db", "key", "all", "elements", "max-arg", "empty-target"];
+const OF_KEYS: &[&str] =
+    &["format", "count", "db", "key", "all", "elements", "max-arg", "empty-target", "target-version"];
 
 /// The first row that refuses an option gives the message.
 pub(super) const RULES: &[Rule] = &[
@@ -117,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
         SERVER | UNIX,
         "{} takes the address of one of the nodes, not of Sentinels",
     ),
-    always(DOCTOR, &["json", "sample"]),
+    always(DOCTOR, &["json", "sample", "target-version"]),
     // The start, and what the run survives.
     rule(
         TAIL,
@@ -288,11 +289,22 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         PRINTING,
+        &["target-version"],
+        RESP,
+        "{} is for --format resp only: text and json have no target; remove --target-version",
+    ),
+    rule(
+        PRINTING,
         &["empty-target"],
         ALL_COMMANDS,
         "{} is for the keys of a snapshot, and --command drops them: remove one of them",
     ),
-    rule(TAIL, &["empty-target"], KEYS, "{} empties the target before a printed snapshot: add --from snapshot"),
+    rule(
+        TAIL,
+        &["empty-target"],
+        KEYS,
+        "{} empties the target before a printed snapshot: add --from snapshot, and remove --snapshot-to",
+    ),
     rule(
         TAIL,
         &["command"],
