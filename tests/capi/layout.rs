@@ -22,6 +22,7 @@ use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::*;
 use redtail::capi::sentinel::*;
 use redtail::capi::tls::*;
+use redtail::capi::wrapped::*;
 
 use crate::build::{WARNINGS, cc, for_this_machine, root, run, stdout};
 
@@ -54,7 +55,7 @@ fn structs() -> String {
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us server;
         redtail_attached: method role position server newer_than_tested;
-        redtail_snapshot: length;
+        redtail_snapshot: length verified;
         redtail_part: argc index length;
         redtail_gap: from to missed;
         redtail_disconnected: reason resume retry_in_ms;

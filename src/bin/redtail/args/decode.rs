@@ -74,6 +74,8 @@ pub(crate) struct Decode {
     pub(crate) follow: bool,
 
     /// Skip the snapshot at the start of the file or directory, and print only the commands
+    ///
+    /// The base of a directory is not opened if it is a snapshot (its name ends in .rdb), so it may be of any version.
     #[arg(long)]
     pub(crate) commands_only: bool,
 

@@ -118,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
         SERVER | UNIX,
         "{} takes the address of one of the nodes, not of Sentinels",
     ),
-    always(DOCTOR, &["json", "sample"]),
+    always(DOCTOR, &["json", "sample", "target-version"]),
     // The start, and what the run survives.
     rule(
         TAIL,
@@ -299,7 +299,12 @@ pub(super) const RULES: &[Rule] = &[
         ALL_COMMANDS,
         "{} is for the keys of a snapshot, and --command drops them: remove one of them",
     ),
-    rule(TAIL, &["empty-target"], KEYS, "{} empties the target before a printed snapshot: add --from snapshot"),
+    rule(
+        TAIL,
+        &["empty-target"],
+        KEYS,
+        "{} empties the target before a printed snapshot: add --from snapshot, and remove --snapshot-to",
+    ),
     rule(
         TAIL,
         &["command"],
