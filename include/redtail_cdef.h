@@ -156,6 +156,7 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_COMPRESSION = 9,
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
+    REDTAIL_RDB_ERROR_COMPRESSED = 12,
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);
@@ -352,7 +353,7 @@ const char *redtail_rdb_role_name(int role);
 const char *redtail_rdb_magic_name(int magic);
 const char *redtail_rdb_checksum_name(int checksum);
 static const int REDTAIL_RDB_MIN_INPUT = 16896;
-static const int REDTAIL_RDB_TEMPLATES = 65536;
+static const int REDTAIL_RDB_TEMPLATES = 32768;
 static const int REDTAIL_RDB_FLAG_LENIENT = 1;
 static const int REDTAIL_RDB_FLAG_NO_CHECKSUM = 2;
 typedef struct redtail_rdb redtail_rdb;
@@ -501,6 +502,7 @@ typedef struct redtail_attached {
 } redtail_attached;
 typedef struct redtail_snapshot {
     uint64_t length;
+    uint64_t verified;
 } redtail_snapshot;
 typedef struct redtail_part {
     size_t argc;

@@ -149,6 +149,9 @@ pub struct redtail_attached {
 pub struct redtail_snapshot {
     /// Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it.
     pub length: u64,
+    /// At the end: the number of bytes whose structure was verified. Fewer than length if data of a later server begins
+    /// there: only the checksum at the end covers the rest. At the beginning 0.
+    pub verified: u64,
 }
 
 /// A part of a command.

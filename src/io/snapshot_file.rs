@@ -165,6 +165,13 @@ impl SnapshotFile {
         }
     }
 
+    /// Whether the last eight bytes so far are a checksum, which [`finish`](Self::finish) verifies. They are zero from a
+    /// server with `rdbchecksum no`.
+    #[must_use]
+    pub fn has_checksum(&self) -> bool {
+        self.trailer.last != [0; 8]
+    }
+
     /// Bytes of the snapshot so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {

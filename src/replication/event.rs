@@ -381,6 +381,10 @@ impl SnapshotBegin {
 pub struct SnapshotEnd {
     /// Its size in bytes.
     pub bytes: u64,
+    /// The number of bytes whose structure was verified. Fewer than `bytes` only in the form
+    /// [`Bytes`](crate::SnapshotForm::Bytes), if data of a later server begins there: the rest is then as long as its
+    /// frame says, and only the checksum at the end covers it.
+    pub verified: u64,
     /// The offset after which the stream continues.
     pub offset: u64,
     /// The database selected there.
@@ -390,10 +394,10 @@ pub struct SnapshotEnd {
 }
 
 impl SnapshotEnd {
-    /// The end of a snapshot of this size, at this position.
+    /// The end of a verified snapshot of this size, at this position.
     #[must_use]
     pub const fn new(bytes: u64, position: Position) -> Self {
-        Self { bytes, offset: position.offset, db: position.db, position: Some(position) }
+        Self { bytes, verified: bytes, offset: position.offset, db: position.db, position: Some(position) }
     }
 }
 

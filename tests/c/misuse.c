@@ -389,6 +389,16 @@ static void rdb(void) {
     IS(REDTAIL_OK, redtail_rdb_error_kind(rdb, &kind));
     CHECK(kind == REDTAIL_RDB_ERROR_NOT_RDB && strcmp(redtail_rdb_error_name(kind), "not_rdb") == 0);
     redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(0, 0);
+    input = slice("VCS\001\002");
+    IS(REDTAIL_NEED_MORE, redtail_rdb_next(rdb, &input, &item));
+    input = (redtail_slice){"VCS\001\002\000\001", 7};
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_OK, redtail_rdb_error_kind(rdb, &kind));
+    CHECK(kind == REDTAIL_RDB_ERROR_COMPRESSED && strcmp(redtail_rdb_error_name(kind), "compressed") == 0);
+    CHECK(strstr(redtail_rdb_message(rdb), "zstd in a VCS envelope; `tail -c +8 FILE | zstd -dc`") != NULL);
+    redtail_rdb_free(rdb);
 }
 
 static void dump(void) {

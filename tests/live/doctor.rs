@@ -76,6 +76,26 @@ fn good(kind: Kind) -> Server {
     server
 }
 
+/// All commands of the tested releases are known, and the commands that were called are those of the server.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_doctor_knows_the_commands_of_tested_servers() {
+    for kind in [Kind::Redis70, Kind::Redis82, Kind::Redis810, Kind::Valkey81, Kind::Valkey91] {
+        let server = good(kind);
+        examine(&server).says("good", &["redtail knows all commands of this server"]);
+        server.call(&["HSET", "h", "field", "1"]);
+        if kind.expires_fields() {
+            server.call(&["HEXPIRE", "h", "1000", "FIELDS", "1", "field"]);
+        }
+        let examined = examine_as(&server.address(), &[], &["--target-version", "redis-7.0"]);
+        let loses = |words: &str| examined.all("warn").iter().any(|finding| finding.contains(words));
+        let expires = "redis 7.0.0 has no fields that expire; this server has keys with them: 1";
+        assert_eq!(loses(expires), kind.expires_fields(), "{:#}", examined.report);
+        assert_eq!(loses("called since its start: HEXPIRE"), kind.expires_fields(), "{:#}", examined.report);
+        assert_eq!(loses("loads neither its dump.rdb"), kind != Kind::Redis70, "{:#}", examined.report);
+    }
+}
+
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_good_server_is_good_and_stays_as_it_was() {

@@ -141,10 +141,10 @@ fn offsets_beyond_what_servers_count_overflow_nothing() {
     }
     // Such a position counts as missing from INFO.
     assert!(matches!(failure(&mut shell), SessionError::NoBacklog));
-    for mut shell in [
-        Shell::new(Session::recorded(Options::default(), Some(u64::MAX))),
-        Shell::new(Session::commands(Options::default(), u64::MAX)),
-    ] {
+    let sessions: [fn() -> Session; 2] =
+        [|| Session::recorded(Options::default(), Some(u64::MAX)), || Session::commands(Options::default(), u64::MAX)];
+    for session in sessions {
+        let mut shell = Shell::new(session());
         shell.arrive(b"*1\r\n$4\r\nping\r\n*1\r\n$8\r\nFLUSHALL\r\n");
         shell.events();
     }

@@ -10,6 +10,7 @@ mod acks;
 mod batch;
 mod corpus;
 mod deadlines;
+mod future;
 mod handshake;
 mod hostile;
 mod loss;

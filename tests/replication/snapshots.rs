@@ -121,7 +121,8 @@ fn the_items_are_those_of_the_decoder_and_the_stream_follows() {
             assert!(attached.starts_with("Attached") && attached.contains("method: Full"), "{attached}");
             assert!(begin.starts_with("SnapshotBegin") && begin.contains("offset: 1000"), "{begin}");
             assert!(
-                end.starts_with("SnapshotEnd") && end.contains(&format!("bytes: {}, offset: 1000", rdb.len())),
+                end.starts_with("SnapshotEnd")
+                    && end.contains(&format!("bytes: {0}, verified: {0}, offset: 1000", rdb.len())),
                 "{end}"
             );
             assert!(incr.contains(&format!("{} [3] \"INCR\" \"n\"", 1000 + STREAM.len())), "{incr}");
@@ -218,6 +219,27 @@ fn a_future_version_is_read_up_to_the_first_unknown_number() {
         assert_eq!(error.offset, end as u64);
         assert!(ran.items.iter().any(|(_, bytes)| bytes == b"value"), "the key before it: {:?}", ran.items);
         assert_eq!(run(Options::default(), &bytes, &[]).end, Progress::Ended, "bytes are handed on as they are");
+    }
+}
+
+/// A sync of Valkey 9.2 without a fork, as a file with a length and with an end mark: the commands between the keys are
+/// items, and those behind it are the stream.
+#[test]
+fn commands_between_the_keys_are_no_commands_of_the_stream() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/handmade");
+    let rdb = fs::read(folder.join("valkey-81-forkless-sync.rdb")).unwrap();
+    for bytes in connections(&rdb) {
+        let whole = run(items(), &bytes, &[]);
+        assert_eq!((&whole.items, &whole.end), (&decoded(&rdb), &Progress::Ended));
+        let commands = whole.items.iter().filter(|(item, _)| matches!(item, Item::Command { .. })).count();
+        assert_eq!(commands, 6);
+        let streamed: Vec<_> = whole.others.iter().filter(|event| event.starts_with("Command")).collect();
+        assert!(streamed.len() == 1 && streamed[0].contains("INCR"), "{streamed:?}");
+        for cut in 0..bytes.len() {
+            assert_eq!(run(items(), &bytes, &[cut]), whole, "cut at {cut}");
+        }
+        assert_eq!(run(items(), &bytes, &(0..bytes.len()).collect::<Vec<_>>()), whole, "byte by byte");
+        assert_eq!(run(Options::default(), &bytes, &[]).end, Progress::Ended);
     }
 }
 

@@ -242,7 +242,8 @@ fn a_good_server_is_good_and_nothing_of_it_is_changed() {
     assert!(facts["bytes_per_second"].as_f64().unwrap() > 0.0);
     let harmless =
         ["PING", "INFO", "REPLCONF capa eof", "REPLCONF rdb-filter-only ", "COMMAND INFO psync sync replconf"];
-    let harmless_too = ["ACL WHOAMI", "ACL DRYRUN cdc PSYNC ? -1", "ACL DRYRUN cdc SYNC", "INFO replication"];
+    let harmless_too =
+        ["ACL WHOAMI", "ACL DRYRUN cdc PSYNC ? -1", "ACL DRYRUN cdc SYNC", "INFO replication", "COMMAND LIST"];
     for question in &examined.asked {
         let known = harmless.contains(&question.as_str()) || harmless_too.contains(&question.as_str());
         assert!(known || question.starts_with("CONFIG GET "), "{question}");
@@ -293,6 +294,37 @@ fn a_server_newer_than_tested_is_a_warning() {
     let fields =
         [("redis_version", "8.10.2"), ("a_field:of", "the future"), ("role", "something"), ("db0", "keys=x,y")];
     assert_eq!(Script::healthy().info(&fields).examine().code, 0);
+}
+
+#[test]
+fn commands_that_redtail_does_not_know_are_counted() {
+    let list = |names: &[&str]| {
+        let names: String = names.iter().map(|name| format!("${}\r\n{name}\r\n", name.len())).collect();
+        names
+    };
+    let names = list(&["get", "future.read", "set", "future.write"]);
+    let script = Script::healthy().answer("COMMAND LIST", &format!("*4\r\n{names}"));
+    let entry =
+        |name: &str, flag: &str| format!("*6\r\n{}:-2\r\n*2\r\n+{flag}\r\n+fast\r\n:1\r\n:1\r\n:1\r\n", list(&[name]));
+    let (read, write) = (entry("future.read", "readonly"), entry("future.write", "write"));
+    let examined = script.clone().answer("COMMAND INFO future", &format!("*2\r\n{read}{write}")).examine();
+    examined.only(
+        "warn",
+        &["this server knows 2 commands that redtail does not: FUTURE.WRITE, FUTURE.READ", "1 can write"],
+    );
+    assert!(examined.asked.iter().any(|question| question == "COMMAND INFO future.read future.write"));
+
+    let examined = script.clone().answer("COMMAND INFO future", &format!("*2\r\n{read}{read}")).examine();
+    assert_eq!(examined.code, 0, "{:#}", examined.report);
+    examined.says("good", &["knows 2 commands that redtail does not", "they write nothing"]);
+
+    let all = list(&["get", "set"]);
+    let examined = Script::healthy().answer("COMMAND LIST", &format!("*2\r\n{all}")).examine();
+    examined.says("good", &["redtail knows all commands of this server"]);
+    // A denial is not repeated, and neither is an unknown command a finding.
+    let examined = Script::healthy().denied("COMMAND").examine();
+    assert_eq!(examined.asked.iter().filter(|question| question.starts_with("COMMAND")).count(), 1);
+    assert!(!examined.report.to_string().contains("\"commands\""), "{:#}", examined.report);
 }
 
 /// Valkey 9.2: with this setting nothing forks, and the last fork says nothing.

@@ -680,7 +680,7 @@ fn the_server_is_asked_for_the_keys_of_an_unknown_command() {
 }
 
 /// The commands of `--format resp` with these filters, one per line.
-fn for_target(arguments: &[&str], input: &[u8]) -> (String, String) {
+pub(crate) fn for_target(arguments: &[&str], input: &[u8]) -> (String, String) {
     let ran = run_on(&[&["decode", "--format", "resp"], arguments].concat(), input).ok();
     let mut rest = ran.out.as_slice();
     let mut parser = redtail::CommandParser::stream();

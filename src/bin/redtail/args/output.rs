@@ -1,10 +1,11 @@
 //! Options for the output.
 
 use clap::{Args, ValueEnum};
-use redtail::{Limits, Options, SnapshotForm};
+use redtail::{Limits, Options, Server, SnapshotForm};
 
 use crate::args::fact::{ALL_COMMANDS, EMPTIED, Facts, JSON, RESP, TEXT, either};
 use crate::args::filter::Filter;
+use crate::args::parse::target_version;
 
 /// The output options of `tail` and `decode`.
 #[derive(Debug, Clone, Args)]
@@ -61,6 +62,13 @@ pub(crate) struct Output {
     /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     pub(crate) empty_target: bool,
+
+    /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
+    ///
+    /// Newer commands and options are rewritten. A RESTORE that the target would refuse gets its version, or is opened
+    /// into plain commands. What can't be expressed is left out, with one message per kind. See docs/migration.md.
+    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    pub(crate) target_version: Option<Server>,
 
     /// Print the number of commands and bytes, and their rates, on standard error
     ///

@@ -78,7 +78,8 @@ const fn always(verbs: &'static [&'static str], options: &'static [&'static str]
 const SENTINEL: &[&str] = &["sentinel-user", "sentinel-password-file", "sentinel-tls", "sentinel-no-tls"];
 const TLS_OPTIONS: &[&str] = &["tls", "cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
 const OF_TLS: &[&str] = &["cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
-const OF_KEYS: &[&str] = &["format", "count", "db", "key", "all", "elements", "max-arg", "empty-target"];
+const OF_KEYS: &[&str] =
+    &["format", "count", "db", "key", "all", "elements", "max-arg", "empty-target", "target-version"];
 
 /// The first row that refuses an option gives the message.
 pub(super) const RULES: &[Rule] = &[
@@ -285,6 +286,12 @@ pub(super) const RULES: &[Rule] = &[
         &["empty-target"],
         RESP,
         "{} is for --format resp only: text and json have no target; remove --empty-target",
+    ),
+    rule(
+        PRINTING,
+        &["target-version"],
+        RESP,
+        "{} is for --format resp only: text and json have no target; remove --target-version",
     ),
     rule(
         PRINTING,

@@ -10,7 +10,7 @@ use crate::args::fact::{Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
 use crate::args::output::{Format, Output};
-use crate::args::parse::facts_of_file;
+use crate::args::parse::{facts_of_file, target_version};
 use crate::args::server::Server;
 
 const SNAPSHOT_EXAMPLES: &str = "\
@@ -67,6 +67,13 @@ pub(crate) struct Snapshot {
     #[arg(long)]
     empty_target: bool,
 
+    /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
+    ///
+    /// Newer commands and options are rewritten. A RESTORE that the target would refuse gets its version, or is opened
+    /// into plain commands. What can't be expressed is left out, with one message per kind. See docs/migration.md.
+    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    target_version: Option<redtail::Server>,
+
     /// Print only keys of database N
     #[arg(long, value_name = "N", value_delimiter = ',')]
     db: Vec<u32>,
@@ -122,6 +129,7 @@ impl Snapshot {
             max_arg,
             assume_db: None,
             empty_target: self.empty_target,
+            target_version: self.target_version,
             keys: false,
             stats: false,
             filter: Filter { db: self.db.clone(), command: Vec::new(), key: self.key.clone() },

@@ -21,6 +21,8 @@ pub(super) struct Facts {
     /// Whether the server supports snapshots without data.
     pub(super) filters: Option<bool>,
     pub(super) settings: Settings,
+    /// The commands that redtail does not know, and whether each is a write.
+    pub(super) unknown_commands: Option<Vec<(String, bool)>>,
     /// The server to move to (`--target-version`).
     pub(super) moves_to: Option<Server>,
     /// The commands that were called since its start.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "tls")]
 use redtail::net::Socket;
 use redtail::net::{Client, Login, Reply, Target, Timeouts};
+use redtail::owned::OwnedCommand;
 
 use crate::args::Doctor;
 use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
@@ -57,6 +58,7 @@ pub(super) fn closely(
 ) -> Result<(), ProbeError> {
     replconf(client, facts)?;
     facts.has = commands(client, facts.has)?;
+    facts.unknown_commands = unknown_commands(client, facts)?;
     permissions(client, facts)?;
     facts.settings = settings(client, facts)?;
     facts.overcommit = overcommit(target, facts);
@@ -113,6 +115,37 @@ fn commands(client: &mut Client, before: Commands) -> Result<Commands, ProbeErro
     // A command that has answered exists.
     let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
     Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
+}
+
+/// The number of commands that are asked about.
+const MOST_COMMANDS: usize = 256;
+
+/// The commands of the server that redtail does not know, and whether each is a write. `None` if it may not be asked,
+/// and before 7.0.
+fn unknown_commands(client: &mut Client, facts: &Facts) -> Result<Option<Vec<(String, bool)>>, ProbeError> {
+    // After a denial of COMMAND INFO another one would be an entry in the server's ACL LOG.
+    if facts.has.psync == Known::Unknown {
+        return Ok(None);
+    }
+    let reply = client.ask(&["COMMAND", "LIST"])?;
+    if reply.error().is_some() {
+        return Ok(None);
+    }
+    let is_unknown = |name: &&str| OwnedCommand::new(0, name.split('|')).command().is_write().is_none();
+    let names: Vec<&str> = reply.list().iter().filter_map(Reply::text).filter(is_unknown).take(MOST_COMMANDS).collect();
+    if names.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let entries = client.ask(&[&["COMMAND", "INFO"], &names[..]].concat())?;
+    let is_write = |entry: &Reply| {
+        let flags = entry.list().get(2).map(Reply::list).unwrap_or_default();
+        flags.iter().any(|flag| flag.text() == Some("write"))
+    };
+    let writes = entries.list().iter().map(is_write).chain(std::iter::repeat(false));
+    let mut unknown: Vec<_> = names.into_iter().map(str::to_ascii_uppercase).zip(writes).collect();
+    // Writes are named first.
+    unknown.sort_by(|(name, is_write), (other, other_is_write)| (other_is_write, name).cmp(&(is_write, other)));
+    Ok(Some(unknown))
 }
 
 /// Asks for permissions of commands that are not tried.

@@ -3,6 +3,7 @@
 mod argument;
 mod client_form;
 mod command_keys;
+mod dialect;
 mod filtered;
 mod format_writer;
 pub(crate) mod frame;

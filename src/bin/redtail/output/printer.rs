@@ -9,6 +9,7 @@ use redtail::rdb::{Item, Role, Text as RdbText};
 use crate::args;
 use crate::failure::Failure;
 use crate::filter::Decision;
+use crate::output::dialect::Dialect;
 use crate::output::filtered::Filtered;
 use crate::output::format_writer::FormatWriter;
 use crate::output::json::Json;
@@ -25,7 +26,7 @@ const BUFFER: usize = 64 << 10;
 
 /// Prints events.
 pub(crate) struct Printer<W: Write> {
-    out: BufWriter<StatusWriter<W>>,
+    out: Dialect<BufWriter<StatusWriter<W>>>,
     format: FormatWriter,
     names: SharedNames,
     /// Set for a cluster.
@@ -49,6 +50,7 @@ impl<W: Write> Printer<W> {
         };
         let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
+        let out = Dialect::new(out, options.target_version);
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
         Self {

@@ -19,12 +19,15 @@ pub(in crate::output) struct Emptying {
     dbs: Vec<u32>,
     patterns: Vec<Vec<u8>>,
     has_begun: bool,
+    /// With --target-version, FUNCTION FLUSH is left out only for a target without functions.
+    is_target_known: bool,
 }
 
 impl Emptying {
     pub(in crate::output) fn new(options: &args::Output) -> Self {
         let patterns = options.filter.key.iter().map(|glob| glob.clone().into_encoded_bytes()).collect();
-        Self { is_wanted: options.empty_target, dbs: options.filter.db.clone(), patterns, has_begun: false }
+        let (dbs, is_target_known) = (options.filter.db.clone(), options.target_version.is_some());
+        Self { is_wanted: options.empty_target, dbs, patterns, has_begun: false, is_target_known }
     }
 
     /// A snapshot begins: empties the target, or refuses.
@@ -58,7 +61,7 @@ impl Emptying {
         match (self.dbs.is_empty(), self.patterns.is_empty()) {
             (true, true) => {
                 match format {
-                    Format { magic: Magic::Redis, version: ..10 } => {}
+                    Format { magic: Magic::Redis, version: ..10 } if !self.is_target_known => {}
                     _ => write(out, &[b"FUNCTION", b"FLUSH"])?,
                 }
                 log::say("emptied the target before the snapshot: all keys and functions");

@@ -20,7 +20,10 @@ const MODULE_TYPE: u8 = 7;
 
 pub(in crate::output) struct RespKeys {
     format: Option<Format>,
-    emptying: Emptying,
+    /// `None` for payloads.
+    emptying: Option<Emptying>,
+    /// The name of the key of a payload, which does not contain it.
+    given: Vec<u8>,
     database: u32,
     key: Option<KeyFacts>,
     name: Vec<u8>,
@@ -45,9 +48,15 @@ pub(in crate::output) struct RespKeys {
 
 impl RespKeys {
     pub(in crate::output) fn new(emptying: Emptying) -> Self {
+        Self { emptying: Some(emptying), ..Self::of_payloads() }
+    }
+
+    /// For the payloads of RESTORE.
+    pub(in crate::output) fn of_payloads() -> Self {
         Self {
             format: None,
-            emptying,
+            emptying: None,
+            given: Vec::new(),
             database: 0,
             key: None,
             name: Vec::new(),
@@ -65,6 +74,12 @@ impl RespKeys {
         }
     }
 
+    /// A payload begins, of the key with this name.
+    pub(in crate::output) fn begin_payload(&mut self, name: &[u8]) {
+        self.given.clear();
+        self.given.extend_from_slice(name);
+    }
+
     /// `selected`: the database selected by the output.
     pub(in crate::output) fn item(
         &mut self,
@@ -75,7 +90,9 @@ impl RespKeys {
         match *item {
             Item::Start(format) => {
                 self.format = Some(format);
-                self.emptying.begin(format, selected, out)?;
+                if let Some(emptying) = &mut self.emptying {
+                    emptying.begin(format, selected, out)?;
+                }
             }
             Item::Text(text) => self.text(&text, selected, out)?,
             Item::Key(key) => {
@@ -107,7 +124,9 @@ impl RespKeys {
 
     /// The output ends.
     pub(in crate::output) fn finish(&self) {
-        self.emptying.finish();
+        if let Some(emptying) = &self.emptying {
+            emptying.finish();
+        }
     }
 
     /// The snapshot is cut off.
@@ -134,6 +153,7 @@ impl RespKeys {
         match text.role {
             Role::KeyName => {
                 self.name.extend_from_slice(text.bytes);
+                self.name.extend_from_slice(&self.given);
                 if text.is_last() {
                     self.begin(selected, out)?;
                 }
