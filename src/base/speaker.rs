@@ -1,4 +1,4 @@
-//! Programs that answer in place of a Redis or Valkey server.
+//! Programs that answer where a Redis or Valkey server was expected.
 
 use core::fmt;
 
