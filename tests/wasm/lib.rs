@@ -6,8 +6,8 @@ use core::fmt::{self, Write};
 
 use redtail::{FrameParser, Status};
 
-/// FNV-1a over the display of every frame, then over the error or the final offset. Each call of the parser gets at most
-/// `step` bytes more.
+/// FNV-1a over the display of every frame, then over the error or the final offset. Each call of the parser gets at
+/// most `step` bytes more.
 pub fn digest(input: &[u8], step: usize) -> u64 {
     let mut seen = Fnv(0xcbf2_9ce4_8422_2325);
     let (mut parser, mut read, mut given) = (FrameParser::new(), 0, 0);
