@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::client::{Client, command};
 use crate::copy::{fill, replay_bytes};
 use crate::help::eventually;
-use crate::rebuild::{printed, same_but_for_what_is_lost};
+use crate::rebuild::{emptying, printed, same_but_for_what_is_lost};
 use crate::server::{Kind, Server};
 use crate::tool::Tool;
 
@@ -108,7 +108,7 @@ fn what_was_written_under_load_is_what_the_server_has() {
             let files = path(kind, server.folder());
             let files = files.to_str().expect("a path");
             let (resp, errors) =
-                printed(&["decode", "--format", "resp", "--empty-target", "--assume-db", "0", files], b"");
+                printed(&[&["decode", "--format", "resp", "--assume-db", "0", files], emptying(files)].concat(), b"");
             assert!(!errors.contains("cut off"), "{errors}");
             let copy = Server::start(kind);
             replay_bytes(&copy, &resp);
@@ -170,7 +170,7 @@ fn a_torn_tail_is_what_the_server_makes_of_it() {
             let files = path(kind, &copies);
             let files = files.to_str().expect("a path").to_owned();
             let (resp, errors) =
-                printed(&["decode", "--format", "resp", "--empty-target", "--assume-db", "0", &files], b"");
+                printed(&[&["decode", "--format", "resp", "--assume-db", "0", &files], emptying(&files)].concat(), b"");
             fs::remove_dir_all(&copies).expect("remove the folder");
             let ours = Server::start(kind);
             replay_bytes(&ours, &resp);
