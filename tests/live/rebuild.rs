@@ -37,12 +37,6 @@ pub(crate) fn printed(args: &[&str], input: &[u8]) -> (Vec<u8>, String) {
     (output.stdout, errors)
 }
 
-/// `--empty-target`, if these files begin with a snapshot: without one the option is refused.
-pub(crate) fn emptying(files: &str) -> &'static [&'static str] {
-    let is_commands = std::fs::read(files).is_ok_and(|bytes| !bytes.starts_with(b"REDIS"));
-    if is_commands { &[] } else { &["--empty-target"] }
-}
-
 /// Both have the same data, except what no command can recreate: pending entries that are no longer in their stream
 /// (which servers omit from their own append-only files too), and the times when consumers were last seen.
 pub(crate) fn same_but_for_what_is_lost(one: &Server, other: &Server, at: &str) {
