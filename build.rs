@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first is the comment at the top of the header.
-    const SECTIONS: [&str; 26] = [
+    const SECTIONS: [&str; 27] = [
         "mod",
         "basics",
         "position",
@@ -26,6 +26,7 @@ mod header {
         "encode",
         "command_name",
         "keys",
+        "wrapped",
         "rdb_item",
         "rdb",
         "dump",

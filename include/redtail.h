@@ -52,8 +52,9 @@
  * redtail_cluster_follow.
  *
  * FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
- * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
- * _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+ * and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, as do
+ * _target, _slots and _position of a redtail_shard. _free of a follower, cluster or primary does nothing. A child may
+ * create handles of its own.
  *
  * FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
  * message contains the file and line. From then on the handle always returns that status. Free it.
@@ -479,6 +480,11 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     /** The input ends before the snapshot does. */
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
+    /**
+     * The snapshot is compressed, or in the VCS envelope of Valkey. The message names a command that decompresses
+     * it.
+     */
+    REDTAIL_RDB_ERROR_COMPRESSED = 12,
 } redtail_rdb_error;
 
 /**
@@ -778,6 +784,40 @@ REDTAIL_API int redtail_command_is_write(const redtail_slice *args,
 
 /** The name of a redtail_access: "read", "write" or "removed"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_access_name(int access);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Wrapped writes: RREPLAY of a KeyDB active replica
+ *
+ * A KeyDB server with active-replica yes sends each write as RREPLAY uuid commands db mvcc. Its stream has no SELECT:
+ * each write has a database of its own. Position and transaction are those of the event with the RREPLAY.
+ */
+
+/** The write inside of an RREPLAY. Its bytes are those of the arguments. */
+typedef struct redtail_wrapped {
+    /** The id (a UUID of 36 characters) of the server that a client sent the write to. */
+    redtail_slice origin;
+    /** The write: one or more commands, for a redtail_parser of REDTAIL_MODE_STREAM. They are not verified. */
+    redtail_slice commands;
+    /** The database of the write; -1 if the server does not tell it. */
+    int64_t db;
+    /**
+     * The version of the write, which grows with each write of its origin; REDTAIL_UNKNOWN if the server does not tell
+     * it.
+     */
+    uint64_t mvcc;
+} redtail_wrapped;
+
+/**
+ * Opens an RREPLAY. args and argc: the complete command, for example of an event. A write that was wrapped several
+ * times is the innermost one.
+ *
+ * Returns REDTAIL_OK and sets wrapped; REDTAIL_NONE if the command is no valid RREPLAY. REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL, argc is 0, or an argument is an invalid slice. Any thread.
+ */
+REDTAIL_API int redtail_unwrap(const redtail_slice *args,
+                               size_t argc,
+                               redtail_wrapped *wrapped);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1533,6 +1573,8 @@ typedef struct redtail_forking {
     uint64_t used_memory;
     /** Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN. */
     uint64_t last_fork_us;
+    /** As attached.server. Valkey from 9.2 on needs no fork with forkless-infrastructure-enabled. */
+    const char *server;
 } redtail_forking;
 
 /** A connection that the primary accepted. */
@@ -1545,12 +1587,19 @@ typedef struct redtail_attached {
     const redtail_position *position;
     /** The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question. */
     const char *server;
+    /** 1: the server is of a later release than those that this version of redtail was tested with. */
+    int newer_than_tested;
 } redtail_attached;
 
 /** A snapshot that begins or ends. */
 typedef struct redtail_snapshot {
     /** Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it. */
     uint64_t length;
+    /**
+     * At the end: the number of bytes whose structure was verified. Fewer than length if data of a later server begins
+     * there: only the checksum at the end covers the rest. At the beginning 0.
+     */
+    uint64_t verified;
 } redtail_snapshot;
 
 /** A part of a command. */
@@ -1921,8 +1970,8 @@ typedef struct redtail_handle redtail_handle;
 
 /**
  * Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
- * once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
- * connect_timeout_ms).
+ * once, and a pause before a reconnect within 100 ms. A connection attempt ends at once on Linux, elsewhere and
+ * while a name is resolved at its timeout (see connect_timeout_ms).
  *
  * Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
  * errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.
@@ -2033,8 +2082,8 @@ REDTAIL_API int redtail_follower_connect(redtail_follower *follower,
 /**
  * Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
  * after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
- * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it at
- * once; an attempt to connect to a Sentinel is not interrupted, and the thread ends after it (connect_ms).
+ * and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it
+ * at once. Outside Linux, a thread that is just connecting to a Sentinel ends after connect_timeout_ms at the latest.
  *
  * The address that a Sentinel gives is checked: the server must report that it is a primary, and, if it may be asked
  * (+info), the run id that the Sentinel knows. Otherwise the connection fails, and the message names the address and
@@ -2154,8 +2203,8 @@ REDTAIL_API const char *redtail_shard_id(const redtail_shard *shard);
  * Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to
  * the required size, including the NUL.
  *
- * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT
- * if a pointer is NULL (text may be NULL if size is 0).
+ * Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_STATE in a
+ * forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be NULL if size is 0).
  */
 REDTAIL_API int redtail_shard_target(const redtail_shard *shard,
                                      char *text,
@@ -2172,7 +2221,7 @@ REDTAIL_API int redtail_shard_slots(const redtail_shard *shard, char *text, size
  * The last resumable position that the callbacks have processed.
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
- * REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+ * REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
  */
 REDTAIL_API int redtail_shard_position(const redtail_shard *shard, redtail_position *position);
 
@@ -2405,9 +2454,9 @@ REDTAIL_API redtail_cluster *redtail_cluster_new(const redtail_options *options,
                                                  const redtail_cluster_options *cluster);
 
 /**
- * Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
- * ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
- * cluster, as redtail_cluster_stop.
+ * Ends all followers and waits for their threads, until callbacks have returned. Outside Linux it also waits for
+ * connection attempts. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it
+ * only stops the cluster, as redtail_cluster_stop.
  */
 REDTAIL_API void redtail_cluster_free(redtail_cluster *cluster);
 
@@ -2503,21 +2552,23 @@ REDTAIL_API int redtail_cluster_committed(redtail_cluster *cluster,
 /** The relation of a command to moving slots. */
 typedef enum redtail_migration {
     /**
-     * None that the command shows: it may be from a client. (The shard that gives slots away deletes their
-     * keys with an ordinary DEL or UNLINK.)
+     * None: a client's command. (The shard that gives slots away may delete their keys with an ordinary DEL or
+     * UNLINK.)
      */
     REDTAIL_MIGRATION_NONE = 0,
     /** A key arrives: argument 1, with its value (RESTORE-ASKING). */
     REDTAIL_MIGRATION_KEY = 1,
     /**
-     * A migration job begins: keys of its slots arrive (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; the arguments after
-     * SLOTSRANGE are the first and last slot of each range). Until the job ends, writes to keys of these slots are
-     * from the other shard.
+     * A task begins to move slots (Valkey 9: CLUSTER SYNCSLOTS ESTABLISH; Redis 8.4: CLUSTER SYNCSLOTS CONF ASM-TASK).
+     * On the side IMPORT, all writes to these slots are from the other shard until the task ends.
      */
     REDTAIL_MIGRATION_BEGINS = 2,
-    /** The job has ended, and the slots have moved (CLUSTER SYNCSLOTS FINISH; NAME identifies the job). */
+    /** The task has ended, and the slots have moved. */
     REDTAIL_MIGRATION_ENDS = 3,
-    /** The job has ended, and the slots have not moved. The keys that the job delivered are void. */
+    /**
+     * The task has failed or was cancelled. The keys that it has imported are void. Redis retries a failed task under
+     * the same id: it begins again.
+     */
     REDTAIL_MIGRATION_FAILED = 4,
     /**
      * All keys of slots were removed, without a command for each (Redis 8.4: TRIMSLOTS RANGES count first last
@@ -2526,23 +2577,76 @@ typedef enum redtail_migration {
     REDTAIL_MIGRATION_TRIMMED = 5,
     /** Any other message between nodes: a command that begins with CLUSTER. */
     REDTAIL_MIGRATION_WORD = 6,
+    /**
+     * A write to a slot that a task is importing: a key of the other shard, or a write of the other shard's clients.
+     * It is void if the task fails.
+     */
+    REDTAIL_MIGRATION_IMPORTED = 7,
 } redtail_migration;
 
+/** The role of the shard in a migration. */
+typedef enum redtail_migration_side {
+    /** The command belongs to no task. */
+    REDTAIL_MIGRATION_SIDE_NONE = 0,
+    /** The shard receives the slots. */
+    REDTAIL_MIGRATION_SIDE_IMPORT = 1,
+    /** The shard gives the slots away. Writes to them are its clients'. */
+    REDTAIL_MIGRATION_SIDE_MIGRATE = 2,
+} redtail_migration_side;
+
+/** Recognises the commands of moving slots in the stream of one shard. One thread at a time. */
+typedef struct redtail_migrations redtail_migrations;
+
 /**
- * Determines the relation of a command to moving slots. args and argc: the complete command, for example of an
- * event.
- *
- * Returns one of redtail_migration; REDTAIL_ERROR_ARGUMENT, which is below 0, if args is NULL, argc is 0, or a
- * required argument is an invalid slice. Any thread.
+ * The task of a command: for BEGINS, ENDS, FAILED and IMPORTED. Texts end with a NUL and are never NULL. Text that the
+ * server has not sent is "". Valid until the next call on the redtail_migrations.
  */
-REDTAIL_API int redtail_command_migration(const redtail_slice *args,
-                                          size_t argc);
+typedef struct redtail_migration_task {
+    /** One of redtail_migration_side. */
+    int side;
+    /** The id of the task: 40 hexadecimal digits. */
+    const char *id;
+    /** The id of the node that gives the slots away. */
+    const char *source;
+    /** The id of the node that receives the slots. Valkey does not send it: it is a node of this shard. */
+    const char *target;
+    /** The slots, for example 0-5460,7365. */
+    const char *slots;
+} redtail_migration_task;
+
+/** Creates a handle that knows no task. Returns NULL only if memory is exhausted. */
+REDTAIL_API redtail_migrations *redtail_migrations_new(void);
+
+/** Frees the handle. NULL does nothing. */
+REDTAIL_API void redtail_migrations_free(redtail_migrations *migrations);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the handle. */
+REDTAIL_API const char *redtail_migrations_message(const redtail_migrations *migrations);
+
+/**
+ * Determines the relation of the next command of the shard's stream to moving slots. Pass every command, in order: the
+ * slots that a task imports are known from the command that begins it. args and argc: the complete command, for
+ * example of an event. Writes the task of the command to *task; task may be NULL.
+ *
+ * Returns one of redtail_migration, or a redtail_status below 0: REDTAIL_ERROR_ARGUMENT if args is NULL, argc is 0, or
+ * an argument is an invalid slice.
+ */
+REDTAIL_API int redtail_migrations_next(redtail_migrations *migrations,
+                                        const redtail_slice *args,
+                                        size_t argc,
+                                        redtail_migration_task *task);
+
+/** Forgets all tasks. Call it for a gap and at the begin of a snapshot: commands are missing in the stream. */
+REDTAIL_API int redtail_migrations_clear(redtail_migrations *migrations);
 
 /**
  * The name of a redtail_migration, as in the JSON output of the tool, for example "begins"; "unknown" for other
  * numbers. Static. Any thread.
  */
 REDTAIL_API const char *redtail_migration_name(int migration);
+
+/** The name of a redtail_migration_side, for example "import"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_migration_side_name(int side);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
- * OWNERS. parser, rdb, dump, session, follower, cluster, primary and handle own what redtail_..._new returned. They
- * can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor throws only
- * std::bad_alloc, if memory is exhausted.
+ * OWNERS. parser, rdb, dump, migrations, session, follower, cluster, primary and handle own what redtail_..._new
+ * returned. They can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor
+ * throws only std::bad_alloc, if memory is exhausted.
  *
  * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
  * is not an error (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are
@@ -137,8 +137,8 @@ struct keys {
     std::vector<redtail_key> touched;
 };
 
-/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws error
- * if there are no arguments. */
+/** The keys that a command touches. command: all arguments. db: the selected database, -1 if it is unknown. Throws
+ * error if there are no arguments. */
 inline keys keys_of(const args &command, std::int64_t db) {
     keys found{REDTAIL_OK, std::vector<redtail_key>(8)};
     std::size_t count = 0;
@@ -160,15 +160,34 @@ inline std::optional<bool> is_write(const args &command) {
     return found == REDTAIL_UNKNOWN_KEYS ? std::nullopt : std::optional<bool>(found == 1);
 }
 
-/** The relation of a command to moving slots: one of redtail_migration. command: all arguments. Throws error if there
- * are none. */
-inline int migration_of(const args &command) {
-    int found = redtail_command_migration(command.data(), command.size());
-    if (found < 0) throw error(found, "this is no command");
-    return found;
+/** The write inside of an RREPLAY of a KeyDB active replica. Its bytes are those of the command. */
+struct wrapped {
+    /** The id of the server that a client sent the write to. */
+    std::string_view origin;
+    /** One or more commands, for a parser(REDTAIL_MODE_STREAM). They are not verified. */
+    std::string_view commands;
+    /** Nothing if the server does not tell it. */
+    std::optional<std::uint32_t> db;
+    /** The version of the write. Nothing if the server does not tell it. */
+    std::optional<std::uint64_t> mvcc;
+};
+
+/** Opens an RREPLAY; nothing if the command is another one. command: all arguments. Throws error if there are none. */
+inline std::optional<wrapped> unwrap(const args &command) {
+    redtail_wrapped found;
+    int number = redtail_unwrap(command.data(), command.size(), &found);
+    if (number < 0) throw error(number, "this is no command");
+    if (number != REDTAIL_OK) return std::nullopt;
+    wrapped inner{view(found.origin), view(found.commands), std::nullopt, std::nullopt};
+    if (found.db >= 0) inner.db = static_cast<std::uint32_t>(found.db);
+    if (found.mvcc != REDTAIL_UNKNOWN) inner.mvcc = found.mvcc;
+    return inner;
 }
+
 /** The name of a redtail_migration, for example "begins". */
 inline std::string_view migration_name(int migration) noexcept { return redtail_migration_name(migration); }
+/** The name of a redtail_migration_side, for example "import". */
+inline std::string_view migration_side_name(int side) noexcept { return redtail_migration_side_name(side); }
 
 /** Encodes a command as the bytes that a client sends. args: a range of strings, the name first. Throws error if it is
  * empty. */
@@ -273,8 +292,8 @@ public:
     redtail::args args() const noexcept { return {event_->args, event_->argc}; }
     /** The keys that a command touches. Throws error if the event is not a command. */
     redtail::keys keys() const { return keys_of(args(), event_->db); }
-    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event is
-     * not a command. */
+    /** Whether the command can change keys, functions or scripts; nothing if it is unknown. Throws error if the event
+     * is not a command. */
     std::optional<bool> is_write() const { return redtail::is_write(args()); }
     std::string_view raw() const noexcept { return view(event_->raw); }
     std::string_view history() const noexcept { return view(event_->history); }
@@ -669,6 +688,29 @@ private:
         return number;
     }
     detail::owner<redtail_follower, redtail_follower_free> follower_;
+};
+
+/** Recognises the commands of moving slots in the stream of one shard. Pass it every command, in order. */
+class migrations {
+public:
+    migrations() : migrations_(detail::made(redtail_migrations_new())) {}
+
+    /** The relation of the next command to moving slots: one of redtail_migration. task: nullptr, or receives the task.
+     * Its texts are valid until the next call. Throws error if there are no arguments. */
+    int next(const args &command, redtail_migration_task *task = nullptr) {
+        return check(redtail_migrations_next(c(), command.data(), command.size(), task));
+    }
+    /** Forgets all tasks: after a gap, and at the begin of a snapshot. */
+    void clear() { check(redtail_migrations_clear(c())); }
+    const char *message() const noexcept { return redtail_migrations_message(c()); }
+    redtail_migrations *c() const noexcept { return migrations_.get(); }
+
+private:
+    int check(int number) const {
+        if (number < 0) throw error(number, message());
+        return number;
+    }
+    detail::owner<redtail_migrations, redtail_migrations_free> migrations_;
 };
 
 /** The replication protocol over your own socket. redtail.h describes the loop. */

@@ -156,6 +156,7 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_COMPRESSION = 9,
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
+    REDTAIL_RDB_ERROR_COMPRESSED = 12,
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);
@@ -229,6 +230,15 @@ int redtail_command_keys(const redtail_slice *args,
 int redtail_command_is_write(const redtail_slice *args,
                                          size_t argc);
 const char *redtail_access_name(int access);
+typedef struct redtail_wrapped {
+    redtail_slice origin;
+    redtail_slice commands;
+    int64_t db;
+    uint64_t mvcc;
+} redtail_wrapped;
+int redtail_unwrap(const redtail_slice *args,
+                               size_t argc,
+                               redtail_wrapped *wrapped);
 static const int64_t REDTAIL_NO_TIME = -9223372036854775808;
 typedef enum redtail_rdb_item_kind {
     REDTAIL_RDB_ITEM_START = 1,
@@ -481,15 +491,18 @@ typedef struct redtail_forking {
     int reason;
     uint64_t used_memory;
     uint64_t last_fork_us;
+    const char *server;
 } redtail_forking;
 typedef struct redtail_attached {
     int method;
     int role;
     const redtail_position *position;
     const char *server;
+    int newer_than_tested;
 } redtail_attached;
 typedef struct redtail_snapshot {
     uint64_t length;
+    uint64_t verified;
 } redtail_snapshot;
 typedef struct redtail_part {
     size_t argc;
@@ -708,10 +721,31 @@ typedef enum redtail_migration {
     REDTAIL_MIGRATION_FAILED = 4,
     REDTAIL_MIGRATION_TRIMMED = 5,
     REDTAIL_MIGRATION_WORD = 6,
+    REDTAIL_MIGRATION_IMPORTED = 7,
 } redtail_migration;
-int redtail_command_migration(const redtail_slice *args,
-                                          size_t argc);
+typedef enum redtail_migration_side {
+    REDTAIL_MIGRATION_SIDE_NONE = 0,
+    REDTAIL_MIGRATION_SIDE_IMPORT = 1,
+    REDTAIL_MIGRATION_SIDE_MIGRATE = 2,
+} redtail_migration_side;
+typedef struct redtail_migrations redtail_migrations;
+typedef struct redtail_migration_task {
+    int side;
+    const char *id;
+    const char *source;
+    const char *target;
+    const char *slots;
+} redtail_migration_task;
+redtail_migrations *redtail_migrations_new(void);
+void redtail_migrations_free(redtail_migrations *migrations);
+const char *redtail_migrations_message(const redtail_migrations *migrations);
+int redtail_migrations_next(redtail_migrations *migrations,
+                                        const redtail_slice *args,
+                                        size_t argc,
+                                        redtail_migration_task *task);
+int redtail_migrations_clear(redtail_migrations *migrations);
 const char *redtail_migration_name(int migration);
+const char *redtail_migration_side_name(int side);
 typedef struct redtail_topology redtail_topology;
 typedef struct redtail_node {
     size_t shard;

@@ -46,6 +46,8 @@
 //! - `std` (default): everything but the parsers. Without `std`, the crate is `no_std` and contains [`resp`] and
 //!   [`rdb`].
 //! - `tls`: connections over TLS, with rustls (`net::Tls`).
+//! - `compression`: compressed snapshots and append-only files (`io::DecompressReader`): gzip, LZ4, xz, zstd, and
+//!   the envelope of Valkey 9.2.
 //! - `serde`: `Serialize` and `Deserialize` for positions and [owned events](owned::OwnedEvent).
 //! - `cli`: the command-line tool. It adds dependencies for the tool, none for the library.
 //! - `capi`: the C functions, for the shared and the static library that the Makefile builds.
@@ -79,6 +81,7 @@ pub mod resp;
 #[cfg(feature = "std")]
 pub mod topology;
 
+pub use base::compression::Compression;
 pub use base::error::{ProtocolError, ProtocolErrorKind};
 pub use base::excerpt::Excerpt;
 #[cfg(feature = "std")]

@@ -1,6 +1,7 @@
 //! After the start nothing is allocated: not per command, not per frame, not per read.
 #![cfg(feature = "std")]
 #![allow(unsafe_code, reason = "a global allocator can't be written without")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
 #[macro_use]
 #[path = "help/playback.rs"]
@@ -10,26 +11,39 @@ mod playback;
 #[path = "help/options.rs"]
 mod options;
 
+#[allow(dead_code, reason = "the tests of the follower use the rest")]
+#[path = "follower/peer.rs"]
+mod peer;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use redtail::replay::{Primary, Recording};
 use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{Keys, PartsItem, PartsParser, RequestParser};
-use redtail::{Ack, CommandParser, Event, Follower, FrameParser, SnapshotForm, Start, Status};
+use redtail::{Ack, Backoff, CommandParser, Event, Follower, FrameParser, SnapshotForm, Start, Status};
 
-/// Counts the allocations of the current thread; those of other threads (the embedded primary's) do not count.
+use crate::peer::{Peer, info};
+
+/// Counts the allocations of the current thread, and their bytes. Those of other threads (the embedded primary's) do
+/// not count.
 struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: every call is passed to the system's allocator unchanged. The counter is a constant-initialised thread-local
-// without a destructor: an access to it allocates nothing.
+fn count(bytes: usize) {
+    COUNT.with(|count| count.set(count.get() + 1));
+    BYTES.with(|sum| sum.set(sum.get() + bytes));
+}
+
+// SAFETY: every call is passed to the system's allocator unchanged. The counters are constant-initialised thread-locals
+// without a destructor: an access to them allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
+        count(layout.size());
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }
@@ -40,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
+        count(size);
         // SAFETY: the caller's promises are passed on.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -48,6 +62,13 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// The sum of the bytes of all allocations: at least the memory in use at any moment.
+fn allocated(work: impl FnOnce()) -> usize {
+    let before = BYTES.with(Cell::get);
+    work();
+    BYTES.with(Cell::get) - before
+}
 
 fn allocations(work: impl FnOnce()) -> u64 {
     let before = COUNT.with(Cell::get);
@@ -90,6 +111,23 @@ fn stream(rounds: usize) -> Vec<u8> {
 #[test]
 fn the_counter_counts() {
     assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+    assert_eq!(allocated(|| drop(std::hint::black_box(Vec::<u8>::with_capacity(500)))), 500);
+}
+
+/// The server announces 500 MB, sends a few bytes of them, and closes the connection: all bytes are read then.
+#[test]
+fn a_length_allocates_nothing_before_its_bytes_arrive() {
+    let peer = Peer::start(|talk| {
+        talk.handshake(&info(100));
+        talk.say("+CONTINUE\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$500000000\r\nonly this");
+        talk.close();
+        false
+    });
+    let mut follower = peer.follower().reconnect(Backoff::OFF).connect().unwrap();
+    assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
+    let bytes = allocated(|| while let Ok(Some(_)) = follower.next_event() {});
+    assert!(bytes < 20_000 << 10, "{bytes} bytes");
+    peer.join();
 }
 
 #[test]

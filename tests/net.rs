@@ -17,6 +17,8 @@ mod append_only;
 mod buffered_session;
 #[path = "net/checkpoint.rs"]
 mod checkpoint;
+#[path = "net/compressed.rs"]
+mod compressed;
 #[path = "net/databases.rs"]
 mod databases;
 #[path = "help/folder.rs"]

@@ -12,10 +12,14 @@ mod append_only;
 mod checkpoint;
 #[path = "tool/cluster.rs"]
 mod cluster;
+#[path = "tool/compressed.rs"]
+mod compressed;
 #[path = "tool/corpus.rs"]
 mod corpus;
 #[path = "tool/decode.rs"]
 mod decode;
+#[path = "tool/dialect.rs"]
+mod dialect;
 #[path = "tool/doctor.rs"]
 mod doctor;
 #[path = "tool/doctor_cluster.rs"]

@@ -4,8 +4,13 @@
 
 #[path = "topology/cluster.rs"]
 mod cluster;
+#[cfg(target_os = "linux")]
+#[path = "help/full.rs"]
+mod full;
 #[path = "help/listening.rs"]
 mod listening;
+#[path = "topology/migrations.rs"]
+mod migrations;
 #[path = "help/nodes.rs"]
 mod nodes;
 #[path = "topology/sentinel.rs"]

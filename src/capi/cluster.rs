@@ -135,9 +135,9 @@ pub unsafe extern "C" fn redtail_cluster_new(
     })
 }
 
-/// Ends all followers and waits for their threads, until callbacks have returned and connection attempts have
-/// ended. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it only stops the
-/// cluster, as redtail_cluster_stop.
+/// Ends all followers and waits for their threads, until callbacks have returned. Outside Linux it also waits for
+/// connection attempts. NULL does nothing, and neither does a call in a forked child. In a callback of this cluster it
+/// only stops the cluster, as redtail_cluster_stop.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_cluster_free(cluster: *mut redtail_cluster) {
     // SAFETY: NULL, or from _new and not used again but by its callbacks, which end in here.

@@ -58,6 +58,9 @@ pub enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     /// The input ends before the snapshot does.
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
+    /// The snapshot is compressed, or in the VCS envelope of Valkey. The message names a command that decompresses
+    /// it.
+    REDTAIL_RDB_ERROR_COMPRESSED = 12,
 }
 
 use redtail_protocol_error::*;
@@ -96,6 +99,7 @@ pub extern "C" fn redtail_rdb_error_name(kind: c_int) -> *const c_char {
         REDTAIL_RDB_ERROR_COMPRESSION
         REDTAIL_RDB_ERROR_CHECKSUM
         REDTAIL_RDB_ERROR_TRUNCATED
+        REDTAIL_RDB_ERROR_COMPRESSED
     )
 }
 
@@ -128,6 +132,7 @@ pub(super) const fn rdb_error(kind: &RdbErrorKind) -> redtail_rdb_error {
         Kind::Mismatch { .. } => REDTAIL_RDB_ERROR_MISMATCH,
         Kind::Compression(_) => REDTAIL_RDB_ERROR_COMPRESSION,
         Kind::Checksum { .. } => REDTAIL_RDB_ERROR_CHECKSUM,
+        Kind::Compressed(_) => REDTAIL_RDB_ERROR_COMPRESSED,
         Kind::Truncated(_) => REDTAIL_RDB_ERROR_TRUNCATED,
     }
 }

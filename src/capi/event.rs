@@ -123,6 +123,8 @@ pub struct redtail_forking {
     pub used_memory: u64,
     /// Duration of its last fork in microseconds (0: it has never forked), or REDTAIL_UNKNOWN.
     pub last_fork_us: u64,
+    /// As attached.server. Valkey from 9.2 on needs no fork with forkless-infrastructure-enabled.
+    pub server: *const c_char,
 }
 
 /// A connection that the primary accepted.
@@ -137,6 +139,8 @@ pub struct redtail_attached {
     pub position: *const redtail_position,
     /// The server and its version, for example "redis 7.0.15". NULL if the server does not permit the question.
     pub server: *const c_char,
+    /// 1: the server is of a later release than those that this version of redtail was tested with.
+    pub newer_than_tested: c_int,
 }
 
 /// A snapshot that begins or ends.
@@ -145,6 +149,9 @@ pub struct redtail_attached {
 pub struct redtail_snapshot {
     /// Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it.
     pub length: u64,
+    /// At the end: the number of bytes whose structure was verified. Fewer than length if data of a later server begins
+    /// there: only the checksum at the end covers the rest. At the beginning 0.
+    pub verified: u64,
 }
 
 /// A part of a command.

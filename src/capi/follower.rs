@@ -160,8 +160,8 @@ pub unsafe extern "C" fn redtail_follower_connect(follower: *mut redtail_followe
 
 /// Asks Sentinels for a primary and connects to it. After each lost connection the follower asks the Sentinels again:
 /// after a failover it resumes from the same position on the new primary. By default each Sentinel has 2 s to connect
-/// and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it at
-/// once; an attempt to connect to a Sentinel is not interrupted, and the thread ends after it (connect_ms).
+/// and 5 s to answer. A thread of the library listens for failovers. redtail_follower_free ends it
+/// at once. Outside Linux, a thread that is just connecting to a Sentinel ends after connect_timeout_ms at the latest.
 ///
 /// The address that a Sentinel gives is checked: the server must report that it is a primary, and, if it may be asked
 /// (+info), the run id that the Sentinel knows. Otherwise the connection fails, and the message names the address and

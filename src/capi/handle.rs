@@ -22,8 +22,8 @@ impl redtail_handle {
 }
 
 /// Stops the follower: redtail_follower_next returns REDTAIL_CLOSED from then on. A waiting read or write ends at
-/// once, and a pause before a reconnect within 100 ms. A connection attempt continues until its timeout (see
-/// connect_timeout_ms).
+/// once, and a pause before a reconnect within 100 ms. A connection attempt ends at once on Linux, elsewhere and
+/// while a name is resolved at its timeout (see connect_timeout_ms).
 ///
 /// Any thread, several at once, and signal handlers: it takes no lock, allocates nothing and never waits. It may change
 /// errno, which a signal handler must restore. Do not free the handle while a signal handler may still use it.

@@ -51,8 +51,9 @@
 //! redtail_cluster_follow.
 //!
 //! FORK. A forked child must not use the handles of its parent, because it shares the parent's connections: only exec
-//! and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, and
-//! _free of a follower, cluster or primary does nothing. A child may create handles of its own.
+//! and _exit are safe. In a child the functions of redtail_handle and redtail_cluster return REDTAIL_ERROR_STATE, as do
+//! _target, _slots and _position of a redtail_shard. _free of a follower, cluster or primary does nothing. A child may
+//! create handles of its own.
 //!
 //! FAULTS. A bug in the library does not unwind into your program. The call returns REDTAIL_ERROR_PANIC, and the
 //! message contains the file and line. From then on the handle always returns that status. Free it.
@@ -102,3 +103,4 @@ mod structs;
 mod text;
 pub mod tls;
 mod view;
+pub mod wrapped;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, bytes, call, there, without_handle};
+use crate::capi::boundary::{Creator, Guard, bytes, call, there, without_handle};
 use crate::capi::handle::redtail_handle;
 use crate::capi::position::redtail_position;
 use crate::capi::text::{c_text, write_text};
@@ -17,6 +17,7 @@ pub struct redtail_shard {
     pub(super) shard: Shard,
     id: CString,
     handle: redtail_handle,
+    creator: Creator,
     context: AtomicPtr<c_void>,
     /// The message of the last event.
     pub(super) guard: Mutex<Guard>,
@@ -25,7 +26,8 @@ pub struct redtail_shard {
 impl redtail_shard {
     pub(super) fn new(shard: Shard) -> Self {
         let (id, handle) = (c_text(shard.id()), redtail_handle::new(shard.handle().clone()));
-        Self { shard, id, handle, context: AtomicPtr::default(), guard: Mutex::new(Guard::new()) }
+        let (creator, context) = (Creator::this_process(), AtomicPtr::default());
+        Self { shard, id, handle, creator, context, guard: Mutex::new(Guard::new()) }
     }
 }
 
@@ -40,8 +42,8 @@ pub unsafe extern "C" fn redtail_shard_id(shard: *const redtail_shard) -> *const
 /// Writes the last known address of its primary as text with a NUL: host:port. size: room in bytes. Sets needed to
 /// the required size, including the NUL.
 ///
-/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_ARGUMENT
-/// if a pointer is NULL (text may be NULL if size is 0).
+/// Returns REDTAIL_OK; REDTAIL_NEED_MORE if the room is too small: only needed was written; REDTAIL_ERROR_STATE in a
+/// forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL (text may be NULL if size is 0).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_target(
     shard: *const redtail_shard,
@@ -78,6 +80,10 @@ unsafe fn tell(
     call!(; out needed; {
         // SAFETY: as promised.
         let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT };
+        // Another thread may have held the lock of the shard at the fork: nobody would release it.
+        if !shard.creator.is_this_process() {
+            return REDTAIL_ERROR_STATE;
+        }
         write_text(&which(&shard.shard), text, size, needed)
     })
 }
@@ -85,12 +91,15 @@ unsafe fn tell(
 /// The last resumable position that the callbacks have processed.
 ///
 /// Returns REDTAIL_OK and sets position; REDTAIL_NONE before the first one and during a snapshot;
-/// REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
+/// REDTAIL_ERROR_STATE in a forked child; REDTAIL_ERROR_ARGUMENT if a pointer is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_shard_position(shard: *const redtail_shard, position: *mut redtail_position) -> c_int {
     call!(; out position; {
         // SAFETY: NULL, or a shard that lives.
         let Some(shard) = (unsafe { there(shard) }) else { return REDTAIL_ERROR_ARGUMENT };
+        if !shard.creator.is_this_process() {
+            return REDTAIL_ERROR_STATE;
+        }
         let Some(last) = shard.shard.position() else { return REDTAIL_NONE };
         position.set(last.into());
         REDTAIL_OK
@@ -113,6 +122,9 @@ pub unsafe extern "C" fn redtail_shard_handle(shard: *mut redtail_shard) -> *mut
 pub unsafe extern "C" fn redtail_shard_message(shard: *const redtail_shard) -> *const c_char {
     // SAFETY: NULL, or a shard that lives.
     unsafe { there(shard) }.map_or(c"the shard is NULL".as_ptr(), |shard| {
+        if !shard.creator.is_this_process() {
+            return c"the shard was created by another process: this is its forked child".as_ptr();
+        }
         shard.guard.lock().unwrap_or_else(PoisonError::into_inner).message()
     })
 }

@@ -19,7 +19,7 @@ pub(crate) struct Fresh {
 /// Who may read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Readable by its owner only.
+    /// Readable by its owner only. On Windows the permissions of the folder apply.
     Owner,
     /// Readable as the process's umask allows.
     Usual,

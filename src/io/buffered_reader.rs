@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::base::error::ProtocolError;
 use crate::base::limits::{BUFFER_CAPACITY, LAST_OFFSET, Limits, MAX_COMMAND};
+use crate::io::compression::CompressionError;
 use crate::io::receive_buffer::{LINE_END, ReceiveBuffer};
 use crate::io::recording::RecordingFault;
 use crate::rdb::RdbError;
@@ -91,7 +92,7 @@ impl<R: Read> BufferedReader<R> {
                     return Ok(count > 0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(of_source(error)),
             }
         }
     }
@@ -147,6 +148,14 @@ impl<R: Read> BufferedReader<R> {
     }
 }
 
+/// Tells an error of decompressing from those of the system.
+fn of_source(error: io::Error) -> ReadError {
+    match error.downcast() {
+        Ok(compression) => ReadError::Compression(compression),
+        Err(error) => ReadError::Io(error),
+    }
+}
+
 /// A parser refuses a command that passes its limit once it has read the end of the line after it. The buffer must have
 /// room for both.
 fn limit_of(limits: &Limits) -> usize {
@@ -169,6 +178,9 @@ pub enum ReadError {
     /// [`RecordingReader`](crate::io::RecordingReader) returns this.
     #[error(transparent)]
     Recording(#[from] RecordingFault),
+    /// The source is compressed and can't be decompressed. Final.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
     /// The source ended within an item.
     #[error(
         "the source ends at byte {end}, within {what} that begins at byte {start}: at least {missing} bytes are missing"

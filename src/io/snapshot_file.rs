@@ -165,6 +165,13 @@ impl SnapshotFile {
         }
     }
 
+    /// Whether the last eight bytes so far are a checksum, which [`finish`](Self::finish) verifies. A server with
+    /// `rdbchecksum no` writes zeros.
+    #[must_use]
+    pub fn has_checksum(&self) -> bool {
+        self.trailer.last != [0; 8]
+    }
+
     /// Bytes of the snapshot so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {

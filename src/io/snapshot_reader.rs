@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::base::status::Status;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
+use crate::io::compression::DecompressReader;
 use crate::rdb::{Decoder, Item, Poll, RdbError};
 
 /// Delivers the items of a snapshot, from any [`Read`]: a dump file, the front of an append-only file. See [`Decoder`]
@@ -27,8 +28,8 @@ use crate::rdb::{Decoder, Item, Poll, RdbError};
 /// # Ok::<(), redtail::io::ReadError>(())
 /// ```
 #[derive(Debug)]
-pub struct SnapshotReader<R> {
-    feed: BufferedReader<R>,
+pub struct SnapshotReader<R: Read> {
+    feed: BufferedReader<DecompressReader<R>>,
     decoder: Box<Decoder>,
     /// The result of peeking.
     ahead: Option<Result<Poll, RdbError>>,
@@ -42,7 +43,7 @@ impl<R: Read> SnapshotReader<R> {
 
     /// With a decoder that skips damaged values or ignores the checksum.
     pub fn with(source: R, decoder: Decoder) -> Self {
-        let feed = BufferedReader::new(source).starting_at(decoder.offset());
+        let feed = BufferedReader::new(DecompressReader::new(source)).starting_at(decoder.offset());
         Self { feed, decoder: Box::new(decoder), ahead: None }
     }
 
@@ -141,7 +142,7 @@ pub(super) enum Look {
 
 /// The steps of [`SnapshotReader::next_item`], for readers that continue with the same buffer.
 impl<R: Read> SnapshotReader<R> {
-    pub(super) fn of_feed(feed: BufferedReader<R>, decoder: Decoder) -> Self {
+    pub(super) fn of_feed(feed: BufferedReader<DecompressReader<R>>, decoder: Decoder) -> Self {
         let decoder = Box::new(decoder.starting_at(feed.start()));
         Self { feed, decoder, ahead: None }
     }
@@ -188,11 +189,11 @@ impl<R: Read> SnapshotReader<R> {
         self.decoder.finish()
     }
 
-    pub(super) fn feed(&mut self) -> &mut BufferedReader<R> {
+    pub(super) fn feed(&mut self) -> &mut BufferedReader<DecompressReader<R>> {
         &mut self.feed
     }
 
-    pub(super) fn into_feed(mut self) -> BufferedReader<R> {
+    pub(super) fn into_feed(mut self) -> BufferedReader<DecompressReader<R>> {
         self.feed.drop_pending();
         self.feed
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::net::socket::{Socket, Timeouts};
+use crate::net::socket::{Announce, Socket, Timeouts};
 use crate::net::target::Target;
 #[cfg(feature = "tls")]
 use crate::net::tls::Tls;
@@ -24,12 +24,13 @@ impl Dialer {
         }
     }
 
-    pub(crate) fn connect(&self, target: &Target) -> io::Result<Socket> {
+    /// Connects. `announce` receives each attempt, so that another thread can end it.
+    pub(crate) fn connect(&self, target: &Target, announce: &Announce<'_>) -> io::Result<Socket> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return Socket::connect_tls(target, &self.timeouts, tls);
+            return Socket::open_tls(target, &self.timeouts, tls, announce);
         }
-        Socket::connect(target, &self.timeouts)
+        Socket::open(target, &self.timeouts, announce)
     }
 
     pub(crate) const fn is_tls(&self) -> bool {

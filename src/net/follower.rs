@@ -372,7 +372,11 @@ impl<T: Transport> Follower<T> {
         });
         let link = match made {
             Ok(link) => link,
-            Err(error) => return Ok(Err(error)),
+            Err(error) => {
+                // Of the attempt.
+                self.shared.set_link(None);
+                return Ok(Err(error));
+            }
         };
         self.shared.set_link(link.remote.clone());
         self.link = Some(link);

@@ -22,8 +22,9 @@ impl Handle {
     }
 
     /// Ends the follower: a call that blocks returns, and every later call returns that the follower has ended. A read
-    /// or write ends at once, a pause before a reconnect within 100 ms, an attempt to connect when it succeeds or
-    /// fails.
+    /// or write ends at once, a pause before a reconnect within 100 ms. An attempt to connect over TCP ends at once on
+    /// Linux; elsewhere, and while a name is resolved, it ends when it succeeds or fails. So does an attempt of the
+    /// caller's own connector.
     ///
     /// A signal handler may call this: it takes no lock, allocates nothing and never waits. It sets a flag and shuts
     /// the socket down. For the caller's own [`Transport`](crate::net::Transport) this depends on its [`Remote::stop`].
@@ -79,6 +80,12 @@ impl Handle {
             // If the write fails, the follower finds the connection lost.
             let _ = self.heartbeat();
         }
+    }
+
+    /// Makes [`stop`](Self::stop) end this attempt to connect, or this connection. An error if it was called already.
+    pub(crate) fn controls(&self, remote: Box<dyn Remote>) -> io::Result<()> {
+        self.shared.set_link(Some(Arc::from(remote)));
+        if self.is_stopped() { Err(io::Error::other("stopped")) } else { Ok(()) }
     }
 
     /// The furthest committed position; of several histories, in the last one.

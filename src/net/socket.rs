@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::os::windows::io::{AsRawSocket, RawSocket};
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
 use crate::net::target::Target;
 #[cfg(feature = "tls")]
@@ -35,6 +35,9 @@ pub enum Socket {
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream>),
 }
+
+/// Receives the remote control of each attempt to connect over TCP, before it begins. An error ends the attempt.
+pub(crate) type Announce<'a> = dyn Fn(Box<dyn Remote>) -> io::Result<()> + 'a;
 
 /// The timeouts of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +77,12 @@ impl Socket {
     /// # Errors
     /// The error of the system. If the name has several addresses: the error of each.
     pub fn connect(target: &Target, timeouts: &Timeouts) -> io::Result<Self> {
+        Self::open(target, timeouts, &|_| Ok(()))
+    }
+
+    pub(super) fn open(target: &Target, timeouts: &Timeouts, announce: &Announce<'_>) -> io::Result<Self> {
         let socket = match target {
-            Target::Tcp { host, port } => Self::Tcp(connect_tcp(host, *port, timeouts.connect)?),
+            Target::Tcp { host, port } => Self::Tcp(connect_tcp(host, *port, timeouts.connect, announce)?),
             #[cfg(unix)]
             Target::Unix(path) => Self::Unix(connect_unix(path, timeouts.connect)?),
             #[cfg(not(unix))]
@@ -95,10 +102,20 @@ impl Socket {
     /// no TLS.
     #[cfg(feature = "tls")]
     pub fn connect_tls(target: &Target, timeouts: &Timeouts, tls: &Tls) -> io::Result<Self> {
+        Self::open_tls(target, timeouts, tls, &|_| Ok(()))
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn open_tls(
+        target: &Target,
+        timeouts: &Timeouts,
+        tls: &Tls,
+        announce: &Announce<'_>,
+    ) -> io::Result<Self> {
         let Target::Tcp { host, port } = target else {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "there is no TLS over a Unix socket"));
         };
-        let stream = connect_tcp(host, *port, timeouts.connect)?;
+        let stream = connect_tcp(host, *port, timeouts.connect, announce)?;
         let socket = Self::Tls(Box::new(tls.connect(host, stream, timeouts.connect)?));
         socket.set_read_timeout(timeouts.read)?;
         socket.set_write_timeout(timeouts.write)?;
@@ -181,11 +198,18 @@ impl Write for Socket {
     }
 }
 
-fn connect_tcp(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
+fn connect_tcp(host: &str, port: u16, limit: Duration, announce: &Announce<'_>) -> io::Result<TcpStream> {
     let mut failures = Vec::new();
     for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, limit) {
-            Ok(stream) => {
+        // From `socket2`, because its socket exists before the connection: another thread can shut it down.
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        let twin: TcpStream = socket.try_clone()?.into();
+        if let Some(remote) = twin.remote()? {
+            announce(remote)?;
+        }
+        match socket.connect_timeout(&address.into(), limit) {
+            Ok(()) => {
+                let stream = TcpStream::from(socket);
                 stream.set_nodelay(true)?;
                 SockRef::from(&stream).set_tcp_keepalive(&keepalive())?;
                 return Ok(stream);

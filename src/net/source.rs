@@ -79,10 +79,11 @@ impl Dial for Address {
 impl Source for Address {
     type Transport = Socket;
 
-    fn open(self, _: &LoginSource, _: &Handle) -> Result<Opened<Socket>, Error> {
+    fn open(self, _: &LoginSource, handle: &Handle) -> Result<Opened<Socket>, Error> {
         let target: Target = self.text.parse()?;
-        let dialer = self.dialer;
-        Ok(Opened { name: target.to_string(), connector: Box::new(move || dialer.connect(&target)) })
+        let (dialer, handle, name) = (self.dialer, handle.clone(), target.to_string());
+        let connect = move || dialer.connect(&target, &|attempt| handle.controls(attempt));
+        Ok(Opened { name, connector: Box::new(connect) })
     }
 }
 

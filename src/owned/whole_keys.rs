@@ -23,7 +23,7 @@ use crate::owned::snapshot::{Collector, Whole};
 /// # Ok::<(), redtail::io::ReadError>(())
 /// ```
 #[derive(Debug)]
-pub struct WholeKeys<R> {
+pub struct WholeKeys<R: Read> {
     reader: SnapshotReader<R>,
     collector: Collector,
     ended: bool,

@@ -4,6 +4,7 @@ use core::fmt;
 
 use thiserror::Error;
 
+use crate::base::compression::{Compression, Remedy};
 use crate::base::excerpt::Excerpt;
 use crate::rdb::format::Format;
 use crate::rdb::sizes::TEMPLATES;
@@ -31,6 +32,9 @@ pub enum RdbErrorKind {
     /// The first bytes are not a magic. Contains at most nine of them.
     #[error("not a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY199, found \"{0}\"")]
     NotRdb(Excerpt<9>),
+    /// The snapshot is compressed. `io::DecompressReader` decompresses it.
+    #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
+    Compressed(Compression),
     /// A number that is neither a type nor an opcode of this format.
     #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer))]
     UnknownNumber {

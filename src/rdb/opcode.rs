@@ -1,5 +1,6 @@
 //! The frame of a snapshot: magic, opcodes, checksum, and the order of the steps.
 
+use crate::base::compression::{Compression, Recognized};
 use crate::base::excerpt::Excerpt;
 use crate::rdb::decoder::Decoder;
 use crate::rdb::error::RdbErrorKind;
@@ -106,7 +107,11 @@ impl Decoder {
         let shown = peek.bytes.get(..=redis.max(valkey)).unwrap_or(peek.bytes);
         let wrong = |shown| Err(Halt::Error(RdbErrorKind::NotRdb(Excerpt::new(shown))));
         if redis != shown.len().min(5) && valkey != shown.len().min(6) {
-            return wrong(shown);
+            return match Compression::recognize(peek.bytes) {
+                Recognized::Compressed(compression) => Err(Halt::Error(RdbErrorKind::Compressed(compression))),
+                Recognized::Undecided => Err(Halt::Need(1)),
+                Recognized::Plain => wrong(shown),
+            };
         }
         let bytes = peek.array()?;
         let Some(format) = type_table::magic(&bytes) else { return wrong(&bytes) };

@@ -45,11 +45,12 @@ pub enum Event<'a> {
     SnapshotItem(Item<'a>),
     /// The snapshot is complete. The stream follows without a gap.
     SnapshotEnd(SnapshotEnd),
-    /// A command as the primary replicates it.
+    /// A command as the primary replicates it. A KeyDB active replica wraps each write in RREPLAY: see
+    /// [`Wrapped`](crate::replication::Wrapped).
     Command(StreamCommand<'a>),
     /// A part of a command that is too large to be delivered whole, with [`Options::parts`](crate::Options::parts).
     Part(StreamPart<'a>),
-    /// A transaction begins. Its commands are provisional until its EXEC.
+    /// A transaction begins. Its commands are provisional until its EXEC. The command is MULTI, or an RREPLAY with it.
     Multi(StreamCommand<'a>),
     /// The transaction is complete.
     Exec(StreamCommand<'a>),
@@ -88,6 +89,9 @@ pub struct StreamCommand<'a> {
     /// The database it applies to; `None` while no SELECT has passed.
     pub db: Option<u32>,
     /// The offset of the MULTI of its transaction. MULTI and EXEC belong to their transaction.
+    ///
+    /// In RREPLAY each origin has transactions of its own. A transaction that begins inside of another origin's is not
+    /// tracked: its commands have no `tx`.
     pub tx: Option<u64>,
     /// The time its last byte was received, as [`Session::stamp`](crate::replication::Session::stamp) set it: for a
     /// follower, milliseconds since 1970. `None` if it was not set.
@@ -108,6 +112,17 @@ impl<'a> StreamCommand<'a> {
     pub fn position(&self) -> Option<Position> {
         let lineage = self.lineage.filter(|_| self.resumable)?;
         Some(lineage.position(self.offset, self.db))
+    }
+
+    /// A command that this one contains, at the offset and in the transaction of this one: see
+    /// [`Wrapped`](crate::replication::Wrapped). It has no [`position`](Self::position), since the stream resumes after
+    /// the whole command.
+    #[must_use]
+    pub const fn containing<'b>(self, command: Command<'b>, db: Option<u32>) -> StreamCommand<'b>
+    where
+        'a: 'b,
+    {
+        StreamCommand { command, db, resumable: false, ..self }
     }
 
     /// The history of this command. With the offset it identifies the command for good, also across a failover. `None`
@@ -179,13 +194,16 @@ pub struct Forking {
     pub used_memory: Option<u64>,
     /// How long its last fork took (`latest_fork_usec`), where INFO is allowed; zero if it never forked.
     pub last_fork: Option<Duration>,
+    /// The server. Valkey from 9.2 on needs no fork with `forkless-infrastructure-enabled yes`; `last_fork` then says
+    /// nothing about it.
+    pub server: Option<Server>,
 }
 
 impl Forking {
     /// A fork of a primary of which nothing else is known.
     #[must_use]
     pub const fn new(reason: ForkReason) -> Self {
-        Self { reason, used_memory: None, last_fork: None }
+        Self { reason, used_memory: None, last_fork: None, server: None }
     }
 }
 
@@ -212,6 +230,9 @@ impl fmt::Display for Forking {
         })?;
         if let Some(bytes) = self.used_memory {
             write!(f, "; it uses {} of memory", Size(bytes))?;
+        }
+        if self.server.is_some_and(|server| server.is_since(None, Some((9, 2)))) {
+            f.write_str("; with forkless-infrastructure-enabled it does so without a fork")?;
         }
         match self.last_fork {
             Some(Duration::ZERO) => f.write_str("; it has not forked before"),
@@ -360,6 +381,10 @@ impl SnapshotBegin {
 pub struct SnapshotEnd {
     /// Its size in bytes.
     pub bytes: u64,
+    /// The number of bytes whose structure was verified. Fewer than `bytes` only in the form
+    /// [`Bytes`](crate::SnapshotForm::Bytes), if data of a later server begins there: the rest is then as long as its
+    /// frame says, and only the checksum at the end covers it.
+    pub verified: u64,
     /// The offset after which the stream continues.
     pub offset: u64,
     /// The database selected there.
@@ -369,10 +394,10 @@ pub struct SnapshotEnd {
 }
 
 impl SnapshotEnd {
-    /// The end of a snapshot of this size, at this position.
+    /// The end of a verified snapshot of this size, at this position.
     #[must_use]
     pub const fn new(bytes: u64, position: Position) -> Self {
-        Self { bytes, offset: position.offset, db: position.db, position: Some(position) }
+        Self { bytes, verified: bytes, offset: position.offset, db: position.db, position: Some(position) }
     }
 }
 

@@ -19,6 +19,7 @@ mod serialize;
 mod server;
 mod session;
 mod touches;
+mod wrapped;
 
 pub use backoff::Backoff;
 pub(crate) use commits::Commits;
@@ -34,3 +35,4 @@ pub use psync_request::{OnFull, PsyncRequest};
 pub use server::{Product, Server, ServerError, Version};
 pub use session::{Closed, Heartbeat, Progress, Session};
 pub use touches::{Databases, Touch, TouchedKeys, Touches};
+pub use wrapped::Wrapped;

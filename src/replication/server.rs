@@ -116,6 +116,21 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Whether the server loads snapshots and `DUMP` payloads of this format: each of its product, up to its own.
+    /// Valkey also loads those of Redis up to 7.2 (REDIS0011).
+    ///
+    /// From `rdbLoadRioWithLoadingCtx` and `verifyDumpPayload` in the servers' sources.
+    #[must_use]
+    pub fn reads(&self, format: Format) -> bool {
+        let own = self.snapshot_format();
+        match (self.product, format.magic) {
+            (Product::Valkey, Magic::Redis) => format.version <= 11,
+            _ => format.magic == own.magic && format.version <= own.version,
+        }
+    }
+}
+
 impl Product {
     /// Its name in lower case.
     pub const fn as_str(self) -> &'static str {
@@ -144,7 +159,8 @@ impl Version {
 
     /// As a server states it. A suffix is ignored, and so are further numbers: `7.2.4-rc1`. A text without numbers is a
     /// version in development.
-    pub(crate) fn stated(text: &[u8]) -> Self {
+    #[must_use]
+    pub fn stated(text: &[u8]) -> Self {
         let mut numbers = text.split(|&b| b == b'.').map(|number| {
             let digits = number.iter().take_while(|b| b.is_ascii_digit()).count();
             core::str::from_utf8(number.get(..digits)?).ok()?.parse().ok()
@@ -252,6 +268,24 @@ mod tests {
         let is_since = |text: &str, redis, valkey| text.parse::<Server>().is_ok_and(|it| it.is_since(redis, valkey));
         assert!(is_since("redis-8.10", Some((8, 9)), None) && is_since("valkey-9.1", None, Some((9, 1))));
         assert!(!is_since("redis-8.8", Some((8, 10)), Some((7, 2))) && !is_since("valkey-9.1.9", Some((6, 2)), None));
+    }
+
+    #[test]
+    fn servers_read_formats_of_earlier_releases() {
+        for (reader, writer, expected) in [
+            ("redis-7.0", "redis-6.2", true),
+            ("redis-7.0", "redis-7.2", false),
+            ("redis-8.10", "redis-8.8", true),
+            ("valkey-9.1", "redis-7.2", true),
+            ("valkey-9.1", "redis-7.4", false),
+            ("valkey-9.1", "valkey-9.2", false),
+            ("redis-8.12", "valkey-8.1", true),
+            ("redis-8.12", "valkey-9.0", false),
+        ] {
+            let server = |text: &str| text.parse::<Server>();
+            let reads = server(reader).and_then(|reader| Ok(reader.reads(server(writer)?.snapshot_format())));
+            assert_eq!(reads, Ok(expected), "{reader} {writer}");
+        }
     }
 
     #[test]

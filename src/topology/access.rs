@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::net::{Client, Dialer, LoginSource, Target, Timeouts};
+use crate::net::{Client, Dialer, Handle, LoginSource, Remote, Target, Timeouts};
 use crate::topology::ending::Ending;
 
 /// Opens connections to servers, and logs in there. Clones share the login's function.
@@ -12,25 +12,40 @@ use crate::topology::ending::Ending;
 pub(super) struct Access {
     pub(super) dialer: Dialer,
     pub(super) login: LoginSource,
-    /// Ends the connections from another thread.
-    ending: Option<Arc<Ending>>,
+    control: Control,
+}
+
+/// What ends the connections, and the attempts to connect, from another thread.
+#[derive(Debug, Clone)]
+enum Control {
+    Nothing,
+    Ending(Arc<Ending>),
+    /// The handle of the follower whose connections these become.
+    Handle(Handle),
 }
 
 impl Access {
     pub(super) const fn new(dialer: Dialer, login: LoginSource) -> Self {
-        Self { dialer, login, ending: None }
+        Self { dialer, login, control: Control::Nothing }
     }
 
     /// The same access for a thread whose connections `ending` ends.
     pub(super) fn until(&self, ending: &Arc<Ending>) -> Self {
-        Self { ending: Some(Arc::clone(ending)), ..self.clone() }
+        Self { control: Control::Ending(Arc::clone(ending)), ..self.clone() }
+    }
+
+    /// The same access for the connector of a follower. Each connection replaces the one before under the handle.
+    pub(super) fn controlled_by(&self, handle: &Handle) -> Self {
+        Self { control: Control::Handle(handle.clone()), ..self.clone() }
     }
 
     pub(super) fn client(&self, target: &Target) -> io::Result<Client> {
-        let socket = self.dialer.connect(target)?;
-        if let Some(ending) = &self.ending {
-            ending.add(&socket)?;
-        }
+        let announce = |attempt: Box<dyn Remote>| match &self.control {
+            Control::Nothing => Ok(()),
+            Control::Ending(ending) => ending.add(attempt),
+            Control::Handle(handle) => handle.controls(attempt),
+        };
+        let socket = self.dialer.connect(target, &announce)?;
         Ok(Client::new(socket, &self.login.ask()?)?)
     }
 }

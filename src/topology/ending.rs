@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{fmt, io};
 
-use crate::net::{Remote, Transport};
+use crate::net::Remote;
 
 /// Ends the connections and the pauses of one thread, from another thread.
 #[derive(Default)]
@@ -32,17 +32,16 @@ impl Ending {
         self.state().has_ended
     }
 
-    /// Adds a connection of the thread, until the present [`scope`](Self::scope) ends.
+    /// Adds a connection of the thread, or an attempt to connect, until the present [`scope`](Self::scope) ends.
     ///
     /// # Errors
     /// If the thread is to end.
-    pub(super) fn add(&self, connection: &impl Transport) -> io::Result<()> {
-        let remote = connection.remote()?;
+    pub(super) fn add(&self, connection: Box<dyn Remote>) -> io::Result<()> {
         let mut state = self.state();
         if state.has_ended {
             return Err(io::Error::other("stopped"));
         }
-        state.connections.extend(remote);
+        state.connections.push(connection);
         Ok(())
     }
 

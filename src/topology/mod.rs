@@ -10,7 +10,8 @@ mod random;
 mod sentinel;
 
 pub use cluster::{
-    Cluster, ClusterCheckpoint, ClusterError, ClusterEvent, ClusterHandle, Member, Merged, Migration, Node, Notice,
-    Positions, PositionsError, SavedShard, Shard, Slots, SlotsError, Stopper, Topology, slot,
+    Cluster, ClusterCheckpoint, ClusterError, ClusterEvent, ClusterHandle, Member, Merged, Migration, MigrationSide,
+    MigrationTask, Migrations, Node, Notice, Positions, PositionsError, SavedShard, Shard, Slots, SlotsError, Stopper,
+    Topology, slot,
 };
 pub use sentinel::{FoundServer, Sentinel, SentinelError};

@@ -1,6 +1,10 @@
 /* Counts what is not as it should be, and says where. */
 #include <redtail.h>
+#include <stdint.h>
 #include <stdio.h>
+
+/* An address in this memory that is aligned for nothing but bytes, on every machine. */
+#define ODD(memory) ((void *)((char *)(memory) + ((uintptr_t)(memory) % 2 == 0)))
 
 static int failures;
 

@@ -69,6 +69,7 @@ static void basics(void) {
 static void keys(void) {
     redtail_slice del[3], move[3], swap[3], none;
     redtail_key keys[2] = {{7, 7, 7, 7}, {7, 7, 7, 7}};
+    redtail_wrapped wrapped;
     size_t count = 7;
     char memory[2 * sizeof(redtail_key) + 1];
     del[0] = slice("DEL"), del[1] = slice("a"), del[2] = slice("b");
@@ -79,7 +80,7 @@ static void keys(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, SIZE_MAX, 0, keys, 2, &count));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, NULL, 2, &count));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, keys, SIZE_MAX, &count));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, (redtail_key *)(void *)(memory + 1), 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, (redtail_key *)ODD(memory), 1, &count));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(del, 3, 0, keys, 2, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_command_keys(&none, 1, 0, keys, 2, &count));
     none.len = SIZE_MAX, none.data = "DEL";
@@ -118,6 +119,17 @@ static void keys(void) {
     IS(0, redtail_command_is_write(swap, 3));
     swap[0] = slice("OTHER.SET");
     IS(REDTAIL_UNKNOWN_KEYS, redtail_command_is_write(swap, 3));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(NULL, 3, &wrapped));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(del, 0, &wrapped));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(del, 3, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(&none, 1, &wrapped));
+    IS(REDTAIL_NONE, redtail_unwrap(del, 3, &wrapped));
+    del[0] = slice("RREPLAY"), del[1] = slice("8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55"), del[2] = slice("");
+    IS(REDTAIL_OK, redtail_unwrap(del, 3, &wrapped));
+    CHECK(wrapped.origin.data == del[1].data && wrapped.origin.len == 36 && wrapped.commands.len == 0);
+    CHECK(wrapped.db == -1 && wrapped.mvcc == REDTAIL_UNKNOWN);
+    none.len = SIZE_MAX, none.data = "DEL", del[2] = none;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unwrap(del, 3, &wrapped));
     /* An empty name, with and without a pointer. */
     none.len = 0;
     IS(REDTAIL_UNKNOWN_KEYS, redtail_command_keys(&none, 1, 0, keys, 2, &count));
@@ -238,7 +250,7 @@ static void parser(void) {
     /* What is not aligned is treated as NULL. */
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next((redtail_parser *)((char *)parser + 1), &input, NULL, 0, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, (redtail_slice *)((char *)&input + 1), NULL, 0, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)((char *)args + 4), 2, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)ODD(args), 2, &item));
     CHECK(redtail_parser_message((redtail_parser *)((char *)parser + 1)) != NULL);
     redtail_parser_free((redtail_parser *)((char *)parser + 1));
     input.len = SIZE_MAX;
@@ -273,7 +285,7 @@ static void parser(void) {
     memset(memory, 0x5a, size + 64);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(NULL, size, REDTAIL_MODE_STREAM, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size - 1, REDTAIL_MODE_STREAM, NULL, &inside));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory + 1, size, REDTAIL_MODE_STREAM, NULL, &inside));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(ODD(memory), size, REDTAIL_MODE_STREAM, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, 99, NULL, &inside));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, NULL));
     IS(REDTAIL_OK, redtail_parser_init(memory, size, REDTAIL_MODE_STREAM, NULL, &inside));
@@ -376,6 +388,16 @@ static void rdb(void) {
     CHECK(offset == 7 && strstr(redtail_rdb_message(rdb), "at byte 7") != NULL);
     IS(REDTAIL_OK, redtail_rdb_error_kind(rdb, &kind));
     CHECK(kind == REDTAIL_RDB_ERROR_NOT_RDB && strcmp(redtail_rdb_error_name(kind), "not_rdb") == 0);
+    redtail_rdb_free(rdb);
+
+    rdb = redtail_rdb_new(0, 0);
+    input = slice("VCS\001\002");
+    IS(REDTAIL_NEED_MORE, redtail_rdb_next(rdb, &input, &item));
+    input = (redtail_slice){"VCS\001\002\000\001", 7};
+    IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
+    IS(REDTAIL_OK, redtail_rdb_error_kind(rdb, &kind));
+    CHECK(kind == REDTAIL_RDB_ERROR_COMPRESSED && strcmp(redtail_rdb_error_name(kind), "compressed") == 0);
+    CHECK(strstr(redtail_rdb_message(rdb), "zstd in a VCS envelope; `tail -c +8 FILE | zstd -dc`") != NULL);
     redtail_rdb_free(rdb);
 }
 

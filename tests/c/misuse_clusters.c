@@ -91,29 +91,53 @@ static void shards(void) {
 /* The number is a redtail_migration, or below 0. */
 static void migrations(void) {
     redtail_slice args[3] = {{"Restore-Asking", 14}, {"k", 1}, {NULL, 3}};
+    redtail_slice begins[5] = {{"CLUSTER", 7}, {"SYNCSLOTS", 9}, {"CONF", 4}, {"ASM-TASK", 8}, {"x:y:z:import:connecting:0-9 7629", 32}};
     char memory[3 * sizeof *args + 1];
+    redtail_migration_task task;
+    redtail_migrations *moves = redtail_migrations_new();
 
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(NULL, 1));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, 0));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, SIZE_MAX));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration((redtail_slice *)(void *)(memory + 1), 1));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args + 2, 1));
-    IS(REDTAIL_MIGRATION_KEY, redtail_command_migration(args, 2));
-    IS(REDTAIL_MIGRATION_NONE, redtail_command_migration(args, 1)); /* without a key it is none that a server writes */
+    redtail_migrations_free(NULL);
+    CHECK(strlen(redtail_migrations_message(NULL)) > 0 && strcmp(redtail_migrations_message(moves), "") == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_clear(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(NULL, args, 2, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, NULL, 1, NULL));
+    CHECK(strstr(redtail_migrations_message(moves), "args is NULL") != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 0, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, SIZE_MAX, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, (redtail_slice *)ODD(memory), 1, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args + 2, 1, NULL));
+    CHECK(strstr(redtail_migrations_message(moves), "an argument is NULL") != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 2, (redtail_migration_task *)ODD(memory)));
+    IS(REDTAIL_MIGRATION_KEY, redtail_migrations_next(moves, args, 2, &task));
+    CHECK(task.side == REDTAIL_MIGRATION_SIDE_NONE && strcmp(task.id, "") == 0 && strcmp(task.slots, "") == 0);
+    CHECK(strcmp(redtail_migrations_message(moves), "") == 0);
+    IS(REDTAIL_MIGRATION_NONE, redtail_migrations_next(moves, args, 1, NULL)); /* without a key it is none that a server writes */
     args[0].data = "cluster", args[0].len = 7;
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, 3));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 3, NULL));
     args[2].data = "x", args[2].len = SIZE_MAX;
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_migration(args, 3));
-    IS(REDTAIL_MIGRATION_WORD, redtail_command_migration(args, 2));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 3, NULL));
+    IS(REDTAIL_MIGRATION_WORD, redtail_migrations_next(moves, args, 2, NULL));
     /* An empty name, with and without a pointer. */
     args[2].len = 0;
-    IS(REDTAIL_MIGRATION_NONE, redtail_command_migration(args + 2, 1));
+    IS(REDTAIL_MIGRATION_NONE, redtail_migrations_next(moves, args + 2, 1, NULL));
     args[2].data = NULL;
-    IS(REDTAIL_MIGRATION_NONE, redtail_command_migration(args + 2, 1));
+    IS(REDTAIL_MIGRATION_NONE, redtail_migrations_next(moves, args + 2, 1, NULL));
+
+    args[0].data = "GET", args[0].len = 3; /* k is in slot 7629 */
+    IS(REDTAIL_MIGRATION_NONE, redtail_migrations_next(moves, args, 2, NULL));
+    IS(REDTAIL_MIGRATION_BEGINS, redtail_migrations_next(moves, begins, 5, &task));
+    CHECK(task.side == REDTAIL_MIGRATION_SIDE_IMPORT && strcmp(task.id, "x") == 0 && strcmp(task.source, "y") == 0);
+    CHECK(strcmp(task.target, "z") == 0 && strcmp(task.slots, "0-9,7629") == 0);
+    IS(REDTAIL_MIGRATION_IMPORTED, redtail_migrations_next(moves, args, 2, &task));
+    CHECK(task.side == REDTAIL_MIGRATION_SIDE_IMPORT && strcmp(task.id, "x") == 0);
+    IS(REDTAIL_OK, redtail_migrations_clear(moves));
+    IS(REDTAIL_MIGRATION_NONE, redtail_migrations_next(moves, args, 2, &task));
+    redtail_migrations_free(moves);
 
     CHECK(strcmp(redtail_migration_name(REDTAIL_MIGRATION_FAILED), "failed") == 0);
     CHECK(strcmp(redtail_migration_name(REDTAIL_ERROR_ARGUMENT), "unknown") == 0);
-    CHECK(strcmp(redtail_migration_name(7), "unknown") == 0);
+    CHECK(strcmp(redtail_migration_name(8), "unknown") == 0);
+    CHECK(strcmp(redtail_migration_side_name(REDTAIL_MIGRATION_SIDE_IMPORT), "import") == 0);
 }
 
 /* Options that can't be: every call says so. */

@@ -47,7 +47,7 @@ static void followers(void) {
     CHECK(strstr(redtail_follower_message(follower), "/nowhere/at/all: ") != NULL);
     IS(REDTAIL_OK, redtail_follower_finish_recording(follower));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_fd(follower, NULL));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_fd(follower, (int64_t *)(void *)(memory + 1)));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_fd(follower, (int64_t *)ODD(memory)));
     IS(REDTAIL_NONE, redtail_follower_fd(follower, &fd));
     CHECK(fd == 7);
     IS(REDTAIL_OK, redtail_primary_serve_bytes(primary, RECORDED, sizeof RECORDED - 1));

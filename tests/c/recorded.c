@@ -32,7 +32,7 @@ static void print_keys(const redtail_event *event) {
     }
     printf(" %d", status);
     for (i = 0; i < count; i++)
-        printf(" %zu:%" PRId64 ":%d", keys[i].index, keys[i].db, keys[i].access);
+        printf(" %zu:%" PRId64 ":%s", keys[i].index, keys[i].db, redtail_access_name(keys[i].access));
     printf(" %d\n", redtail_command_is_write(event->args, event->argc));
     if (keys != few)
         free(keys);

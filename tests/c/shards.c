@@ -16,6 +16,7 @@
 typedef struct mine {
     redtail_position last;
     int has_last, ended;
+    redtail_migrations *migrations;
     struct mine *next;
 } mine;
 
@@ -67,7 +68,7 @@ static int on_event(void *context, redtail_shard *shard, const redtail_event *ev
     case REDTAIL_EVENT_COMMAND:
         snprintf(words, sizeof words, "%.*s", (int)event->args[1].len, event->args[1].data);
         if (equals(&event->args[0], "SET")) CHECK(has_slot(shard, redtail_slot(event->args[1].data, event->args[1].len)));
-        migration = redtail_command_migration(event->args, event->argc);
+        migration = redtail_migrations_next(my->migrations, event->args, event->argc, NULL);
         say(shard, migration == REDTAIL_MIGRATION_NONE ? "wrote" : redtail_migration_name(migration), words);
         if (my->has_last) IS(REDTAIL_OK, redtail_handle_commit(redtail_shard_handle(shard), &my->last));
         my->has_last = redtail_event_position(event, &my->last) == REDTAIL_OK;
@@ -98,7 +99,7 @@ static void on_notice(void *context, const redtail_notice *notice) {
     in_callbacks();
     switch (notice->kind) {
     case REDTAIL_NOTICE_ADDED:
-        if ((my = calloc(1, sizeof *my)) == NULL) abort();
+        if ((my = calloc(1, sizeof *my)) == NULL || (my->migrations = redtail_migrations_new()) == NULL) abort();
         my->next = all, all = my;
         IS(REDTAIL_OK, redtail_shard_set_context(notice->shard, my));
         snprintf(words, sizeof words, "%d %d", notice->start, notice->position != NULL);
@@ -172,6 +173,7 @@ int main(int argc, char **argv) {
     redtail_cluster_free(cluster);
     while (all != NULL) {
         mine *next = all->next;
+        redtail_migrations_free(all->migrations);
         free(all);
         all = next;
     }

@@ -25,7 +25,7 @@ static std::string handled(const redtail::cluster_options &of) {
             }
             if (event.kind() != REDTAIL_EVENT_COMMAND || event.args()[1] != "end") return false;
             CHECK(shard.target().rfind("127.0.0.1:", 0) == 0 && shard.slots().find('-') != std::string::npos);
-            CHECK(redtail::migration_of(event.args()) == REDTAIL_MIGRATION_NONE);
+            CHECK(redtail::migrations().next(event.args()) == REDTAIL_MIGRATION_NONE);
             CHECK(shard.id().size() == 40 && shard.message() != nullptr);
             return true;
         },

@@ -113,9 +113,9 @@ static void batches() {
     CHECK(redtail::keys_of({del.data(), del.size()}, -1).touched.size() == 99 && redtail::keys_of({del.data(), 1}, -1).kind == REDTAIL_UNKNOWN_KEYS);
     CHECK(thrown([&] { redtail::keys_of({nullptr, 0}, 0); }) == REDTAIL_ERROR_ARGUMENT);
     redtail_slice cluster{"cluster", 7};
-    CHECK(redtail::migration_name(redtail::migration_of({&cluster, 1})) == "word");
-    CHECK(redtail::migration_of({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
-    CHECK(thrown([&] { redtail::migration_of({nullptr, 0}); }) == REDTAIL_ERROR_ARGUMENT);
+    redtail::migrations migrations;
+    CHECK(redtail::migration_name(migrations.next({&cluster, 1})) == "word");
+    CHECK(migrations.next({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
     CHECK(redtail::unquote("").empty() && redtail::unquote({}).empty());
 }
 
@@ -252,6 +252,40 @@ static void dumps() {
     CHECK(broken.error_kind() == REDTAIL_RDB_ERROR_CHECKSUM && std::strstr(broken.message(), "checksum"));
 }
 
+static void wrapped_writes() {
+    const std::string origin = "8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55";
+    const std::string write = redtail::encode_command({"SET", "k", "v"});
+    const std::string outer = redtail::encode_command({"RREPLAY", origin, write, "7"});
+    redtail::parser parser(REDTAIL_MODE_STREAM);
+    redtail::item command;
+    std::string_view input = outer;
+    CHECK(parser.next(input, command));
+    std::optional<redtail::wrapped> found = redtail::unwrap(command.args());
+    CHECK(found && found->origin == origin && found->commands == write && found->db == 7u && !found->mvcc);
+    input = write;
+    redtail::parser inner(REDTAIL_MODE_STREAM);
+    CHECK(inner.next(input, command) && command.args()[0] == "SET" && !redtail::unwrap(command.args()));
+    CHECK(thrown([] { redtail::unwrap(redtail::args(nullptr, 0)); }) == REDTAIL_ERROR_ARGUMENT);
+}
+
+static void migrations() {
+    redtail::migrations migrations;
+    redtail_migration_task task;
+    redtail::parser parser(REDTAIL_MODE_STREAM);
+    const std::string bytes = redtail::encode_command({"CLUSTER", "SYNCSLOTS", "CONF", "ASM-TASK", "x:y:z:import:connecting:0-9"}) +
+                              redtail::encode_command({"SET", "{06S}", "v"}) + redtail::encode_command({"SET", "{06S}", "v"});
+    std::string_view input = bytes;
+    std::string seen;
+    for (const redtail::item &item : parser.items(input)) {
+        seen += redtail::migration_name(migrations.next(item.args(), &task));
+        seen += std::string(" ") + task.id + " " + std::string(redtail::migration_side_name(task.side)) + " " + task.slots + "\n";
+        if (seen.find("imported") != std::string::npos) migrations.clear();
+    }
+    CHECK(seen == "begins x import 0-9\nimported x import 0-9\nnone  none \n");
+    CHECK(thrown([&] { migrations.next(redtail::args(nullptr, 0)); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(std::strstr(migrations.message(), "args is NULL"));
+}
+
 static void encoder() {
     std::string encoded = redtail::encode_command({"SET", "", "a b"});
     CHECK(encoded == "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$3\r\na b\r\n");
@@ -370,6 +404,8 @@ int main() {
     followers();
     snapshots();
     dumps();
+    wrapped_writes();
+    migrations();
     encoder();
     positions();
     sentinels();

@@ -1,6 +1,7 @@
 //! Builds the libraries as C programs link them, and the programs.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -32,20 +33,19 @@ pub(crate) fn library(how: How) -> &'static Path {
     static SANITIZED: OnceLock<PathBuf> = OnceLock::new();
     match how {
         How::Debug => DEBUG.get_or_init(|| {
-            let target = folder("debug");
-            cargo(&target, &[]);
-            let built = target.join("debug");
+            let built = cargo("debug", &[]);
             let mut link = Command::new(root().join("packaging/link-shared"));
             run(link.arg(built.join("libredtail.a")).arg(built.join("libredtail.so")).arg(SONAME));
             built
         }),
         How::Sanitized => SANITIZED.get_or_init(|| {
-            let target = folder("asan");
+            let compiler = stdout(Command::new("rustc").arg("-vV"));
+            let host = compiler.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
             // A stable compiler has the sanitizer behind this switch. An explicit target excludes build scripts.
-            let sanitizer =
-                [("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zsanitizer=address"), ("CARGO_BUILD_TARGET", TRIPLE)];
-            cargo(&target, &sanitizer);
-            target.join(TRIPLE).join("debug")
+            cargo(
+                "asan",
+                &[("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zsanitizer=address"), ("CARGO_BUILD_TARGET", host)],
+            )
         }),
     }
 }
@@ -54,13 +54,16 @@ pub(crate) fn library(how: How) -> &'static Path {
 pub(crate) const SONAME: &str =
     concat!("libredtail.so.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
-const TRIPLE: &str = "x86_64-unknown-linux-gnu";
-
-fn cargo(target: &Path, environment: &[(&str, &str)]) {
-    let mut command = Command::new(env!("CARGO"));
+/// Builds the static library with cargo in a folder, and gives the folder that has it.
+fn cargo(name: &str, environment: &[(&str, &str)]) -> PathBuf {
+    let target = folder(name);
+    let built = target.join("library");
+    let mut command = Command::new(root().join("packaging/cargo-into"));
     let features = if cfg!(feature = "tls") { "capi,tls" } else { "capi" };
-    command.args(["rustc", "--lib", "--features", features, "--crate-type", "staticlib", "--target-dir"]).arg(target);
-    run(command.envs(environment.iter().copied()).current_dir(root()));
+    command.arg(&built).args(["libredtail.a", "rustc", "--lib", "--features", features]);
+    command.args(["--crate-type", "staticlib", "--target-dir"]).arg(target);
+    run(command.env("CARGO", env!("CARGO")).envs(environment.iter().copied()).current_dir(root()));
+    built
 }
 
 /// Compiles a program of this repository, linked with the static library, and gives its path.
@@ -82,15 +85,36 @@ pub(crate) fn program(source: &str, how: How) -> PathBuf {
         .args(["-lm", "-ldl", "-lgcc_s", "-o"])
         .arg(&fresh);
     run(&mut command);
-    fs::rename(&fresh, &program).expect("rename the program");
+    for_this_machine(&fresh, &program);
     program
+}
+
+/// Gives a program that was built its final name. If the environment has a RUNNER, as an emulator, then it runs it.
+pub(crate) fn for_this_machine(built: &Path, program: &Path) {
+    let Ok(runner) = std::env::var("RUNNER") else {
+        return fs::rename(built, program).expect("rename the program");
+    };
+    let foreign = program.with_extension("foreign");
+    fs::rename(built, &foreign).expect("rename the program");
+    fs::write(built, format!("#!/bin/sh\nexec {runner} '{}' \"$@\"\n", foreign.display())).expect("a script");
+    fs::set_permissions(built, fs::Permissions::from_mode(0o755)).expect("make the script executable");
+    fs::rename(built, program).expect("rename the script");
 }
 
 /// A compiler for this source, with our header and all warnings as errors.
 pub(crate) fn compiler(source: &str) -> Command {
-    let (program, standard) = if source.ends_with(".cpp") { ("c++", "-std=c++17") } else { ("cc", "-std=c11") };
-    let mut command = Command::new(program);
+    let (mut command, standard) =
+        if source.ends_with(".cpp") { (cc("CXX", "c++"), "-std=c++17") } else { (cc("CC", "cc"), "-std=c11") };
     command.arg(standard).args(WARNINGS).arg("-I").arg(root().join("include"));
+    command
+}
+
+/// A compiler with its arguments from the environment, as make has it.
+pub(crate) fn cc(variable: &str, default: &str) -> Command {
+    let chosen = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+    let mut parts = chosen.split_whitespace();
+    let mut command = Command::new(parts.next().expect("a compiler"));
+    command.args(parts);
     command
 }
 

@@ -5,11 +5,12 @@ use std::process::Command;
 
 use redtail::topology::{Positions, slot};
 
-use crate::build::folder;
+use crate::build::{How, folder, program};
 use crate::client::Value;
 use crate::help::eventually;
 use crate::live::{Example, online_replicas, ways};
 use crate::nodes::Nodes;
+use crate::quiet::{pings, silence};
 use crate::server::{Kind, Server};
 
 impl Example {
@@ -164,6 +165,24 @@ fn example(nodes: &Nodes) {
         eventually("the servers have noticed", || nodes.servers.iter().all(|node| online_replicas(node) == 0));
         write(nodes, &format!("missed{}", round + 1));
     }
+}
+
+/// Nobody writes: the file reaches the end, and the primaries hear of it.
+#[test]
+#[ignore = "needs real servers: tests/servers"]
+fn cluster_the_example_is_at_the_end_in_silence() {
+    let mut nodes = Nodes::start(Kind::Redis70, 3, 0);
+    nodes.servers.iter().for_each(pings);
+    let file = folder("cluster-silence").join("positions");
+    let _ = fs::remove_file(&file);
+    let args = [nodes.servers[0].address(), file.display().to_string()];
+    let _example = Example::start(Command::new(program("examples/c/cluster.c", How::Debug)), &args);
+    let offset_of = |server: &Server| {
+        let saved: Positions = fs::read_to_string(&file).ok()?.parse().unwrap();
+        let id = server.call(&["CLUSTER", "MYID"]).text();
+        saved.shards.iter().find(|saved| saved.node == id).map(|saved| saved.position.offset)
+    };
+    silence(&mut nodes.servers, offset_of);
 }
 
 fn wrapper(nodes: &Nodes) {

@@ -53,30 +53,52 @@ pub(crate) fn prefix() -> &'static Path {
     })
 }
 
-/// `make FEATURES=capi,tls` after a plain `make` builds again, and without cargo it fails. Nothing is installed then.
+/// What was built with other features, for another machine or not wholly is built again, and without cargo it fails.
+/// Nothing is installed then.
 #[test]
 #[ignore = "needs make: tests/tools"]
-fn an_install_with_other_features_builds_again_or_fails() {
+fn an_install_of_another_build_builds_again_or_fails() {
     let (target, own) = (folder("features-target"), folder("features"));
-    let built = target.join("release");
-    fs::create_dir_all(&built).unwrap();
-    for name in ["libredtail.so", "libredtail.a", "redtail"] {
+    let built = target.join("make");
+    for folder in ["man", "completions"] {
+        fs::create_dir_all(built.join(folder)).unwrap();
+    }
+    for name in ["libredtail.so", "libredtail.a", "redtail", "man/redtail.1"] {
         fs::copy("/bin/true", built.join(name)).unwrap();
     }
-    fs::write(built.join("libredtail.features"), "capi\n").unwrap();
-    fs::write(built.join("redtail.features"), "cli\n").unwrap();
-    let install = |what: &str, chosen: &[&str]| {
+    for name in ["redtail", "_redtail", "redtail.fish"] {
+        fs::write(built.join("completions").join(name), "").unwrap();
+    }
+    fs::write(built.join("library.built"), "capi \n").unwrap();
+    fs::write(built.join("tool.built"), "cli \n").unwrap();
+    let run_make = |what: &str, chosen: &[&str]| {
         let mut make = make(what);
         make.env("CARGO_TARGET_DIR", &target).args(["CARGO=false", "STRIP=:"]).args(chosen);
-        make.arg(format!("PREFIX={}", own.display())).output().unwrap().status.success()
+        make.arg(format!("PREFIX={}", own.display())).output().unwrap()
     };
-    assert!(!install("install", &["FEATURES=capi,tls"]));
-    assert!(!install("install-tool", &["TOOL_FEATURES=cli,tls"]));
-    assert!(!own.join("lib").exists() && !own.join("bin").exists());
-    // The same features, and none: what is built.
-    assert!(install("install", &["FEATURES=capi"]) && install("install", &[]));
-    assert!(install("install-tool", &["TOOL_FEATURES=cli"]) && install("install-tool", &[]));
+    let installs = |what: &str, chosen: &[&str]| run_make(what, chosen).status.success();
+    let nothing_is_installed = || fs::read_dir(&own).unwrap().next().is_none();
+    for other in ["FEATURES=capi,tls", "TARGET=s390x-unknown-linux-gnu"] {
+        assert!(!installs("install", &[other]) && nothing_is_installed(), "{other}");
+    }
+    for other in ["TOOL_FEATURES=cli,tls", "TARGET=s390x-unknown-linux-gnu"] {
+        assert!(!installs("install-tool", &[other]) && nothing_is_installed(), "{other}");
+    }
+    // The same features, and none: the present build.
+    assert!(installs("install", &["FEATURES=capi"]) && installs("install", &[]));
+    assert!(installs("install-tool", &["TOOL_FEATURES=cli"]) && installs("install-tool", &[]));
     assert!(own.join("lib/libredtail.so").exists() && own.join("bin/redtail").exists());
+    assert!(installs("uninstall", &[]) && installs("uninstall-tool", &[]));
+    assert!(nothing_is_installed());
+    // A library is gone since it was built.
+    fs::remove_file(built.join("libredtail.so")).unwrap();
+    let broken = run_make("install", &[]);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("libredtail.so is missing"), "{broken:?}");
+    assert!(!broken.status.success() && nothing_is_installed());
+    // Built for another machine, and installed without a target: the present build.
+    fs::copy("/bin/true", built.join("libredtail.so")).unwrap();
+    fs::write(built.join("library.built"), "capi s390x-unknown-linux-gnu\n").unwrap();
+    assert!(installs("install", &[]) && installs("install", &["TARGET=s390x-unknown-linux-gnu"]));
     fs::remove_dir_all(own).unwrap();
     fs::remove_dir_all(target).unwrap();
 }
@@ -182,20 +204,14 @@ fn what_is_installed() {
     assert!(dynamic.contains(&format!("[{SONAME}]")), "{dynamic}");
     // The built library has the types of the interface, for abidiff; the installed one is small.
     let sections = |library: &Path| stdout(Command::new("readelf").args(["--section-headers", "--wide"]).arg(library));
-    assert!(sections(&build::folder("release").join("release/libredtail.so")).contains(".debug_info"));
+    assert!(sections(&build::folder("release").join("make/libredtail.so")).contains(".debug_info"));
     assert!(!sections(&lib.join("libredtail.so")).contains(".debug_"));
     // In a prefix of its own, nothing is left behind.
     let own = folder("own");
     for what in ["install", "uninstall"] {
         run(make(what).arg(format!("PREFIX={}", own.display())));
     }
-    let mut left = Vec::new();
-    let mut folders = vec![own.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            if entry.path().is_dir() { folders.push(entry.path()) } else { left.push(entry.path()) }
-        }
-    }
+    let left: Vec<_> = fs::read_dir(&own).unwrap().flatten().map(|entry| entry.path()).collect();
     assert!(left.is_empty(), "{left:?}");
     fs::remove_dir_all(own).unwrap();
 }

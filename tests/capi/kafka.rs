@@ -16,6 +16,7 @@ use crate::client::{Client, command};
 use crate::folder::Folder;
 use crate::help::eventually;
 use crate::install;
+use crate::quiet::{pinging, silence};
 use crate::server::{Kind, Server};
 use rig::{Bridge, Broker, Consumer, END, TOPIC, Truth, compare, has_state, words};
 
@@ -133,6 +134,19 @@ fn a_broker_that_is_away_is_waited_for() {
     compare(&consumer.lines(), &truth, broker.partitions);
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     assert!(words(&folder).contains("Kafka: "), "{}", words(&folder));
+}
+
+/// Nobody writes: the state reaches the end, and the server hears of it.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn the_state_is_at_the_end_in_silence() {
+    let (broker, server, folder) = (Broker::start(How::Sanitized, 2), pinging(), Folder::new("kafka-silence"));
+    let bridge = Bridge::start(How::Sanitized, &broker, &folder, &server.address(), &[]);
+    silence(&mut [server], |_| {
+        let state = fs::read_to_string(folder.0.join("state")).ok()?;
+        state.trim_end().rsplit(':').nth(1)?.parse().ok()
+    });
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
 }
 
 #[test]

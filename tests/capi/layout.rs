@@ -12,6 +12,7 @@ use redtail::capi::discovery::*;
 use redtail::capi::error_kind::*;
 use redtail::capi::event::*;
 use redtail::capi::item::*;
+use redtail::capi::keys::*;
 use redtail::capi::migration::*;
 use redtail::capi::notice::*;
 use redtail::capi::options::*;
@@ -21,8 +22,9 @@ use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::*;
 use redtail::capi::sentinel::*;
 use redtail::capi::tls::*;
+use redtail::capi::wrapped::*;
 
-use crate::build::{WARNINGS, root, run, stdout};
+use crate::build::{WARNINGS, cc, for_this_machine, root, run, stdout};
 
 /// Every struct with its size, alignment and the offsets of its fields, in Rust.
 fn structs() -> String {
@@ -38,19 +40,22 @@ fn structs() -> String {
         redtail_limits: struct_size bulk command arguments depth line reply_line;
         redtail_position: replid history offset db;
         redtail_item: kind frame offset raw args argc index length;
+        redtail_wrapped: origin commands db mvcc;
         redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls retry_refused_ms;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
         redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls;
         redtail_cluster_options: struct_size nodes node_count positions added refresh_ms prefer_replica;
         redtail_cluster_callbacks: struct_size context event notice idle;
+        redtail_key: index db access reserved;
         redtail_node: shard is_primary is_up id address slots;
+        redtail_migration_task: side id source target slots;
         redtail_notice: kind message shard start status position from to gained lost node;
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
-        redtail_forking: reason used_memory last_fork_us;
-        redtail_attached: method role position server;
-        redtail_snapshot: length;
+        redtail_forking: reason used_memory last_fork_us server;
+        redtail_attached: method role position server newer_than_tested;
+        redtail_snapshot: length verified;
         redtail_part: argc index length;
         redtail_gap: from to missed;
         redtail_disconnected: reason resume retry_in_ms;
@@ -69,7 +74,7 @@ fn constants() -> String {
         };
     }
     table! {
-        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_TEMPLATES REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
+        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_ALL_DATABASES REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_TEMPLATES REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
         redtail_status: REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE
             REDTAIL_STOPPED REDTAIL_IDLE REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ALL_KEYS REDTAIL_UNKNOWN_KEYS REDTAIL_ERROR_ARGUMENT
             REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION
@@ -101,14 +106,16 @@ fn constants() -> String {
         redtail_rdb_role: REDTAIL_RDB_ROLE_AUX_NAME REDTAIL_RDB_ROLE_AUX_VALUE REDTAIL_RDB_ROLE_FUNCTION REDTAIL_RDB_ROLE_SLOT_IMPORT REDTAIL_RDB_ROLE_ARGUMENT REDTAIL_RDB_ROLE_KEY_NAME REDTAIL_RDB_ROLE_VALUE REDTAIL_RDB_ROLE_ELEMENT REDTAIL_RDB_ROLE_MEMBER REDTAIL_RDB_ROLE_FIELD REDTAIL_RDB_ROLE_FIELD_VALUE REDTAIL_RDB_ROLE_SHARED_FIELD REDTAIL_RDB_ROLE_ENTRY_FIELD REDTAIL_RDB_ROLE_ENTRY_VALUE REDTAIL_RDB_ROLE_GROUP_NAME REDTAIL_RDB_ROLE_CONSUMER_NAME REDTAIL_RDB_ROLE_PRODUCER_NAME REDTAIL_RDB_ROLE_IDEMPOTENCY_KEY REDTAIL_RDB_ROLE_PATH;
         redtail_rdb_checksum: REDTAIL_RDB_CHECKSUM_VERIFIED REDTAIL_RDB_CHECKSUM_ABSENT REDTAIL_RDB_CHECKSUM_IGNORED;
         redtail_protocol_error: REDTAIL_PROTOCOL_ERROR_UNEXPECTED REDTAIL_PROTOCOL_ERROR_INVALID_LENGTH REDTAIL_PROTOCOL_ERROR_INVALID_VALUE REDTAIL_PROTOCOL_ERROR_MISSING_CRLF REDTAIL_PROTOCOL_ERROR_BULK_TOO_LONG REDTAIL_PROTOCOL_ERROR_COMMAND_TOO_LONG REDTAIL_PROTOCOL_ERROR_TOO_MANY_ARGUMENTS REDTAIL_PROTOCOL_ERROR_TOO_DEEP REDTAIL_PROTOCOL_ERROR_LINE_TOO_LONG REDTAIL_PROTOCOL_ERROR_UNBALANCED_QUOTES;
-        redtail_rdb_error: REDTAIL_RDB_ERROR_NOT_RDB REDTAIL_RDB_ERROR_TEMPLATES REDTAIL_RDB_ERROR_UNKNOWN_NUMBER REDTAIL_RDB_ERROR_REFUSED REDTAIL_RDB_ERROR_UNKNOWN_ENCODING REDTAIL_RDB_ERROR_INVALID REDTAIL_RDB_ERROR_OVERRUN REDTAIL_RDB_ERROR_MISMATCH REDTAIL_RDB_ERROR_COMPRESSION REDTAIL_RDB_ERROR_CHECKSUM REDTAIL_RDB_ERROR_TRUNCATED;
+        redtail_rdb_error: REDTAIL_RDB_ERROR_NOT_RDB REDTAIL_RDB_ERROR_TEMPLATES REDTAIL_RDB_ERROR_UNKNOWN_NUMBER REDTAIL_RDB_ERROR_REFUSED REDTAIL_RDB_ERROR_UNKNOWN_ENCODING REDTAIL_RDB_ERROR_INVALID REDTAIL_RDB_ERROR_OVERRUN REDTAIL_RDB_ERROR_MISMATCH REDTAIL_RDB_ERROR_COMPRESSION REDTAIL_RDB_ERROR_CHECKSUM REDTAIL_RDB_ERROR_TRUNCATED REDTAIL_RDB_ERROR_COMPRESSED;
         redtail_fork_reason: REDTAIL_FORK_FILTERED REDTAIL_FORK_SNAPSHOT REDTAIL_FORK_PROBE;
         redtail_method: REDTAIL_METHOD_FILTERED REDTAIL_METHOD_INFO REDTAIL_METHOD_FULL
             REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC;
         redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
         redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE REDTAIL_NOTICE_MOVED;
         redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;
-        redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD;
+        redtail_access: REDTAIL_ACCESS_READ REDTAIL_ACCESS_WRITE REDTAIL_ACCESS_REMOVED;
+        redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD REDTAIL_MIGRATION_IMPORTED;
+        redtail_migration_side: REDTAIL_MIGRATION_SIDE_NONE REDTAIL_MIGRATION_SIDE_IMPORT REDTAIL_MIGRATION_SIDE_MIGRATE;
         redtail_disconnect_reason: REDTAIL_DISCONNECT_CLOSED REDTAIL_DISCONNECT_IO REDTAIL_DISCONNECT_SILENCE REDTAIL_DISCONNECT_REFUSED REDTAIL_DISCONNECT_NEEDS_FIX;
     }
     lines
@@ -157,7 +164,7 @@ fn c_and_rust_see_the_same() {
     let file = std::env::temp_dir().join(format!("redtail-layout-{}.c", std::process::id()));
     let binary = file.with_extension("bin");
     fs::write(&file, program()).unwrap();
-    let mut compiler = Command::new("cc");
+    let mut compiler = cc("CC", "cc");
     run(compiler
         .arg("-std=c11")
         .args(WARNINGS)
@@ -165,7 +172,8 @@ fn c_and_rust_see_the_same() {
         .arg(root().join("include"))
         .arg(&file)
         .arg("-o")
-        .arg(&binary));
+        .arg(binary.with_extension("built")));
+    for_this_machine(&binary.with_extension("built"), &binary);
     let seen = stdout(&mut Command::new(&binary));
     fs::remove_file(&file).unwrap();
     fs::remove_file(&binary).unwrap();

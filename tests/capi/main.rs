@@ -1,8 +1,9 @@
 //! The C interface as C and C++ see it: the header, the libraries, the programs of `examples/c` and `tests/c`.
 //!
 //! Tests that need more than a C compiler (valgrind, clang, CMake, real servers) are ignored by default. `tests/tools`
-//! and `tests/servers` install these, and `tests/run` runs all tests.
+//! and `tests/servers` install these, and `tests/run` runs all tests. They are for Unix, as the Makefile is.
 
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that fails is to stop")]
 
 #[macro_use]
@@ -49,6 +50,8 @@ mod load;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/cluster/nodes.rs"]
 mod nodes;
+#[path = "../live/quiet.rs"]
+mod quiet;
 #[allow(dead_code, reason = "the tests of clusters use the rest")]
 #[path = "../help/nodes.rs"]
 mod scripted_nodes;

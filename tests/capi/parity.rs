@@ -92,13 +92,13 @@ fn line(lines: &mut String, kind: u8, command: &StreamCommand<'_>) {
         Touches::Keys(keys) => {
             lines.push_str(" 0");
             keys.for_each(|key| {
-                write!(lines, " {}:{}:{}", key.index, key.db.map_or(-1, i64::from), key.access as u8).unwrap();
+                write!(lines, " {}:{}:{}", key.index, key.db.map_or(-1, i64::from), key.access.as_str()).unwrap();
             });
         }
         Touches::None => lines.push_str(" 4"),
-        Touches::All(Databases::All) => lines.push_str(" 9 0:-2:1"),
-        Touches::All(Databases::Selected(db)) => write!(lines, " 9 0:{}:1", db.map_or(-1, i64::from)).unwrap(),
-        Touches::All(Databases::Two(first, second)) => write!(lines, " 9 0:{first}:1 0:{second}:1").unwrap(),
+        Touches::All(Databases::All) => lines.push_str(" 9 0:-2:write"),
+        Touches::All(Databases::Selected(db)) => write!(lines, " 9 0:{}:write", db.map_or(-1, i64::from)).unwrap(),
+        Touches::All(Databases::Two(first, second)) => write!(lines, " 9 0:{first}:write 0:{second}:write").unwrap(),
         Touches::Unknown => lines.push_str(" 10"),
     }
     writeln!(lines, " {}", command.is_write().map_or(10, u8::from)).unwrap();

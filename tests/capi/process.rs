@@ -13,6 +13,7 @@ use socket2::SockRef;
 use crate::build::{How, program, run};
 use crate::folder::Folder;
 use crate::live::Example;
+use crate::scripted_nodes::{Node, Plan};
 use crate::server::{Kind, Server};
 
 const ROUNDS: usize = 20;
@@ -84,6 +85,23 @@ fn a_lost_connection_is_no_signal() {
         }
     });
     (0..ROUNDS).for_each(|_| ends_well(&format!("unix:{}", path.display()), &[]));
+}
+
+/// The parent follows on, whatever its child calls, and at any moment of its threads.
+#[test]
+fn a_child_of_a_cluster_cannot_disturb() {
+    let plan = Plan::default();
+    let nodes = [('a', (0, 8191)), ('b', (8192, 16383))].map(|(digit, slots)| Node::start(&plan, digit, &[slots]));
+    let positions = nodes.each_ref().map(Node::beginning).join(";");
+    let mut command = Command::new(program("tests/c/forks.c", How::Debug));
+    command.arg(format!("127.0.0.1:{}", nodes[0].port));
+    let mut parent = Example::start(command, &[positions]);
+    assert_eq!(parent.line(), "attached");
+    assert_eq!(parent.line(), "forked");
+    nodes.iter().for_each(|node| node.write(&["SET", "k", "v"]));
+    assert_eq!(parent.line(), "wrote");
+    parent.end();
+    assert_eq!(nodes.each_ref().map(Node::links), [1, 1]);
 }
 
 /// Over TCP and a Unix socket, and over TLS.

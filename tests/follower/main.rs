@@ -6,6 +6,9 @@
 #[path = "../help/options.rs"]
 mod options;
 
+#[cfg(target_os = "linux")]
+#[path = "../help/full.rs"]
+mod full;
 #[path = "../help/refusing.rs"]
 mod refusing;
 

@@ -596,6 +596,20 @@ fn a_small_buffer_and_small_limits_leave_room_for_the_handshake() {
     assert!(matches!(follower.next_event().unwrap(), Some(Event::Attached(_))));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stop_ends_an_attempt_to_connect() {
+    let (full, handle) = (crate::full::Full::new(), Handle::new());
+    let builder = Follower::builder(full.address.to_string()).connect_timeout(Duration::from_secs(3600));
+    let builder = builder.handle(handle.clone());
+    let connecting = thread::spawn(move || builder.connect().map(drop));
+    while !full.has_attempt() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    handle.stop();
+    connecting.join().unwrap().unwrap_err();
+}
+
 /// The example of `Checkpoint`: one write, and PINGs after it.
 #[test]
 fn a_checkpoint_catches_up_with_a_quiet_stream() {

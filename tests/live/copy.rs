@@ -1,20 +1,39 @@
 //! Compares the data of two servers, and rebuilds data from a stream.
 
+use redtail::topology::{Migration, Migrations, slot};
+
 use crate::client::{Client, Value, command};
 use crate::follow::Write;
 use crate::help::{eventually, redis_cli};
 use crate::server::{Kind, Server};
 use crate::workload::workload;
 
-/// Plays commands into a server, unchanged, except PING and REPLCONF. No reply may be an error.
+/// Plays commands into a server, unchanged, except PING, REPLCONF and TRIMSLOTS. No reply may be an error.
 pub(crate) fn replay(into: &Server, db: u32, stream: &[&Write]) {
     let mut bytes = format!("SELECT {db}\r\n").into_bytes();
     // The nodes of a cluster send messages to each other in their streams, too.
     let is_talk = |write: &&&Write| ["PING", "REPLCONF", "CLUSTER"].iter().any(|name| write.is(name));
     for write in stream.iter().filter(|write| !is_talk(write)) {
-        bytes.extend_from_slice(&write.raw);
+        if write.is("TRIMSLOTS") {
+            replay_bytes(into, &std::mem::take(&mut bytes));
+            trim(into, write);
+        } else {
+            bytes.extend_from_slice(&write.raw);
+        }
     }
     replay_bytes(into, &bytes);
+}
+
+/// Deletes the keys of slots. No client may send TRIMSLOTS.
+fn trim(into: &Server, trimmed: &Write) {
+    let args: Vec<&[u8]> = trimmed.args.iter().map(Vec::as_slice).collect();
+    let Some(Migration::Trimmed(slots)) = Migrations::new().next_of_args(args.into_iter()) else {
+        panic!("{}", trimmed.text())
+    };
+    let mut client = into.client();
+    for key in client.call(&["KEYS", "*"]).items().iter().map(bytes).filter(|key| slots.contains(slot(key))) {
+        client.call(&[b"DEL".to_vec(), key]);
+    }
 }
 
 /// Through `redis-cli --pipe`, as a user would.

@@ -52,7 +52,7 @@ fn patterns_choose_what_keys_gives() {
             .expect("UTF-8")
             .lines()
             .map(|line| {
-                serde_json::from_str::<serde_json::Value>(line).expect("JSON")["keys"][0]
+                serde_json::from_str::<serde_json::Value>(line).expect("JSON")["keys"][0]["key"]
                     .as_str()
                     .expect("a key")
                     .into()
@@ -152,19 +152,17 @@ fn chosen_keys_make_their_data_in_another_server() {
             copies.push(copy);
         }
         assert_eq!(data(&copies[0], &ALL, "a:*"), data(&server, &ALL, "a:*"), "{kind:?}");
-        // A selected command is printed whole: those of the MSETs, and of no transaction.
-        let others = data(&copies[0], &ALL, "[bc]*");
-        assert!(others.iter().all(|(_, key, ..)| key.ends_with(":m2")), "{others:?}");
+        assert!(data(&copies[0], &ALL, "[bc]*").is_empty(), "{kind:?}");
         // Before the swap database 5 was not selected.
         let own = |server: &Server| -> BTreeSet<_> {
             data(server, &[3], "*").into_iter().filter(|(_, key, ..)| key == "a:last").collect()
         };
         assert_eq!(own(&copies[1]), own(&server), "{kind:?}");
-        assert_eq!(data(&copies[1], &[5], "[ab]:3:*"), data(&server, &[5], "[ab]:3:*"), "{kind:?}");
-        assert!(data(&copies[1], &[0], "*").is_empty(), "{kind:?}");
+        assert_eq!(data(&copies[1], &[3], "*").len(), 1, "{kind:?}");
+        assert!(data(&copies[1], &[0, 5], "*").is_empty(), "{kind:?}");
         assert_eq!(data(&copies[2], &[0], "a:*"), data(&server, &[0], "a:*"), "{kind:?}");
-        let swapped = |server: &Server| data(server, &[3], "a:5:*");
-        assert_eq!(swapped(&copies[2]), swapped(&server), "{kind:?}");
-        assert!(swapped(&server).len() > 8, "{kind:?}");
+        // And before the swap database 3 was not.
+        let names = |server: &Server| -> Vec<_> { data(server, &[3, 5], "*").into_iter().map(|key| key.1).collect() };
+        assert_eq!(names(&copies[2]), ["a:last"], "{kind:?}");
     }
 }

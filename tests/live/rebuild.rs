@@ -215,7 +215,7 @@ fn meta(file: &Path) -> Option<Json> {
 fn recorded_snapshots_are_made_again() {
     let snapshots = snapshots();
     for (kind, name, bytes) in &snapshots {
-        let (resp, _) = printed(&["decode", "--format", "resp"], bytes);
+        let (resp, _) = printed(&["decode", "--format", "resp", "--empty-target"], bytes);
         let copy = Server::start(*kind);
         replay_bytes(&copy, &resp);
         let reference = Server::start_from_dump(*kind, bytes);
@@ -235,8 +235,17 @@ fn recorded_digests_come_out() {
         let (Some(kind), Some(meta)) = (kind_of(&file), meta(&file)) else { continue };
         for digest in meta["digests"].as_array().into_iter().flatten() {
             let until = digest["offset"].to_string();
-            let args =
-                ["decode", "--format", "resp", "--assume-db", "0", "--until", &until, file.to_str().expect("a path")];
+            let args = [
+                "decode",
+                "--format",
+                "resp",
+                "--empty-target",
+                "--assume-db",
+                "0",
+                "--until",
+                &until,
+                file.to_str().expect("a path"),
+            ];
             let (resp, _) = printed(&args, b"");
             let copy = Server::start(kind);
             replay_bytes(&copy, &resp);
@@ -259,7 +268,8 @@ fn every_encoding_is_made_again() {
             }
             server.call(&["SAVE"]);
             let dump = server.folder().join("dump.rdb");
-            let (resp, errors) = printed(&["decode", "--format", "resp", dump.to_str().expect("a path")], b"");
+            let (resp, errors) =
+                printed(&["decode", "--format", "resp", "--empty-target", dump.to_str().expect("a path")], b"");
             let said = |words: &str| errors.contains(words);
             assert!(said("the last activity of stream consumers"), "{errors}");
             assert_eq!(said("frequencies of access"), settings.contains(&"--maxmemory-policy"), "{errors}");

@@ -21,11 +21,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 5] = [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
+    pub(crate) const ALL: [Kind; 6] =
+        [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Redis810, Kind::Valkey81, Kind::Valkey91];
 
     /// Servers that support `REPLCONF rdb-filter-only`, whose history survives a restart, and that report when a key
     /// expires.
-    pub(crate) const SINCE_7: [Kind; 4] = [Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
+    pub(crate) const SINCE_7: [Kind; 5] =
+        [Kind::Redis70, Kind::Redis82, Kind::Redis810, Kind::Valkey81, Kind::Valkey91];
+
+    /// The servers of a scenario: these few, and with REDTAIL_MATRIX (`tests/soak matrix`) all that are as capable.
+    pub(crate) fn few(few: &[Kind]) -> Vec<Kind> {
+        match std::env::var_os("REDTAIL_MATRIX") {
+            None => few.to_vec(),
+            Some(_) if few.contains(&Kind::Redis62) => Kind::ALL.to_vec(),
+            Some(_) => Kind::SINCE_7.to_vec(),
+        }
+    }
 
     /// Its name in INFO, and the start of its version.
     pub(crate) fn version(self) -> (&'static str, &'static str) {
@@ -42,6 +53,11 @@ impl Kind {
     /// Whether a field of a hash may expire.
     pub(crate) fn expires_fields(self) -> bool {
         matches!(self, Kind::Redis82 | Kind::Redis810 | Kind::Valkey91)
+    }
+
+    /// The redis-cli that moves slots as this server's users do.
+    pub(crate) fn cli(self) -> PathBuf {
+        if self == Kind::Redis810 { self.binary().with_file_name("redis-cli") } else { PathBuf::from("redis-cli") }
     }
 
     fn binary(self) -> PathBuf {
@@ -314,6 +330,26 @@ impl Server {
     pub(crate) fn stand_still(&self) {
         let pid = self.process.as_ref().expect("it runs").id().to_string();
         assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill runs").success());
+    }
+
+    /// Kills the process that writes a snapshot, once there is one.
+    pub(crate) fn kill_child(&self) {
+        let parent = self.process.as_ref().expect("it runs").id();
+        let child = || {
+            let process = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();
+            fs::read_dir("/proc").expect("Linux").filter_map(process).find(|pid| {
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                let fields = stat.rsplit(") ").next().unwrap_or_default();
+                !fields.starts_with('Z') && fields.split(' ').nth(1) == Some(&parent.to_string())
+            })
+        };
+        let mut found = None;
+        eventually("a snapshot is written", || {
+            found = child();
+            found.is_some()
+        });
+        let pid = found.expect("just found").to_string();
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs").success());
     }
 
     /// The end of its log.

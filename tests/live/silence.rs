@@ -11,7 +11,7 @@ use redtail::topology::{ClusterCheckpoint, Positions};
 use redtail::{Ack, Checkpoint, Event, Options, Position};
 
 use crate::cluster::nodes::Nodes;
-use crate::help::eventually;
+use crate::quiet::{pinging, pings, silence};
 use crate::server::{Kind, Server};
 
 #[allow(dead_code, reason = "its main")]
@@ -104,39 +104,6 @@ impl Drop for Program {
     }
 }
 
-/// A server that sends a PING every three seconds: with one each second, as often as acknowledgements, it may never
-/// find anybody in step.
-fn pinging() -> Server {
-    let server = Server::start_with(Kind::Redis70, &["--repl-ping-replica-period", "3", "--shutdown-timeout", "3600"]);
-    server.make_backlog();
-    server
-}
-
-fn is_followed(server: &Server) -> bool {
-    server.info("replication").get("slave0").is_some_and(|it| it.contains("state=online"))
-}
-
-/// Writes to each server, then nothing but PINGs. `offset_of` is the saved offset for a server.
-fn silence(servers: &mut [Server], offset_of: impl Fn(&Server) -> Option<u64>) {
-    eventually("all servers are followed", || servers.iter().all(is_followed));
-    for server in &*servers {
-        let mut client = server.client();
-        // A node of a cluster refuses keys of other nodes.
-        let mut keys = (0..1000).map(|number| format!("key{number}"));
-        assert!(keys.any(|key| !client.ask(&["SET", &key, "v"]).is_error()));
-        // The timeout is longer than a test may take.
-        assert_eq!(client.call(&["WAIT", "1", "3600000"]).int(), 1);
-        let written = server.offset();
-        eventually("the server has sent a PING", || server.offset() > written);
-        let silent = server.offset();
-        eventually("the file is at the end", || offset_of(server).is_some_and(|saved| saved >= silent));
-    }
-    for server in servers {
-        server.shut_down("NOSAVE");
-        assert!(server.log().contains("1 of 1 replicas are in sync when shutting down"), "{}", server.log());
-    }
-}
-
 fn single(program: &Path, args: &[&str], server: Server, saved: impl Fn(&Path) -> Option<Position>) {
     let folder = server.folder().to_owned();
     let program = Program::start(program, &folder, args);
@@ -147,10 +114,7 @@ fn single(program: &Path, args: &[&str], server: Server, saved: impl Fn(&Path) -
 
 fn deployment(program: (&str, &str)) {
     let mut nodes = Nodes::start(Kind::Redis70, 3, 0);
-    for node in &nodes.servers {
-        node.config_set("repl-ping-replica-period", "3");
-        node.config_set("shutdown-timeout", "3600");
-    }
+    nodes.servers.iter().for_each(pings);
     let folder = nodes.servers[0].folder().to_owned();
     let program = compiled(program, &[("10.0.0.1:7000", &nodes.servers[0].address())]);
     let program = Program::start(&program, &folder, &[]);

@@ -636,3 +636,62 @@ fn what_is_cut_off_and_was_never_whole_is_forgotten() {
 fn unfinished(it: Unfinished) -> (UnfinishedKind, u64, u64) {
     (it.kind, it.start, it.end)
 }
+
+/// What a later version may write.
+#[test]
+fn files_of_the_future_are_read_as_far_as_they_are_known() {
+    let folder = three("future");
+    let expected = all(&folder.0).unwrap();
+    // Keys and comments in a manifest that nobody knows, before and between those that are known.
+    folder.manifest(&[
+        "# written by a later version",
+        "shard 3 file a.1.base.rdb checksum \"crc64 0\" seq 1 type b codec zstd",
+        "file a.0.incr.aof seq 1 type h endoffset 7",
+        "startoffset 0 file a.1.incr.aof seq 1 type i endoffset 66",
+        "file a.2.incr.aof type i tier \"\\x00\" seq 2 startoffset 66",
+    ]);
+    assert_eq!(all(&folder.0).unwrap(), expected);
+    // Annotations, commands and auxiliary fields that nobody knows, and later versions of the snapshot.
+    let lines = [b"#SHARD:3 \x80\r\n#\r\n".to_vec(), commands(&["SELECT 3", "QUANTUM.SET k v"])].concat();
+    folder.write("a.1.incr.aof", lines);
+    for magic in [b"REDIS0018", b"REDIS0022", b"VALKEY082", b"VALKEY086"] {
+        for snapshot in [SnapshotForm::Bytes, SnapshotForm::Items] {
+            let open = |base: &[u8]| {
+                folder.write("a.1.base.rdb", base);
+                read(&mut AppendOnly::with(&folder.0, options! { snapshot }).unwrap())
+            };
+            let base = [magic, &b"\xfa\x05shape\x01x\xfe\0\0\x05hello\x05world\xff\0\0\0\0\0\0\0\0"[..]].concat();
+            let seen = open(&base).unwrap();
+            assert!(seen.contains(&format!("a.1.base.rdb {0} end {0}", base.len())), "{seen:?}");
+            assert!(seen.contains(&"a.1.incr.aof 74 74 [3] \"QUANTUM.SET\" \"k\" \"v\"".to_owned()), "{seen:?}");
+            // An unknown opcode has no known length.
+            let error = open(&[magic, &b"\xfa\x05shape\x01x\xc7whatever"[..]].concat()).unwrap_err().to_string();
+            assert!(error.contains("unknown type or opcode 199") && error.contains("at byte 18 "), "{error}");
+            // The commands do not depend on it.
+            let mut files = AppendOnly::commands(&folder.0, options! { snapshot }).unwrap();
+            assert_eq!(read(&mut files).unwrap()[0], "a.1.incr.aof 74 74 [3] \"QUANTUM.SET\" \"k\" \"v\"");
+        }
+    }
+}
+
+#[test]
+fn only_the_commands_of_a_directory_need_no_snapshot() {
+    let folder = three("commands");
+    let with_snapshot = all(&folder.0).unwrap();
+    fs::remove_file(folder.path("a.1.base.rdb")).unwrap();
+    let mut files = AppendOnly::commands(&folder.0, Options::default()).unwrap();
+    assert_eq!((files.file().kind, files.file().name()), (FileKind::Base, "a.1.base.rdb".into()));
+    assert_eq!(read(&mut files).unwrap(), with_snapshot[3..]);
+    // A new increment is followed, also over a rewrite.
+    folder.write("a.3.incr.aof", commands(&["SET k v"]));
+    folder.manifest(&["file a.2.base.rdb seq 2 type b", "file a.3.incr.aof seq 3 type i"]);
+    assert_eq!(read(&mut files).unwrap(), ["a.3.incr.aof 27 27 [0] \"SET\" \"k\" \"v\""]);
+    // A directory that has only been begun, and one whose base holds commands.
+    folder.manifest(&[BASE]);
+    let mut files = AppendOnly::commands(&folder.0, Options::default()).unwrap();
+    assert_eq!(read(&mut files).unwrap(), [""; 0]);
+    folder.write("a.1.base.aof", commands(&["SET base 1"]));
+    folder.manifest(&["file a.1.base.aof seq 1 type b", INCR_2]);
+    let mut files = AppendOnly::commands(&folder.0, Options::default()).unwrap();
+    assert_eq!(read(&mut files).unwrap()[0], "a.1.base.aof 30 30 [0] \"SET\" \"base\" \"1\"");
+}

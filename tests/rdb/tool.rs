@@ -531,7 +531,7 @@ fn input_cuts_change_no_output() {
         for arguments in [
             &["--format", "json", "--all"][..],
             &["--format", "json", "--elements"],
-            &["--format", "resp"],
+            &["--format", "resp", "--empty-target"],
             &["--format", "text"],
         ] {
             let [whole, cut] = [&[][..], &cuts(&snapshot)].map(|cuts| decode(&snapshot.bytes, cuts, arguments));
@@ -558,7 +558,11 @@ fn damaged_bytes_leave_whole_lines_and_commands() {
             let mut bytes = snapshot.bytes.clone();
             bytes[at] ^= [1, 0x80, 0xff, 0x40][at % 4];
             let name = format!("{} with byte {at} damaged", snapshot.name);
-            for arguments in [&["--format", "json"][..], &["--format", "json", "--elements"], &["--format", "resp"]] {
+            for arguments in [
+                &["--format", "json"][..],
+                &["--format", "json", "--elements"],
+                &["--format", "resp", "--empty-target"],
+            ] {
                 let output = decode(&bytes, &[], &[arguments, &["--skip-damaged"]].concat());
                 let errors = String::from_utf8_lossy(&output.stderr);
                 assert!(!errors.contains("panicked"), "{name}: {errors}");

@@ -43,7 +43,7 @@ fn converse(shell: &mut Shell, script: &[(&str, &[u8])]) {
 fn to_psync(shell: &mut Shell, info: &[u8], filter: Option<&[u8]>) {
     converse(shell, &[("PING", b"+PONG\r\n"), ("REPLCONF ip-address redtail.invalid", b"+OK\r\n"), ("INFO", info)]);
     if info.starts_with(b"-") && filter.is_none() {
-        converse(shell, &[("REPLCONF version 9.0.0", b"-ERR Unrecognized REPLCONF option: version\r\n")]);
+        converse(shell, &[("REPLCONF version 9.2.0", b"-ERR Unrecognized REPLCONF option: version\r\n")]);
     }
     converse(shell, &[("REPLCONF capa eof", b"+OK\r\n"), ("REPLCONF capa psync2", b"+OK\r\n")]);
     if let Some(reply) = filter {
@@ -72,7 +72,7 @@ fn a_filtered_start_word_by_word() {
     to_psync(&mut shell, &replication_info(0, 0, 0), Some(b"+OK\r\n"));
     let seen = others(&mut shell);
     assert!(
-        seen[0].starts_with("Forking(Forking { reason: Filtered, used_memory: Some(3145728), last_fork: Some(250µs) }"),
+        seen[0].starts_with("Forking(Forking { reason: Filtered, used_memory: Some(3145728), last_fork: Some(250µs), "),
         "{seen:?}"
     );
     assert_eq!(shell.sent(), ["PSYNC ? -1"]);
@@ -107,6 +107,15 @@ fn a_fork_is_announced_in_words() {
         (forking.used_memory, forking.last_fork) = (used_memory, last_fork);
         let text = forking.to_string();
         assert_eq!(text, words.replace('…', "the primary forks once, for a snapshot without data"));
+    }
+    for (server, words) in [
+        ("valkey-9.1", ""),
+        ("redis-9.9", ""),
+        ("valkey-9.2", "; with forkless-infrastructure-enabled it does so without a fork"),
+    ] {
+        let mut forking = Forking::new(ForkReason::Snapshot);
+        forking.server = server.parse().ok();
+        assert_eq!(forking.to_string(), format!("the primary forks and sends its whole data set{words}"));
     }
 }
 
@@ -176,7 +185,7 @@ fn a_full_snapshot_with_a_length() {
     let seen = shell.events();
     assert_eq!(seen[0], Seen::Snapshot(snapshot.clone()));
     assert!(
-        matches!(&seen[1], Seen::Other(end) if end.starts_with(&format!("SnapshotEnd(SnapshotEnd {{ bytes: {}, offset: 7, db: Some(2)", snapshot.len()))),
+        matches!(&seen[1], Seen::Other(end) if end.starts_with(&format!("SnapshotEnd(SnapshotEnd {{ bytes: {0}, verified: {0}, offset: 7, db: Some(2)", snapshot.len()))),
         "{seen:?}"
     );
     assert_eq!(shell.session.position().unwrap().to_string(), format!("{ID}:7:2"));
@@ -458,7 +467,7 @@ fn valkey_gets_a_version_only_around_a_snapshot_with_data() {
         converse(
             &mut shell,
             &[
-                ("REPLCONF version 9.0.0", b"+OK\r\n"),
+                ("REPLCONF version 9.2.0", b"+OK\r\n"),
                 ("CLIENT REPLY ON", b"+OK\r\n"),
                 ("REPLCONF capa eof", b"+OK\r\n"),
                 ("REPLCONF capa psync2", b"+OK\r\n"),
@@ -493,7 +502,7 @@ fn unknown_answers_to_options_are_passed_over() {
                 ("REPLCONF ip-address here", reply),
                 ("REPLCONF listening-port 7777", reply),
                 ("INFO", if reply[0] == b'$' { b":1\r\n" } else { reply }),
-                ("REPLCONF version 9.0.0", reply),
+                ("REPLCONF version 9.2.0", reply),
             ],
         );
         if reply[0] == b'-' {
@@ -518,7 +527,7 @@ fn a_version_is_withdrawn_where_the_stream_continues() {
             ("PING", b"+PONG\r\n"),
             ("REPLCONF ip-address redtail.invalid", b"+OK\r\n"),
             ("INFO", b"-NOPERM User cdc has no permissions to run the 'info' command\r\n"),
-            ("REPLCONF version 9.0.0", b"+OK\r\n"),
+            ("REPLCONF version 9.2.0", b"+OK\r\n"),
             ("CLIENT REPLY ON", b"+OK\r\n"),
             ("REPLCONF capa eof", b"+OK\r\n"),
             ("REPLCONF capa psync2", b"+OK\r\n"),
@@ -541,7 +550,7 @@ fn a_version_that_may_not_be_withdrawn_stays() {
         ("INFO", b"-ERR unknown command 'INFO'\r\n"),
     ];
     converse(&mut shell, &begin);
-    converse(&mut shell, &[("REPLCONF version 9.0.0", b"+OK\r\n"), ("CLIENT REPLY ON", denied)]);
+    converse(&mut shell, &[("REPLCONF version 9.2.0", b"+OK\r\n"), ("CLIENT REPLY ON", denied)]);
     converse(&mut shell, &[("REPLCONF capa eof", b"+OK\r\n"), ("REPLCONF capa psync2", b"+OK\r\n")]);
     shell.sent();
     shell.arrive(format!("+FULLRESYNC {ID} 10\r\n$EOF:{MARK}\r\n").as_bytes());
@@ -552,7 +561,7 @@ fn a_version_that_may_not_be_withdrawn_stays() {
     shell.events();
     shell.connect();
     converse(&mut shell, &begin);
-    converse(&mut shell, &[("REPLCONF version 9.0.0", b"+OK\r\n"), ("REPLCONF capa eof", b"+OK\r\n")]);
+    converse(&mut shell, &[("REPLCONF version 9.2.0", b"+OK\r\n"), ("REPLCONF capa eof", b"+OK\r\n")]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn garbage_in_mid_stream_is_named_with_its_replication_offset() {
         shell.arrive(good);
         shell.arrive(bad);
         let error = failure(&mut shell);
-        let SessionError::Protocol { stage: SessionStage::Stream, source } = error else { panic!("{error:?}") };
+        let SessionError::Protocol { stage: SessionStage::Stream, source, .. } = error else { panic!("{error:?}") };
         assert_eq!(source.offset, 1000 + good.len() as u64 + at, "{} {source}", String::from_utf8_lossy(bad));
         assert!(error.to_string().contains(words), "{error}");
         shell.arrive(good);
@@ -183,7 +183,9 @@ fn a_snapshot_header_that_is_none() {
         shell.arrive(reply.as_bytes());
         shell.arrive(bytes);
         let error = failure(&mut shell);
-        let SessionError::Protocol { stage: SessionStage::SnapshotHeader, source } = error else { panic!("{error:?}") };
+        let SessionError::Protocol { stage: SessionStage::SnapshotHeader, source, .. } = error else {
+            panic!("{error:?}")
+        };
         assert_eq!(source.offset, reply.len() as u64 + at, "{error}");
     }
 }

@@ -83,7 +83,10 @@ fn row_1_commands_in_the_segment_of_the_snapshots_end_are_kept() {
 #[test]
 fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
     let write = command(&["SET", "key", "value"]);
-    for middle in [&b"\x00\x01k\x01v"[..], b"\xc8\x01kwhatever that is", b"\x00\x01k\xc9abc"] {
+    // The last two begin with data that is not known, and after the name of a key.
+    for (middle, unknown_at) in
+        [(&b"\x00\x01k\x01v"[..], None), (b"\xc8\x01kwhatever that is", Some(11)), (b"\x00\x01k\xc9abc", Some(14))]
+    {
         let data = [b"REDIS0079\xfe\x06", middle, b"\xff\0\0\0\0\0\0\0\0"].concat();
         let marked = [format!("$EOF:{MARK}\r\n").as_bytes(), &data, MARK.as_bytes()].concat();
         let sized = [format!("${}\r\n", data.len()).as_bytes(), &data].concat();
@@ -95,6 +98,13 @@ fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
                 shell.arrive(&bytes[cut..]);
                 let seen = shell.events();
                 assert_eq!(snapshots(&seen), data, "cut at {cut}");
+                let known = unknown_at.unwrap_or(data.len());
+                let end =
+                    format!("SnapshotEnd(SnapshotEnd {{ bytes: {}, verified: {known}, offset: {BASE}", data.len());
+                assert!(
+                    seen.iter().any(|event| matches!(event, Seen::Other(text) if text.starts_with(&end))),
+                    "{seen:?}"
+                );
                 assert_eq!(commands(&seen), [(BASE + write.len() as u64, None)], "cut at {cut}");
             }
         }

@@ -121,7 +121,8 @@ fn the_items_are_those_of_the_decoder_and_the_stream_follows() {
             assert!(attached.starts_with("Attached") && attached.contains("method: Full"), "{attached}");
             assert!(begin.starts_with("SnapshotBegin") && begin.contains("offset: 1000"), "{begin}");
             assert!(
-                end.starts_with("SnapshotEnd") && end.contains(&format!("bytes: {}, offset: 1000", rdb.len())),
+                end.starts_with("SnapshotEnd")
+                    && end.contains(&format!("bytes: {0}, verified: {0}, offset: 1000", rdb.len())),
                 "{end}"
             );
             assert!(incr.contains(&format!("{} [3] \"INCR\" \"n\"", 1000 + STREAM.len())), "{incr}");

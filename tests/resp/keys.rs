@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use redtail::TAPE_LENGTH;
-use redtail::resp::{CommandParser, KeyFinder, Keys, Part, Reach, Status, encode_command, encoded_len};
+use redtail::resp::{
+    CommandParser, CommandSpec, FrameParser, KeyFinder, Keys, Part, Reach, Status, encode_command, encoded_len,
+};
 
 fn encoded(args: &[&[u8]]) -> Vec<u8> {
     let mut bytes = vec![0; encoded_len(args)];
@@ -84,6 +86,10 @@ fn options_and_counts_lead_to_keys() {
     check("SORT k BY store LIMIT 0 10 GET limit STORE d", Reach::Some, &[1, 10]);
     check("SORT k STORE a STORE b", Reach::Some, &[1, 5]);
     check("SORT k STORE", Reach::Some, &[1]);
+    check("GEORADIUS g 1 2 3 km STORE d STOREDIST e", Reach::Some, &[1, 9]);
+    check("GEORADIUS g 1 2 3 km STORE STOREDIST STOREDIST", Reach::Some, &[1, 7]);
+    check("GEORADIUSBYMEMBER g STORE 3 km STORE", Reach::Some, &[1]);
+    check("COPY a b REPLACE DB 3", Reach::Some, &[1, 2]);
     check("XREADGROUP GROUP g streams Streams a b > >", Reach::Some, &[5, 6]);
     check("MSETEX 2 a 1 b 2 EX 10", Reach::Some, &[2, 4]);
     check("ZUNIONSTORE d 2 a b WEIGHTS 1 2", Reach::Some, &[1, 3, 4]);
@@ -136,6 +142,9 @@ fn found(args: &[&[u8]], cuts: &[usize]) -> (Reach, Vec<usize>) {
     }
     finder.part(&Part::End);
     assert!(finder.is_done());
+    let mut all: Vec<_> = finder.keys().map(|key| key.index).collect();
+    all.dedup();
+    assert_eq!(all, keys(args).1, "all keys are known at the end");
     // A value after the keys is known not to be a key before it arrives.
     if args[0].eq_ignore_ascii_case(b"set") && args.len() > 2 {
         assert_eq!(done, Some(1));
@@ -145,14 +154,15 @@ fn found(args: &[&[u8]], cuts: &[usize]) -> (Reach, Vec<usize>) {
 
 /// Whether the end of such a command may revoke an earlier key.
 fn says_twice(args: &[&[u8]]) -> bool {
-    args[0].eq_ignore_ascii_case(b"sort") || args[0].eq_ignore_ascii_case(b"migrate")
+    let names: [&[u8]; 6] = [b"sort", b"migrate", b"georadius", b"georadiusbymember", b"copy", b"move"];
+    names.iter().any(|name| args[0].eq_ignore_ascii_case(name))
 }
 
 const NAMES: &str = "set DEL MSET BITOP LCS BLPOP PFMERGE EVAL MSETEX ZUNIONSTORE LMPOP BZMPOP XREAD XREADGROUP SORT GEORADIUS \
-    GEORADIUSBYMEMBER MIGRATE XGROUP XINFO OBJECT FLUSHALL PUBLISH nonsense COMMAND";
+    GEORADIUSBYMEMBER MIGRATE COPY MOVE XGROUP XINFO OBJECT FLUSHALL PUBLISH nonsense COMMAND";
 
 /// Arguments that may follow, the empty one included.
-const WORDS: &str = "0 1 2 3 -1 007 store STORE storedist streams KEYS auth AUTH2 by get limit create stream encoding key  \
+const WORDS: &str = "0 1 2 3 -1 007 store STORE storedist streams KEYS auth AUTH2 by get limit db replace create stream encoding key  \
     a-value-that-is-longer-than-any-name-in-the-table";
 
 fn arguments() -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -178,5 +188,127 @@ proptest! {
         } else {
             prop_assert_eq!(whole, parts);
         }
+    }
+}
+
+/// An entry of a reply to COMMAND INFO, written with spaces as separators: `*` begins an array of the next number,
+/// `:` is a number, and anything else is a string.
+fn entry(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for word in text.split_whitespace() {
+        match word.as_bytes()[0] {
+            b'*' | b':' => bytes.extend(format!("{word}\r\n").bytes()),
+            _ => bytes.extend(format!("${}\r\n{word}\r\n", word.len()).bytes()),
+        }
+    }
+    bytes
+}
+
+/// A description with these key specifications.
+fn described(flags: &str, specs: &str) -> Option<CommandSpec> {
+    let flags = format!("*{} {flags}", flags.split_whitespace().count());
+    let bytes = entry(&format!("*10 q.do :-2 {flags} :0 :0 :0 *0 *0 {specs} *0"));
+    let (mut parser, mut input) = (FrameParser::new(), bytes.as_slice());
+    let Ok(Status::Complete(frame)) = parser.next(&mut input) else { panic!("{specs}") };
+    CommandSpec::read(frame)
+}
+
+fn spec(flags: &str, begin: &str, find: &str) -> String {
+    format!("*6 flags *1 {flags} begin_search *4 {begin} find_keys *4 {find}")
+}
+
+#[test]
+fn a_description_of_the_server_gives_the_keys_of_a_command() {
+    let range = |first: u8, last: i8, step: u8| {
+        (
+            format!("type index spec *2 index :{first}"),
+            format!("type range spec *6 lastkey :{last} keystep :{step} limit :0"),
+        )
+    };
+    let by = |spec: &CommandSpec, line: &str| {
+        let bytes = encoded(&words(line));
+        let (mut parser, mut input) = (CommandParser::stream(), bytes.as_slice());
+        let Status::Complete(command) = parser.next(&mut input).unwrap() else { panic!() };
+        // In parts likewise.
+        let (mut finder, args) = (KeyFinder::new(), words(line));
+        finder.part(&Part::Begin { argc: args.len() });
+        for (index, arg) in args.iter().enumerate() {
+            finder.part(&Part::Argument { index, length: arg.len() as u64 });
+            finder.part(&Part::Piece(arg));
+            finder.learn(spec);
+        }
+        finder.part(&Part::End);
+        let found = match command.keys_by(spec) {
+            Keys::None => (Reach::None, Vec::new()),
+            Keys::All => (Reach::All, Vec::new()),
+            Keys::Unknown => (Reach::Unknown, Vec::new()),
+            Keys::Some(keys) => (Reach::Some, keys.map(|(index, _)| index).collect()),
+        };
+        assert_eq!((finder.reach(), finder.keys().map(|key| key.index).collect()), (Some(found.0), found.1.clone()));
+        found
+    };
+    let (begin, find) = range(1, -1, 2);
+    let pairs = described("write", &format!("*1 {}", spec("OW", &begin, &find))).unwrap();
+    assert!(pairs.is_write());
+    assert_eq!(by(&pairs, "q.do a 1 b 2"), (Reach::Some, vec![1, 3]));
+    // The table comes first.
+    assert_eq!(by(&pairs, "SET a 1 b 2"), (Reach::Some, vec![1]));
+
+    let counted = spec("RO", "type index spec *2 index :2", "type keynum spec *6 keynumidx :0 firstkey :1 keystep :1");
+    let counted = described("readonly", &format!("*1 {counted}")).unwrap();
+    assert!(!counted.is_write());
+    assert_eq!(by(&counted, "q.do x 2 a b c"), (Reach::Some, vec![3, 4]));
+    assert_eq!(by(&counted, "q.do x 9 a b c"), (Reach::Unknown, vec![]));
+
+    let word = spec(
+        "RM",
+        "type keyword spec *4 keyword FROM startfrom :1",
+        "type range spec *6 lastkey :-1 keystep :1 limit :0",
+    );
+    let word = described("write", &format!("*1 {word}")).unwrap();
+    assert_eq!(by(&word, "q.do x from a b"), (Reach::Some, vec![3, 4]));
+
+    assert_eq!(by(&described("write", "*0").unwrap(), "q.do x"), (Reach::None, vec![]));
+    let channel = spec("not_key", &range(1, 0, 1).0, &range(1, 0, 1).1);
+    assert_eq!(by(&described("pubsub", &format!("*1 {channel}")).unwrap(), "q.do x"), (Reach::None, vec![]));
+
+    // The keys are not determined, or the numbers are hostile.
+    for wrong in [
+        spec("incomplete", &range(1, 0, 1).0, &range(1, 0, 1).1),
+        spec("RW", "type unknown spec *0", "type unknown spec *0"),
+        spec("RW", &range(1, 0, 0).0, &range(1, 0, 0).1),
+        spec("RW", &range(0, 0, 1).0, &range(0, 0, 1).1),
+        spec(
+            "RW",
+            "type index spec *2 index :9223372036854775807",
+            "type keynum spec *6 keynumidx :9223372036854775807 firstkey :9223372036854775807 keystep :1",
+        )
+        .replace("keynumidx :9223372036854775807", "keynumidx :-1"),
+        spec(
+            "RW",
+            "type keyword spec *4 keyword KEYS startfrom :-2",
+            "type range spec *6 lastkey :-1 keystep :1 limit :0",
+        ),
+    ] {
+        assert!(described("write", &format!("*1 {wrong}")).is_none(), "{wrong}");
+    }
+    let one = spec("RW", &range(1, 0, 1).0, &range(1, 0, 1).1);
+    assert!(described("write", &format!("*4 {one} {one} {one} {one}")).is_none(), "four specifications");
+}
+
+#[test]
+fn descriptions_of_old_servers_and_of_containers_are_read() {
+    let read = |text: &str| {
+        let bytes = entry(text);
+        let (mut parser, mut input) = (FrameParser::new(), bytes.as_slice());
+        let Ok(Status::Complete(frame)) = parser.next(&mut input) else { panic!("{text}") };
+        CommandSpec::read(frame)
+    };
+    assert!(read("*6 q.do :-2 *1 write :1 :1 :1").is_some());
+    assert!(read("*6 q.do :-2 *0 :0 :0 :0").is_some());
+    assert!(read("*6 q.do :-2 *2 write movablekeys :1 :1 :1").is_none());
+    assert!(read("*10 q.do :-2 *0 :0 :0 :0 *0 *0 *0 *1 *1 q.do|sub").is_none());
+    for other in [":1", "*0", "*1 q", "*6 q.do :-2 *0 :1 :1 :0", "*6 q.do :-2 *0 x x x"] {
+        assert!(read(other).is_none(), "{other}");
     }
 }

@@ -61,6 +61,7 @@ kinds! {
         GapContinued => "a gap, and on from there",
         GapStopped => "a gap that ends the session",
         GapSnapshot => "a gap, and a snapshot",
+        SecondSnapshotBreaks => "a second snapshot that breaks off",
         AnotherServer => "another server at the primary's address, for one link",
         AttemptsUsedUp => "attempts used up",
     }
@@ -80,6 +81,8 @@ kinds! {
         MarkFramed => "snapshots with a mark",
         StreamAfterMark => "streams that follow a mark at once",
         ItemSnapshots => "snapshots told as items",
+        SecondSnapshots => "second snapshots, after a gap",
+        SnapshotsAgain => "snapshots that begin again after one that broke off",
         MarkInside => "snapshots that hold their mark",
         Gaps => "gaps",
         Resumes => "reconnects",

@@ -51,7 +51,7 @@ const NAMES: &[&str] = &[
 /// again.
 pub(crate) fn write(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, tally: &mut Tally) {
     match rng.below(20) {
-        0 => control(log, rng, tally),
+        0 => control(log, style, rng, tally),
         1 => nothing(log, rng, tally),
         2..=5 => transaction(log, style, again, rng, tally),
         6 | 7 => {
@@ -71,15 +71,31 @@ pub(crate) fn write(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rn
     }
 }
 
-fn control(log: &mut Log, rng: &mut Rng, tally: &mut Tally) {
+fn control(log: &mut Log, style: &Style, rng: &mut Rng, tally: &mut Tally) {
     match rng.below(3) {
-        0 => log.push(What::Control, &[rng.pick(&[b"ping", b"PING"])]),
+        0 => push(log, style, What::Control, &[rng.pick(&[b"ping", b"PING"])], rng),
         1 => {
             tally.sight(Sight::GetAcks);
-            log.push(What::GetAck, &[rng.pick(&[b"REPLCONF", b"replconf"]), b"GETACK", b"*"]);
+            let name = rng.pick(&[b"REPLCONF", b"replconf"]);
+            push(log, style, What::GetAck, &[name, b"GETACK", b"*"], rng);
         }
-        _ => log.push(What::Control, &[b"REPLCONF", b"CAPA", b"x"]),
+        _ => push(log, style, What::Control, &[b"REPLCONF", b"CAPA", b"x"], rng),
     }
+}
+
+/// Adds a command, which a KeyDB active replica wraps.
+fn push(log: &mut Log, style: &Style, what: What, words: &[&[u8]], rng: &mut Rng) {
+    if !style.wrapped {
+        return log.push(what, words);
+    }
+    let mut inner = Vec::new();
+    crate::log::encode(&mut inner, words);
+    if inner.len() > style.largest_value || inner.len() + 100 > style.largest_command {
+        return log.push(what, if what == What::Write { &[b"FLUSHDB"] } else { words });
+    }
+    let (db, time) = (log.db().to_string(), rng.number().to_string());
+    let uuid = b"8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55";
+    log.push(what, &[b"RREPLAY", uuid, &inner, db.as_bytes(), time.as_bytes()]);
 }
 
 fn nothing(log: &mut Log, rng: &mut Rng, tally: &mut Tally) {
@@ -103,7 +119,8 @@ fn transaction(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, ta
     if !style.select_inside {
         select(log, style, again, rng, false);
     }
-    log.push(What::Multi, &[rng.pick(&[&b"MULTI"[..], b"multi"])]);
+    let multi: &[u8] = rng.pick(&[&b"MULTI"[..], b"multi"]);
+    push(log, style, What::Multi, &[multi], rng);
     for number in 0..rng.below(5) {
         let before = log.units.len();
         // A later server names the database first inside; any server in the middle, where a transaction changes it.
@@ -115,7 +132,8 @@ fn transaction(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, ta
         }
         one(log, style, rng, tally);
     }
-    log.push(What::Exec, &[rng.pick(&[&b"EXEC"[..], b"exec"])]);
+    let exec: &[u8] = rng.pick(&[&b"EXEC"[..], b"exec"]);
+    push(log, style, What::Exec, &[exec], rng);
 }
 
 /// One write.
@@ -146,19 +164,7 @@ fn one(log: &mut Log, style: &Style, rng: &mut Rng, tally: &mut Tally) {
         tally.sight(Sight::EmptyArguments);
     }
     let words: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-    if !style.wrapped {
-        return log.push(What::Write, &words);
-    }
-    let mut inner = Vec::new();
-    crate::log::encode(&mut inner, &words);
-    if inner.len() > style.largest_value || inner.len() + 100 > style.largest_command {
-        return log.push(What::Write, &[b"FLUSHDB"]);
-    }
-    let (db, time) = (log.db().to_string(), rng.number().to_string());
-    log.push(
-        What::Write,
-        &[b"RREPLAY", b"8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55", &inner, db.as_bytes(), time.as_bytes()],
-    );
+    push(log, style, What::Write, &words, rng);
 }
 
 fn value(style: &Style, rng: &mut Rng) -> Vec<u8> {

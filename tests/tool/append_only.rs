@@ -42,13 +42,12 @@ fn a_directory_says_which_file_and_what_time() {
     let ran = run(&["decode", "--commands-only", folder.name()]).ok();
     let text = "# file \"a.1.incr.aof\"\n# time 1700000000 2023-11-14T22:13:20Z\n66 [3] \"SET\" \"k\" \"v\"\n\
         # file \"a.2.incr.aof\"\n38 [0] \"MULTI\"\n59 [0] \"INCR\" \"n\"\n73 [0] \"EXEC\"\n";
-    assert_eq!((ran.text().split_once('\n').unwrap(), ran.err.as_str()), (("# file \"a.1.base.rdb\"", text), ""));
+    assert_eq!((ran.text(), ran.err.as_str()), (text, ""));
     let ran = run(&["decode", "--format", "json", "--commands-only", &folder.path("a.manifest")]).ok();
     let file = |name: &str, kind: &str, seq: u64| json!({"event": "file", "file": name, "type": kind, "seq": seq});
     assert_eq!(
         ran.json(),
         [
-            file("a.1.base.rdb", "base", 1),
             file("a.1.incr.aof", "increment", 1),
             json!({"event": "command", "id": null, "offset": 66, "db": 3, "tx": false, "file": "a.1.incr.aof", "time": 1_700_000_000, "args": ["SET", "k", "v"]}),
             file("a.2.incr.aof", "increment", 2),
@@ -61,9 +60,20 @@ fn a_directory_says_which_file_and_what_time() {
     let whole = run(&["decode", "--format", "json", folder.name()]).ok();
     let keys = run_on(&["decode", "--format", "json"], &small()).ok();
     assert_eq!(whole.json()[1..=7], keys.json());
-    assert_eq!(whole.json()[8..], ran.json()[1..]);
-    let resp = run(&["decode", "--format", "resp", folder.name()]).ok();
-    let keys = run_on(&["decode", "--format", "resp"], &small()).ok();
+    assert_eq!(whole.json()[0], file("a.1.base.rdb", "base", 1));
+    assert_eq!(whole.json()[8..], ran.json());
+    // The base is not even opened.
+    for base in [&b"REDIS0099 of another layout"[..], b""] {
+        folder.write("a.1.base.rdb", base);
+        let again = run(&["decode", "--format", "json", "--commands-only", folder.name()]).ok();
+        assert_eq!((again.out, again.err.as_str()), (ran.out.clone(), ""));
+    }
+    fs::remove_file(folder.path("a.1.base.rdb")).unwrap();
+    let again = run(&["decode", "--format", "json", "--commands-only", folder.name()]).ok();
+    assert_eq!((again.out, again.err.as_str()), (ran.out.clone(), ""));
+    folder.write("a.1.base.rdb", small());
+    let resp = run(&["decode", "--format", "resp", "--empty-target", folder.name()]).ok();
+    let keys = run_on(&["decode", "--format", "resp", "--empty-target"], &small()).ok();
     assert_eq!(
         resp.out,
         [keys.out, commands(&["SELECT 3", "SET k v", "SELECT 0", "MULTI", "INCR n", "EXEC"])].concat()
@@ -80,7 +90,7 @@ fn large_commands_say_where_they_stand_too() {
     let folder = directory("large");
     folder.append("a.1.incr.aof", command(&[b"SET", b"k", &[b'x'; 5000]]));
     let ran = run(&["decode", "--format", "json", "--max-arg", "2000", "--commands-only", folder.name()]).ok();
-    let large = &ran.json()[3];
+    let large = &ran.json()[2];
     assert_eq!(large["args"], json!(["SET", "k", {"omitted": 5000}]));
     assert_eq!((&large["file"], &large["time"]), (&json!("a.1.incr.aof"), &json!(1_700_000_000)));
 }
@@ -125,7 +135,7 @@ fn a_tail_that_a_crash_has_torn_is_said_and_is_no_failure() {
     // Not in the last file.
     folder.append("a.1.incr.aof", b"*3\r\n$3");
     let ran = run(&["decode", "--commands-only", folder.name()]);
-    assert_eq!((ran.code, ran.err.lines().count(), ran.text().lines().count()), (1, 1, 4));
+    assert_eq!((ran.code, ran.err.lines().count(), ran.text().lines().count()), (1, 1, 3));
     assert!(ran.err.contains(&folder.path("a.1.incr.aof")) && ran.err.contains("not the last file"), "{}", ran.err);
     // Zeros after a loss of power.
     folder.write("a.2.incr.aof", [commands(&["SELECT 0", "SET k v"]), vec![0; 100]].concat());
@@ -189,14 +199,15 @@ fn the_snapshot_goes_into_a_file_of_its_own() {
     let expected = run(&["decode", "--commands-only", folder.name()]).ok();
     let to = folder.path("dump.rdb");
     let ran = run(&["decode", folder.name(), "--snapshot-to", &to]).ok();
-    assert_eq!((ran.text(), fs::read(&to).unwrap()), (expected.text(), small()));
+    let expected = format!("# file \"a.1.base.rdb\"\n{}", expected.text());
+    assert_eq!((ran.text(), fs::read(&to).unwrap()), (expected.as_str(), small()));
     assert!(ran.err.contains(&format!("wrote {to}: {} bytes", small().len())), "{}", ran.err);
     // An existing file is replaced with --force only.
     let ran = run(&["decode", folder.name(), "--snapshot-to", &to]);
     assert!(ran.code == 1 && ran.text().is_empty() && ran.err.contains("--force"), "{}", ran.err);
     fs::write(&to, "old").unwrap();
     let ran = run(&["decode", folder.name(), "--snapshot-to", &to, "--force"]).ok();
-    assert_eq!((ran.text(), fs::read(&to).unwrap()), (expected.text(), small()));
+    assert_eq!((ran.text(), fs::read(&to).unwrap()), (expected.as_str(), small()));
     // From a pipe, and from a recording.
     let single = [small(), commands(&["SELECT 1", "SET k v"])].concat();
     let recorded =
@@ -405,9 +416,13 @@ fn directories_of_servers_are_their_files() {
     for (folder, _) in directories("files") {
         let names = folder.names();
         let file = |part: &str| names.iter().find(|name| name.contains(part)).map(|name| folder.path(name)).unwrap();
-        let whole = run(&["decode", "--format", "resp", folder.name()]).ok().out;
-        let parts = [".base.", ".incr."]
-            .map(|part| run(&["decode", "--format", "resp", "--assume-db", "0", &file(part)]).ok().out);
+        let whole = run(&["decode", "--format", "resp", "--empty-target", folder.name()]).ok().out;
+        let parts = [".base.", ".incr."].map(|part| {
+            let file = file(part);
+            let mut args = vec!["decode", "--format", "resp", "--assume-db", "0", &file];
+            args.extend(file.ends_with(".rdb").then_some("--empty-target"));
+            run(&args).ok().out
+        });
         // Each file selects its own database.
         let select = commands(&["SELECT 0"]);
         assert!(whole == parts.concat() || whole == [&parts[0], parts[1].strip_prefix(&select[..]).unwrap()].concat());

@@ -163,54 +163,98 @@ fn filters_keys_and_numbers_are_those_of_one_server() {
     let ran = made.run(&[&only[..], &["--count", "3"]].concat()).ok();
     let events = ran.json();
     let commands = events.iter().filter(|event| event["event"] == "command");
-    let mut keys: Vec<_> = commands.map(|event| event["keys"].to_string()).collect();
+    let names = |event: &Value| -> Vec<String> {
+        event["keys"].as_array().unwrap().iter().map(|touch| touch["key"].to_string()).collect()
+    };
+    let mut keys: Vec<_> = commands.map(names).collect();
     keys.sort();
-    assert_eq!(keys, ["[\"user:1\"]", "[\"user:2\"]", "[\"user:3\",\"other\"]"]);
+    assert_eq!(keys, [vec!["\"user:1\""], vec!["\"user:2\""], vec!["\"user:3\"", "\"other\""]]);
     assert_eq!(events.iter().filter(|event| event["event"] == "exec").count(), 1, "{}", ran.text());
     let summary = ran.err.lines().last().unwrap();
     assert!(summary.starts_with("redtail: 4 commands, 3 of them printed, "), "{}", ran.err);
     assert_eq!(ran.err.matches(" commands, ").count(), 1, "one line for all: {}", ran.err);
 }
 
-/// Commands that move slots are marked, complete or in parts. Commands of clients are not.
+/// Commands that move slots are marked, complete or in parts, with their task. Commands of clients are not.
 #[test]
 fn commands_that_move_slots_are_marked() {
-    let establish = "CLUSTER SYNCSLOTS ESTABLISH SOURCE a0fe NAME 55c1 SLOTSRANGE 1 9";
+    // k is in slot 7629, {06S} in slot 0.
+    let establish = "CLUSTER SYNCSLOTS ESTABLISH SOURCE a0fe NAME 55c1 SLOTSRANGE 1 9 7629 7629";
     let long = format!("RESTORE-ASKING k 0 {}", "x".repeat(100));
-    let writes: [&[&str]; 2] = [
-        &["SET a 1", &long, "restore-asking k 0 v", establish, "CLUSTER SYNCSLOTS ACK"],
-        &[
-            "RESTORE k 0 v",
-            "DEL b",
-            "CLUSTER SYNCSLOTS FINISH STATE FAILED NAME 55c1 MESSAGE x",
-            "CLUSTER SYNCSLOTS FINISH STATE SUCCESS NAME 55c1 MESSAGE x",
-            "TRIMSLOTS RANGES 1 1 9",
+    let conf = "CLUSTER SYNCSLOTS CONF";
+    let [connecting, failed] =
+        ["connecting", "failed"].map(|state| format!("{conf} ASM-TASK 99ab:a267:37bc:import:{state}:0-9"));
+    let [migrating, migrated] =
+        ["wait-rdbchannel", "completed"].map(|state| format!("{conf} ASM-TASK 99ac:37bc:a267:migrate:{state}:7629"));
+    let value = format!("HSET {{06S}} f {}", "x".repeat(100));
+    let [valkey, task] = ["import of 1-9,7629, task 55c1, from a0fe", "import of 0-9, task 99ab, from a267, to 37bc"];
+    let away = "migrate of 7629, task 99ac, from 37bc, to a267";
+    let commands: [Vec<(&str, Option<String>)>; 2] = [
+        vec![
+            ("SET a 1", None),
+            (&long, Some("key".into())),
+            ("restore-asking k 0 v", Some("key".into())),
+            (establish, Some(format!("begins, {valkey}"))),
+            ("CLUSTER SYNCSLOTS ACK", Some("word".into())),
+            ("SET k 1", Some("imported, task 55c1".into())),
+            ("SET b 1", None),
+            ("CLUSTER SYNCSLOTS FINISH STATE SUCCESS NAME 55c1 MESSAGE x", Some(format!("ends, {valkey}"))),
+            ("SET k 1", None),
+        ],
+        vec![
+            ("RESTORE k 0 v", None),
+            ("DEL b", None),
+            (&connecting, Some(format!("begins, {task}"))),
+            ("FUNCTION RESTORE x REPLACE", Some("imported, task 99ab".into())),
+            ("CLUSTER SYNCSLOTS CONF SLOT-INFO 0:1:0", Some("word".into())),
+            (&value, Some("imported, task 99ab".into())),
+            ("SET k 1", None),
+            (&failed, Some(format!("failed, {task}"))),
+            ("TRIMSLOTS RANGES 1 0 9", Some("trimmed".into())),
+            (&value, None),
+            (&migrating, Some(format!("begins, {away}"))),
+            ("SET k 1", None),
+            (&migrated, Some(format!("ends, {away}"))),
         ],
     ];
-    let words = [None, Some("key"), Some("key"), Some("begins"), Some("word")].into_iter().chain([
-        None,
-        None,
-        Some("failed"),
-        Some("ends"),
-        Some("trimmed"),
-    ]);
+    let writes = commands.each_ref().map(|shard| shard.iter().map(|(text, _)| *text).collect::<Vec<_>>());
+    let writes = writes.each_ref().map(Vec::as_slice);
+    let count = writes.iter().map(|shard| shard.len()).sum::<usize>().to_string();
+    let marks = || commands.iter().flatten().map(|(_, mark)| mark.clone());
     // With the last, every command arrives in parts.
     for (at, max_arg) in ["1000", "50", "0"].into_iter().enumerate() {
         let made = Made::new(&format!("cluster-migration-{at}"), writes);
-        let ran = made.run(&["--format", "json", "--max-arg", max_arg, "--count", "10"]).ok();
+        let ran = made.run(&["--format", "json", "--max-arg", max_arg, "--count", &count]).ok();
         let mut commands: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
         let is_second = |event: &Value| event["shard"] == *made.nodes[1].id;
         commands.sort_by_key(|event| (is_second(event), event["offset"].as_u64()));
-        let told = commands.iter().map(|event| event.get("migration").map(|word| word.as_str().unwrap()));
-        assert!(told.eq(words.clone()), "{}", ran.text());
+        let told = commands.iter().map(|event| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let task = event.get("task").map(|task| {
+                let [id, source, target, side, slots] =
+                    ["id", "source", "target", "side", "slots"].map(|name| text(&task[name]));
+                if event["migration"] == "imported" {
+                    return format!(", task {id}");
+                }
+                let to = if target.is_empty() { target } else { format!(", to {target}") };
+                format!(", {side} of {slots}, task {id}, from {source}{to}")
+            });
+            event.get("migration").map(|word| text(word) + &task.unwrap_or_default())
+        });
+        assert!(told.eq(marks()), "{}", ran.text());
 
         let made = Made::new(&format!("cluster-migration-text-{at}"), writes);
-        let ran = made.run(&["--max-arg", max_arg, "--count", "10"]).ok();
-        for word in words.clone().flatten() {
-            assert!(ran.text().contains(&format!("[0] (migration {word}) ")), "{}", ran.text());
+        let ran = made.run(&["--max-arg", max_arg, "--count", &count]).ok();
+        for mark in marks().flatten() {
+            assert!(ran.text().contains(&format!("[0] (migration {mark}) ")), "{mark}: {}", ran.text());
         }
-        assert_eq!(ran.text().matches("(migration ").count(), 7, "{}", ran.text());
+        assert_eq!(ran.text().matches("(migration ").count(), marks().flatten().count(), "{}", ran.text());
     }
+    // The filter drops the commands that begin the tasks.
+    let made = Made::new("cluster-migration-filter", writes);
+    let ran = made.run(&["--command", "SET,HSET", "--count", "8"]).ok();
+    let marked = ran.text().lines().filter(|line| line.contains("(migration imported, task ")).count();
+    assert_eq!((marked, ran.text().lines().count()), (2, 8), "{}", ran.text());
 }
 
 /// The lines of one server stay as they were.

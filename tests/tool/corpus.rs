@@ -74,7 +74,7 @@ fn resp_is_the_commands_that_can_be_loaded() {
             })
             .flat_map(|command| recording.raw(command).to_vec())
             .collect();
-        let ran = recording.decode(&["--format", "resp", "--assume-db", "0"]);
+        let ran = recording.decode(&["--format", "resp", "--assume-db", "0", "--empty-target"]);
         let out = ran.out.strip_suffix(commands(&["DISCARD"]).as_slice()).unwrap_or(&ran.out);
         let added = out
             .strip_suffix(expected.as_slice())
@@ -94,7 +94,7 @@ fn keys(recording: &[u8]) -> Vec<u8> {
     let Some(start) = (0..recording.len().min(1000)).find(|at| magic(&recording[*at..])) else { return Vec::new() };
     let (mut decoder, mut rest) = (redtail::rdb::Decoder::new(), &recording[start..]);
     while let redtail::Status::Complete(_) = decoder.next(&mut rest).unwrap() {}
-    run_on(&["decode", "--format", "resp"], &recording[start..recording.len() - rest.len()]).ok().out
+    run_on(&["decode", "--format", "resp", "--empty-target"], &recording[start..recording.len() - rest.len()]).ok().out
 }
 
 #[test]

@@ -161,8 +161,12 @@ impl Script {
     }
 
     fn examine(self) -> Examined {
+        self.examine_with(&[])
+    }
+
+    fn examine_with(self, options: &[&str]) -> Examined {
         let (address, asked) = self.serve();
-        let ran = run(&["doctor", &address, "--json", "--sample", "0.01"]);
+        let ran = run(&[&["doctor", &address, "--json", "--sample", "0.01"], options].concat());
         let asked = asked.lock().unwrap().clone();
         Examined::of(ran, asked)
     }
@@ -238,7 +242,8 @@ fn a_good_server_is_good_and_nothing_of_it_is_changed() {
     assert!(facts["bytes_per_second"].as_f64().unwrap() > 0.0);
     let harmless =
         ["PING", "INFO", "REPLCONF capa eof", "REPLCONF rdb-filter-only ", "COMMAND INFO psync sync replconf"];
-    let harmless_too = ["ACL WHOAMI", "ACL DRYRUN cdc PSYNC ? -1", "ACL DRYRUN cdc SYNC", "INFO replication"];
+    let harmless_too =
+        ["ACL WHOAMI", "ACL DRYRUN cdc PSYNC ? -1", "ACL DRYRUN cdc SYNC", "INFO replication", "COMMAND LIST"];
     for question in &examined.asked {
         let known = harmless.contains(&question.as_str()) || harmless_too.contains(&question.as_str());
         assert!(known || question.starts_with("CONFIG GET "), "{question}");
@@ -278,6 +283,109 @@ fn a_terminal_has_colours_unless_nobody_wants_them() {
     let output = std::process::Command::new("script").args(["-qec", &line, "/dev/null"]).output().unwrap();
     let screen = String::from_utf8(output.stdout).unwrap();
     assert!(screen.contains("good") && !screen.contains('\x1b'), "{screen:?}");
+}
+
+#[test]
+fn a_server_newer_than_tested_is_a_warning() {
+    for fields in [&[("redis_version", "8.99.0")][..], &[("redis_version", "7.2.4"), ("valkey_version", "10.0.1")]] {
+        let examined = Script::healthy().config("forkless-infrastructure-enabled", "no").info(fields).examine();
+        examined.only("warn", &["newer than any release that redtail was tested with (Redis 8.10, Valkey 9.1)"]);
+    }
+    let fields =
+        [("redis_version", "8.10.2"), ("a_field:of", "the future"), ("role", "something"), ("db0", "keys=x,y")];
+    assert_eq!(Script::healthy().info(&fields).examine().code, 0);
+}
+
+#[test]
+fn commands_that_redtail_does_not_know_are_counted() {
+    let list = |names: &[&str]| {
+        let names: String = names.iter().map(|name| format!("${}\r\n{name}\r\n", name.len())).collect();
+        names
+    };
+    let names = list(&["get", "future.read", "set", "future.write"]);
+    let script = Script::healthy().answer("COMMAND LIST", &format!("*4\r\n{names}"));
+    let entry =
+        |name: &str, flag: &str| format!("*6\r\n{}:-2\r\n*2\r\n+{flag}\r\n+fast\r\n:1\r\n:1\r\n:1\r\n", list(&[name]));
+    let (read, write) = (entry("future.read", "readonly"), entry("future.write", "write"));
+    let examined = script.clone().answer("COMMAND INFO future", &format!("*2\r\n{read}{write}")).examine();
+    examined.only(
+        "warn",
+        &["this server knows 2 commands that redtail does not: FUTURE.WRITE, FUTURE.READ", "1 can write"],
+    );
+    assert!(examined.asked.iter().any(|question| question == "COMMAND INFO future.read future.write"));
+
+    let examined = script.clone().answer("COMMAND INFO future", &format!("*2\r\n{read}{read}")).examine();
+    assert_eq!(examined.code, 0, "{:#}", examined.report);
+    examined.says("good", &["knows 2 commands that redtail does not", "they write nothing"]);
+
+    let all = list(&["get", "set"]);
+    let examined = Script::healthy().answer("COMMAND LIST", &format!("*2\r\n{all}")).examine();
+    examined.says("good", &["redtail knows all commands of this server"]);
+    // A denial is not repeated, and neither is an unknown command a finding.
+    let examined = Script::healthy().denied("COMMAND").examine();
+    assert_eq!(examined.asked.iter().filter(|question| question.starts_with("COMMAND")).count(), 1);
+    assert!(!examined.report.to_string().contains("\"commands\""), "{:#}", examined.report);
+}
+
+/// Valkey 9.2: with this setting nothing forks, and the last fork says nothing.
+#[test]
+fn a_server_without_forks_is_not_warned_of_forks() {
+    let valkey = || {
+        let fields = [("redis_version", "7.2.4"), ("valkey_version", "9.2.0"), ("latest_fork_usec", "900000")];
+        Script::healthy().info(&fields)
+    };
+    valkey().examine().says("warn", &["the server is blocked during a fork"]);
+    let examined = valkey().config("forkless-infrastructure-enabled", "yes").examine();
+    examined.says("good", &["snapshots are made without a fork (forkless-infrastructure-enabled yes)"]);
+    assert!(!examined.report.to_string().contains("blocked during a fork"), "{:#}", examined.report);
+    assert!(!examined.start("snapshot")["how"].as_str().unwrap().starts_with("forks"), "{:#}", examined.report);
+    assert!(examined.start("snapshot")["how"].as_str().unwrap().contains("without a fork"), "{:#}", examined.report);
+    // A module can make the server fork.
+    let module = [("module", "name=search,ver=1,api=1,filters=0,usedby=[],using=[],options=[]")];
+    let examined = valkey().config("forkless-infrastructure-enabled", "yes").info(&module).examine();
+    examined.says("warn", &["the server is blocked during a fork"]);
+    let asked = |examined: &Examined| examined.asked.iter().any(|question| question.contains("forkless"));
+    assert!(asked(&examined) && !asked(&Script::healthy().examine()));
+}
+
+#[test]
+fn a_move_is_examined_for_what_it_loses() {
+    let called = "cmdstat_set:calls=5,usec=1\r\ncmdstat_hexpire:calls=2,usec=1\r\ncmdstat_function|load:calls=1,usec=1\r\n\
+                  cmdstat_vadd:calls=0,usec=0\r\n";
+    let script = || {
+        let fields = [
+            ("redis_version", "8.2.3"),
+            ("number_of_libraries", "2"),
+            ("db0", "keys=9,expires=0,avg_ttl=0,subexpiry=3"),
+            ("db7", "keys=9,expires=0,avg_ttl=0,subexpiry=4"),
+            ("module", "name=ReJSON,ver=80200,api=1,filters=0,usedby=[],using=[],options=[]"),
+        ];
+        let called = format!("${}\r\n{called}\r\n", called.len());
+        Script::healthy().info(&fields).answer("INFO commandstats", &called)
+    };
+    let examined = script().examine_with(&["--target-version", "redis-6.2"]);
+    assert_eq!(examined.code, 3);
+    examined.says("warn", &["redis 6.2.0 loads neither its dump.rdb nor its DUMP payloads (REDIS0012)"]);
+    examined.says("warn", &["--format resp --target-version redis-6.2 "]);
+    examined.says("warn", &["commands that were called since its start: FUNCTION, HEXPIRE\""]);
+    examined.says("warn", &["redis 6.2.0 has no functions; this server has libraries: 2"]);
+    examined.says("warn", &["redis 6.2.0 has no fields that expire; this server has keys with them: 7"]);
+    examined.says("warn", &["modules need the same modules: ReJSON"]);
+    assert_eq!(examined.all("warn").len(), 5, "{:#}", examined.report);
+
+    let examined = script().examine_with(&["--target-version", "valkey-9.1"]);
+    examined.says("good", &["valkey 9.1.0 has all commands that were called since its start"]);
+    assert_eq!(examined.all("warn").len(), 2, "{:#}", examined.report);
+
+    let examined = script().without("module").examine_with(&["--target-version", "redis-8.4"]);
+    examined.says("good", &["redis 8.4.0 loads its dump.rdb and its DUMP payloads (REDIS0012)"]);
+    assert_eq!(examined.code, 0, "{:#}", examined.report);
+
+    // Nothing is asked for a move that nobody plans.
+    assert!(!script().examine().asked.iter().any(|question| question.contains("commandstats")));
+    let wrong = run(&["doctor", "localhost", "--target-version", "redis7"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("such as redis-7.0 or valkey-8.1"), "{}", wrong.err);
 }
 
 #[test]
@@ -648,11 +756,13 @@ fn says(words: &'static [u8]) -> Examined {
 #[test]
 fn what_is_no_server_of_ours_is_named() {
     says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-        .only("bad", &["does not speak the protocol", "HTTP/1.1 400 Bad Request"]);
+        .only("bad", &["does not speak the protocol", "an HTTP server answers", "HTTP/1.1 400 Bad Request"]);
     says(b"\x15\x03\x01\x00\x02\x02\x46").only("bad", &["requires TLS"]);
-    says(b"SSH-2.0-OpenSSH_9.2p1\r\n").only("bad", &["does not speak the protocol", "SSH-2.0-OpenSSH_9.2p1"]);
-    says(b"ERROR\r\nERROR\r\n").only("bad", &["does not speak the protocol", "ERROR"]);
-    says(b"220 mail.example.org ESMTP\r\n").only("bad", &["does not speak the protocol", "220 mail.example.org"]);
+    says(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+        .only("bad", &["does not speak the protocol", "an SSH server answers", "SSH-2.0-OpenSSH_9.2p1"]);
+    says(b"ERROR\r\nERROR\r\n").only("bad", &["does not speak the protocol", "a memcached server answers", "ERROR"]);
+    says(b"220 mail.example.org ESMTP\r\n")
+        .only("bad", &["does not speak the protocol", "a mail or FTP server answers", "220 mail.example.org"]);
     says(b"").only("bad", &["closed without an answer", "TLS"]);
     says(b"-DENIED Redis is running in protected mode because\r\n").only("bad", &["protected mode"]);
     // A proxy that permits few commands.

@@ -73,7 +73,8 @@ impl Nodes {
     fn examine(self, change: impl Fn(usize, Script, &Self) -> Option<Script>) -> Examined {
         let (address, asked) = self.serve(change);
         let ran = run(&["doctor", &address, "--cluster", "--json", "--sample", "0.01"]);
-        let harmless = ["PING", "INFO", "ROLE", "REPLCONF capa", "REPLCONF rdb", "COMMAND INFO", "CONFIG GET"];
+        let harmless =
+            ["PING", "INFO", "ROLE", "REPLCONF capa", "REPLCONF rdb", "COMMAND INFO", "COMMAND LIST", "CONFIG GET"];
         let harmless_too =
             ["ACL WHOAMI", "ACL DRYRUN", "CLUSTER SHARDS", "CLUSTER SLOTS", "CLUSTER INFO", "CLUSTER MYID"];
         for question in asked.iter().flat_map(|asked| asked.lock().unwrap().clone()) {

@@ -15,6 +15,8 @@ struct Says {
     others: Vec<u16>,
     usable: &'static str,
     knows: bool,
+    /// Each of its answers has a field that is not known.
+    has_future: bool,
 }
 
 fn strings(words: &[&str]) -> String {
@@ -24,13 +26,17 @@ fn strings(words: &[&str]) -> String {
 
 impl Says {
     fn script(&self, me: u16) -> Script {
-        let Self { primary, flags, quorum, epoch, others, usable, knows } = self;
+        let Self { primary, flags, quorum, epoch, others, usable, knows, has_future } = self;
+        let fields = |known: &[&str]| match has_future {
+            true => strings(&[&["future", "a=b"], known, &["future2", ""]].concat()),
+            false => strings(known),
+        };
         let (port, quorum, epoch) = (primary.to_string(), quorum.to_string(), epoch.to_string());
         let primary = ["name", "m", "flags", flags, "quorum", &quorum, "config-epoch", &epoch];
         let id = |port: u16| format!("{port:040}");
         let each = others.iter().filter(|other| **other != me);
         let each: Vec<_> =
-            each.map(|other| strings(&["ip", "127.0.0.1", "port", &other.to_string(), "runid", &id(*other)])).collect();
+            each.map(|other| fields(&["ip", "127.0.0.1", "port", &other.to_string(), "runid", &id(*other)])).collect();
         let script = Script::healthy().answer("SENTINEL MYID", &format!("$40\r\n{}\r\n", id(me))).answer(
             "SENTINEL MASTERS",
             &format!("*1\r\n{}", strings(&["name", "other", "ip", "10.0.0.1", "port", "1"])),
@@ -41,7 +47,7 @@ impl Says {
         }
         script
             .answer("SENTINEL GET-MASTER-ADDR-BY-NAME m", &strings(&["127.0.0.1", &port]))
-            .answer("SENTINEL MASTER m", &strings(&primary))
+            .answer("SENTINEL MASTER m", &fields(&primary))
             .answer("SENTINEL SENTINELS m", &format!("*{}\r\n{}", each.len(), each.concat()))
             .answer("SENTINEL CKQUORUM m", usable)
     }
@@ -62,6 +68,7 @@ fn examine(change: impl Fn(usize, &mut Says) -> bool) -> Examined {
             others: ports.clone(),
             usable: "+OK 3 usable Sentinels. Quorum and failover authorization can be reached\r\n",
             knows: true,
+            has_future: false,
         };
         if change(at, &mut says) {
             says.script(ports[at]).serve_at(listener);
@@ -78,6 +85,19 @@ fn sentinels_that_agree_are_good() {
     examined.says("good", &["3 of 3 Sentinels say that the primary m is 127.0.0.1:"]);
     let sentinels = examined.report["sentinels"].as_array().unwrap();
     assert_eq!(sentinels.len(), 3, "each of them once: {:#}", examined.report);
+    assert!(sentinels.iter().all(|one| one["quorum"] == 2 && one["config_epoch"] == 3 && one["others"] == 2));
+}
+
+/// Fields that no Sentinel has change nothing, and neither does a flag.
+#[test]
+fn unknown_fields_of_sentinels_change_nothing() {
+    let examined = examine(|_, says| {
+        (says.flags, says.has_future) = ("master,future", true);
+        true
+    });
+    assert_eq!(examined.code, 0, "{:#}", examined.report);
+    examined.says("good", &["3 of 3 Sentinels say that the primary m is 127.0.0.1:"]);
+    let sentinels = examined.report["sentinels"].as_array().unwrap();
     assert!(sentinels.iter().all(|one| one["quorum"] == 2 && one["config_epoch"] == 3 && one["others"] == 2));
 }
 

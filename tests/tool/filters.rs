@@ -1,11 +1,14 @@
 //! `--db`, `--command`, `--key` and `--keys`.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use redtail::replay::{Cut, Playback};
 use serde_json::{Value, json};
 
-use crate::run::{REPLID, Ran, command, commands, run, run_on};
+use crate::run::{REPLID, Ran, command, commands, resumed, run, run_on};
 use crate::snapshots::small;
-use crate::tail::{end, primary, scripted};
+use crate::tail::{answer_until_psync, close, end, primary, scripted};
 
 const LINES: [&str; 18] = [
     "SELECT 0",
@@ -204,12 +207,11 @@ fn with_large() -> (Vec<u8>, Vec<u8>) {
         large("OTHER.SET", "d"),
         commands(&["DEL user:1"]),
     ];
+    // A module could change other keys of the target.
     let passing = [
         commands(&["SELECT 2", "SET user:1 v", "MULTI"]),
         large("RPUSH", "user:l"),
-        commands(&["SELECT 3", "SET user:x y", "EXEC"]),
-        large("OTHER.SET", "d"),
-        commands(&["DEL user:1"]),
+        commands(&["SELECT 3", "SET user:x y", "EXEC", "DEL user:1"]),
     ];
     (stream.concat(), passing.concat())
 }
@@ -234,7 +236,7 @@ fn large_commands_are_chosen_as_small_ones_are() {
     };
     assert_eq!(without(&parts), without(&whole));
     assert_eq!(parts.json()[2]["args"], json!(["RPUSH", "user:l", {"omitted": 100_000}]));
-    assert_eq!(parts.json()[2]["keys"], json!(["user:l"]));
+    assert_eq!(parts.json()[2]["keys"], json!([{"key": "user:l", "db": 2, "access": "write"}]));
     // By database and by name, before the rest has arrived.
     for (arguments, count) in
         [(&["--db", "3"][..], 9), (&["--db", "9"], 0), (&["--command", "rpush"], 4), (&["--command", "config set"], 0)]
@@ -336,7 +338,7 @@ fn keys_of_snapshots_are_chosen_too() {
     assert!(ran.err.contains("emptied the target before the snapshot: all keys that match --key"), "{}", ran.err);
     let ran = run_on(&["decode", "--key", "[st]", "--format", "resp"], &small());
     assert_eq!((ran.code, ran.out.as_slice()), (1, b"".as_slice()));
-    assert!(ran.err.contains("a filtered snapshot needs --empty-target"), "{}", ran.err);
+    assert!(ran.err.contains("--format resp of a snapshot needs --empty-target"), "{}", ran.err);
     let ran = run_on(&["decode", "--db", "3", "--format", "resp", "--empty-target", "--count", "1"], &small()).ok();
     assert_eq!(
         String::from_utf8_lossy(&ran.out),
@@ -344,16 +346,141 @@ fn keys_of_snapshots_are_chosen_too() {
     );
 }
 
-/// A KeyDB active replica. The wrapped writes are not seen, and a message says so once.
+const US: &str = "f4d5b2b5-4f07-4ee5-a4f2-5dc98507dfce";
+const PEER: &str = "8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55";
+
+/// As a KeyDB active replica sends a write of `origin`.
+fn wrapped(origin: &str, write: &[u8], db: &str) -> Vec<u8> {
+    command(&[b"RREPLAY", origin.as_bytes(), write, db.as_bytes(), b"1878060940079923202"])
+}
+
+/// Each write has a database of its own; a write may be two commands; a write of a peer is wrapped twice.
+fn of_keydb() -> Vec<u8> {
+    let expiring = [commands(&["SET a 1"]), commands(&["PEXPIREAT a 99"])].concat();
+    [
+        wrapped(US, &expiring, "2"),
+        wrapped(US, &commands(&["PING"]), "2"),
+        wrapped(US, &commands(&["multi"]), "0"),
+        wrapped(US, &commands(&["SET b 2"]), "0"),
+        wrapped(US, &wrapped(PEER, &commands(&["SET c 3"]), "3"), "3"),
+        wrapped(US, &commands(&["EXEC"]), "0"),
+        wrapped(US, &commands(&["DEL d"]), "0"),
+    ]
+    .concat()
+}
+
 #[test]
-fn filters_say_that_they_do_not_see_inside_rreplay() {
-    let write = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
-    let uuid = b"f4d5b2b5-4f07-4ee5-a4f2-5dc98507dfce";
-    let input = command(&[b"RREPLAY", uuid, write, b"2", b"1878060940079923202"]).repeat(2);
-    for arguments in [&["--command", "SET"][..], &["--db", "2"], &["--key", "k"], &["--command", "rreplay"]] {
+fn filters_see_the_writes_inside_of_rreplay() {
+    let input = of_keydb();
+    let all = "SET,PEXPIREAT,multi,SET,SET,EXEC,DEL";
+    for (arguments, expected) in [
+        (&[][..], all),
+        (&["--command", "SET"], "SET,multi,SET,SET,EXEC"),
+        (&["--db", "2"], "SET,PEXPIREAT"),
+        (&["--db", "3"], "SET"),
+        (&["--key", "d"], "DEL"),
+        (&["--command", "RREPLAY"], ""),
+    ] {
         let ran = run_on(&[&["decode"], arguments].concat(), &input).ok();
-        assert_eq!(ran.err.matches("the filters see RREPLAY, not the write inside").count(), 1, "{}", ran.err);
+        let name = |line: &str| line.split('"').nth(1).unwrap_or_default().to_owned();
+        assert_eq!(ran.text().lines().map(name).collect::<Vec<_>>().join(","), expected, "{arguments:?}");
     }
+    let ran = run_on(&["decode", "--all"], &input).ok();
+    assert!(ran.text().contains("\"PING\""), "{}", ran.text());
+}
+
+#[test]
+fn writes_inside_of_rreplay_have_their_origin_and_transaction() {
+    let input = of_keydb();
+    let first = wrapped(US, &[commands(&["SET a 1"]), commands(&["PEXPIREAT a 99"])].concat(), "2").len();
+    let text = run_on(&["decode"], &input).ok();
+    assert!(text.text().starts_with(&format!("{first} [2] (origin {US}) \"SET\" \"a\" \"1\"\n")), "{}", text.text());
+    let events = run_on(&["decode", "--format", "json", "--keys"], &input).ok().json();
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let name = event["args"][0].as_str().unwrap_or(event["event"].as_str().unwrap());
+            (name, event["db"].as_u64().unwrap(), event["origin"].as_str().unwrap(), event["tx"] == true)
+        })
+        .collect();
+    let expected = [
+        ("SET", 2, US, false),
+        ("PEXPIREAT", 2, US, false),
+        ("multi", 0, US, false),
+        ("SET", 0, US, true),
+        // Another server's write is no part of the transaction.
+        ("SET", 3, PEER, false),
+        ("exec", 0, US, false),
+        ("DEL", 0, US, false),
+    ];
+    assert_eq!(seen, expected);
+    assert!(events[6]["keys"][0].to_string().contains("\"d\""), "{}", events[6]);
+    assert_eq!(events[6]["offset"], input.len());
+    // A program that drops what it has seen already compares ids.
+    let recording = [format!("+FULLRESYNC {REPLID} 0\r\n$0\r\n").as_bytes(), &input].concat();
+    let recording =
+        [format!("+CONTINUE {REPLID}\r\n").as_bytes(), &recording[recording.len() - input.len()..]].concat();
+    let events = run_on(&["decode", "--format", "json", "--offset", "0"], &recording).ok().json();
+    let ids: Vec<_> = events.iter().filter_map(|event| event["id"].as_str()).collect();
+    assert_eq!(ids[..2], [format!("{REPLID}:{first}"), format!("{REPLID}:{first}:1")]);
+}
+
+#[test]
+fn resp_of_rreplay_is_for_servers_that_do_not_know_it() {
+    let expected = commands(&[
+        "SELECT 2",
+        "SET a 1",
+        "PEXPIREAT a 99",
+        "SELECT 0",
+        "multi",
+        "SET b 2",
+        "SELECT 3",
+        "SET c 3",
+        "EXEC",
+        "SELECT 0",
+        "DEL d",
+    ]);
+    let ran = run_on(&["decode", "--format", "resp"], &of_keydb()).ok();
+    assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+    // Beyond 64 KiB a command arrives in parts.
+    let value = "v".repeat(100_000);
+    for write in [format!("SET large {value}"), format!("MSET large {value} small v")] {
+        let large = commands(&[&write]);
+        let ran = run_on(&["decode", "--format", "resp"], &wrapped(US, &large, "5")).ok();
+        assert_eq!(ran.out, [commands(&["SELECT 5"]), large.clone()].concat());
+        // An RREPLAY of no known form, and other large commands, pass as they are.
+        let odd = command(&[b"RREPLAY", b"no uuid", &large]);
+        let input = [odd, large].concat();
+        let ran = run_on(&["decode", "--format", "resp", "--assume-db", "5"], &input).ok();
+        assert_eq!(ran.out, [commands(&["SELECT 5"]), input].concat());
+    }
+    let cut = &commands(&["SET a 1"])[..9];
+    let ran = run_on(&["decode"], &wrapped(US, cut, "0"));
+    assert!(
+        ran.code == 1 && ran.err.contains("inside of an RREPLAY is invalid: it ends inside a command"),
+        "{}",
+        ran.err
+    );
+}
+
+/// Another server's transaction inside of a transaction can't be shown as one.
+#[test]
+fn overlapping_transactions_of_keydb_are_said() {
+    let write = |origin, text: &str| wrapped(origin, &commands(&[text]), "0");
+    let input = [
+        write(US, "MULTI"),
+        write(PEER, "MULTI"),
+        write(PEER, "SET p 1"),
+        write(US, "SET u 1"),
+        write(US, "EXEC"),
+        write(PEER, "SET p 2"),
+        write(PEER, "EXEC"),
+    ]
+    .concat();
+    let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+    let expected = commands(&["SELECT 0", "SET p 1", "MULTI", "SET u 1", "EXEC", "SET p 2"]);
+    assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+    assert_eq!(ran.err.matches("two servers have a transaction at the same time").count(), 1, "{}", ran.err);
 }
 
 /// A snapshot that may meet selected keys of the target is refused before the run starts.
@@ -366,6 +493,9 @@ fn a_snapshot_that_may_leave_keys_behind_is_refused() {
         "tail h:1 --from snapshot --format resp --command SET --empty-target",
         "tail h:1 --on-gap snapshot --format resp",
         "tail h:1 --on-gap snapshot --format resp --command SET",
+        "tail h:1 --from snapshot --format resp",
+        "tail h:1 --from snapshot --format resp --snapshot-to new-file --on-gap snapshot",
+        "snapshot h:1 --format resp",
         "snapshot h:1 --format resp --key user:*",
         "tail h:1 --format resp --empty-target",
         "tail h:1 --from snapshot --empty-target",
@@ -402,32 +532,63 @@ fn the_keys_of_each_command_are_told() {
     let told: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
     let keys: Vec<_> = told.iter().map(|event| event["keys"].clone()).collect();
     let omitted = json!({"omitted": 6});
+    let touched = |key: Value, db: u32, access: &str| json!({"key": key, "db": db, "access": access});
+    let written = |key: Value, db: u32| json!([touched(key, db, "write")]);
+    let removed = |key: Value| touched(key, 1, "removed");
     assert_eq!(
         json!(keys),
         json!([
-            [omitted],
-            ["other"],
-            ["n"],
-            [omitted],
-            ["n"],
-            ["a", "b", omitted],
+            written(omitted.clone(), 0),
+            written(json!("other"), 0),
+            written(json!("n"), 0),
+            written(omitted.clone(), 1),
+            written(json!("n"), 1),
+            [removed(json!("a")), removed(json!("b")), removed(omitted.clone())],
             null,
             null,
-            ["s"],
+            written(json!("s"), 1),
             [],
             [],
-            [omitted]
+            [removed(omitted.clone()), touched(omitted, 0, "write")]
         ])
     );
-    for event in told {
+    for event in &told {
         assert_eq!(
             event.get("all_keys"),
             (event["args"] == json!([{"omitted": 8}])).then_some(&json!(true)),
             "{event}"
         );
     }
+    let writes: Vec<_> = told.iter().map(|event| event["write"].clone()).collect();
+    assert_eq!(json!(writes), json!([true, true, true, true, true, true, null, null, true, false, true, true]));
+    let dbs = ["SELECT 3", "FLUSHDB", "SWAPDB 1 2", "COPY a b DB 9"];
+    let ran = run_on(&["decode", "--format", "json", "--keys"], &commands(&dbs)).ok();
+    let told: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
+    assert_eq!((&told[0]["keys"], &told[0]["all_keys"]), (&json!([]), &json!([3])));
+    assert_eq!((&told[1]["keys"], &told[1]["all_keys"]), (&json!([]), &json!([1, 2])));
+    assert_eq!(told[2]["keys"], json!([touched(json!("a"), 3, "read"), touched(json!("b"), 9, "write")]));
+    // The same in parts.
+    let big = "b".repeat(2000);
+    let copies =
+        [command(&[b"COPY", big.as_bytes(), b"b", b"DB", b"9"]), command(&[b"MOVE", big.as_bytes(), b"9"])].concat();
+    let copies = [commands(&["SELECT 3"]), copies].concat();
+    let of = |max: &str| {
+        let ran = run_on(&["decode", "--format", "json", "--keys", "--max-arg", max], &copies).ok();
+        ran.json().into_iter().filter(|event| event["event"] == "command").map(|event| event["keys"].clone()).collect()
+    };
+    let parts: Vec<Value> = of("1000");
+    let omitted = json!({"omitted": 2000});
+    assert_eq!(
+        parts,
+        [
+            json!([touched(omitted.clone(), 3, "read"), touched(json!("b"), 9, "write")]),
+            json!([touched(omitted.clone(), 3, "removed"), touched(omitted, 9, "write")]),
+        ]
+    );
+    let whole: Vec<Value> = of("3000");
+    assert_eq!(whole[1], json!([touched(json!(big), 3, "removed"), touched(json!(big), 9, "write")]));
     let binary = run_on(&["decode", "--format", "json", "--keys"], &command(&[b"SET", b"\xff\x00", b"v"])).ok();
-    assert_eq!(binary.json()[0]["keys"], json!([{"base64": "/wA="}]));
+    assert_eq!(binary.json()[0]["keys"], json!([{"key": {"base64": "/wA="}, "db": null, "access": "write"}]));
     // Without it nothing is added.
     assert!(!run_on(&["decode", "--format", "json"], &commands(&LINES)).ok().text().contains("\"keys\""));
 }
@@ -445,4 +606,244 @@ fn a_snapshot_of_a_server_is_filtered_too() {
     };
     assert_eq!(keys(&["--db", "3", "--key", "t", "--key", "s"]), ("t".into(), json!(1)));
     assert_eq!(keys(&["--db", "0", "--count", "2"]).0, "sl");
+}
+
+/// The server describes a command that the library does not know. It is asked once for each name.
+#[test]
+fn the_server_is_asked_for_the_keys_of_an_unknown_command() {
+    let stream =
+        commands(&["SELECT 0", "q.push user:1 v", "Q.PUSH other v", "Q.PUSH user:2 v", "Q.NEW user:3", "SET user:4 v"]);
+    let large = command(&[b"q.push", b"user:5", &vec![b'x'; 5 << 20]]);
+    let stream = [&stream[..], &large, &commands(&["SET end:user v"])].concat();
+    let described = "*1\r\n*6\r\n$6\r\nq.push\r\n:-3\r\n*1\r\n+write\r\n:1\r\n:1\r\n:1\r\n";
+    let denied = "-NOPERM User default has no permissions to run the 'command|info' command\r\n";
+    let following = |answers: &[&str]| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (stream, answers): (_, Vec<String>) = (stream.clone(), answers.iter().map(|it| it.to_string()).collect());
+        let asked = std::thread::spawn(move || {
+            let (mut link, _) = listener.accept().unwrap();
+            answer_until_psync(&mut link);
+            link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).unwrap();
+            let feeding = std::thread::spawn(move || {
+                link.write_all(&stream).unwrap();
+                close(link);
+            });
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut link, _) = listener.accept().unwrap();
+                let mut question = [0; 1000];
+                let length = link.read(&mut question).unwrap();
+                asked.push(String::from_utf8_lossy(&question[..length]).replace("\r\n", " "));
+                link.write_all(answer.as_bytes()).unwrap();
+                close(link);
+            }
+            feeding.join().unwrap();
+            asked
+        });
+        let from = format!("{REPLID}:1000:0");
+        let ran = run(&[
+            "tail",
+            &address,
+            "--from",
+            &from,
+            "--format",
+            "json",
+            "--keys",
+            "--key",
+            "user:*",
+            "--reconnect",
+            "0",
+        ]);
+        let printed: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
+        (printed, ran.err, asked.join().unwrap())
+    };
+    let (printed, err, asked) = following(&[described, "*1\r\n*-1\r\n"]);
+    let keys: Vec<_> = printed.iter().map(|event| event["keys"][0]["key"].clone()).collect();
+    assert_eq!(json!(keys), json!(["user:1", "user:2", null, "user:4", "user:5"]), "{err}");
+    assert_eq!(printed[0]["keys"], json!([{"key": "user:1", "db": 0, "access": "write"}]));
+    assert_eq!(printed[0]["write"], json!(true));
+    assert_eq!((&printed[2]["keys"], &printed[2]["write"]), (&Value::Null, &Value::Null));
+    assert_eq!(asked, ["*3 $7 COMMAND $4 INFO $6 Q.PUSH ", "*3 $7 COMMAND $4 INFO $5 Q.NEW "]);
+    let told =
+        "redtail: \"Q.PUSH\": redtail does not know this command; the server described its keys (COMMAND INFO)\n";
+    assert_eq!(err.matches(told).count(), 1, "{err}");
+    let told = "redtail: \"Q.NEW\": redtail does not know this command, and COMMAND INFO of the server does not describe its keys\n";
+    assert_eq!(err.matches(told).count(), 1, "{err}");
+
+    // A server that denies it is asked once in all, because it logs each denial.
+    let (printed, err, asked) = following(&[denied]);
+    assert_eq!((printed.len(), asked.len()), (6, 1), "{err}");
+    let told = "redtail: \"Q.PUSH\": redtail does not know this command and cannot ask the server for its keys (COMMAND INFO): \
+                NOPERM User default has no permissions to run the 'command|info' command\n";
+    assert_eq!(err.matches(told).count(), 1, "{err}");
+}
+
+/// The commands of `--format resp` with these filters, one per line.
+pub(crate) fn for_target(arguments: &[&str], input: &[u8]) -> (String, String) {
+    let ran = run_on(&[&["decode", "--format", "resp"], arguments].concat(), input).ok();
+    let mut rest = ran.out.as_slice();
+    let mut parser = redtail::CommandParser::stream();
+    let mut lines = Vec::new();
+    while let Ok(redtail::Status::Complete(command)) = parser.next(&mut rest) {
+        let args = command.args().map(|arg| match arg {
+            // A script.
+            arg if arg.windows(10).any(|bytes| bytes == b"redis.call") => "SCRIPT".to_owned(),
+            arg if arg.len() > 1000 => format!("{}..", arg[0] as char),
+            arg => String::from_utf8_lossy(arg).into_owned(),
+        });
+        lines.push(args.collect::<Vec<_>>().join(" "));
+    }
+    assert!(rest.is_empty());
+    (lines.join("|"), ran.err)
+}
+
+/// Nothing outside of the filters is touched, and nothing inside stays that the source does not have.
+#[test]
+fn a_target_receives_what_is_inside_of_the_filters() {
+    let derived = "depends on keys that the filters leave out";
+    let of_keys = &["--key", "u:*"][..];
+    for (arguments, line, expected, warning) in [
+        (of_keys, "DEL a u:1 b u:2", "DEL u:1 u:2", ""),
+        (of_keys, "unlink a u:1", "unlink u:1", ""),
+        (of_keys, "DEL u:1 u:2", "DEL u:1 u:2", ""),
+        (of_keys, "MSET a 1 u:1 u:x b u:2", "MSET u:1 u:x", ""),
+        (of_keys, "MSETNX u:1 1 b 2", "MSETNX u:1 1", ""),
+        (of_keys, "MSETEX 3 a 1 u:1 2 u:2 3 PXAT 4000000000000", "MSETEX 2 u:1 2 u:2 3 PXAT 4000000000000", ""),
+        (of_keys, "RENAME u:1 u:2", "RENAME u:1 u:2", ""),
+        (of_keys, "RENAME u:1 a", "DEL u:1", ""),
+        (of_keys, "RENAMENX a u:1", "DEL u:1", derived),
+        (of_keys, "RENAME a b", "", ""),
+        (of_keys, "COPY a u:1 REPLACE", "DEL u:1", derived),
+        (of_keys, "COPY u:1 a", "", ""),
+        (of_keys, "SMOVE u:1 a m", "SREM u:1 m", ""),
+        (of_keys, "SMOVE a u:1 m", "SADD u:1 m", ""),
+        (of_keys, "LMOVE u:1 a LEFT RIGHT", "LPOP u:1", ""),
+        (of_keys, "LMOVE a u:1 LEFT RIGHT", "DEL u:1", derived),
+        (of_keys, "RPOPLPUSH u:1 a", "RPOP u:1", ""),
+        (of_keys, "LMOVEM u:1 a RIGHT LEFT EXACTLY 3 OBO", "RPOP u:1 3", ""),
+        (of_keys, "JSON.SET a $ 1", "", ""),
+        (of_keys, "JSON.SET u:1 $ 1", "JSON.SET u:1 $ 1", ""),
+        (of_keys, "SUNIONSTORE u:1 u:2 u:3", "SUNIONSTORE u:1 u:2 u:3", ""),
+        (of_keys, "SUNIONSTORE u:1 u:2 a", "DEL u:1", derived),
+        (of_keys, "SUNIONSTORE a u:1", "", ""),
+        (of_keys, "ZUNIONSTORE u:1 2 u:2 a", "DEL u:1", derived),
+        (of_keys, "ZRANGESTORE a u:1 0 1", "", ""),
+        (of_keys, "BITOP AND a u:1 u:2", "", ""),
+        (of_keys, "BITOP AND u:1 u:2 a", "DEL u:1", derived),
+        (of_keys, "PFMERGE u:1 a", "DEL u:1", derived),
+        (of_keys, "SORT u:1 STORE a", "", ""),
+        (of_keys, "SORT a STORE u:1", "DEL u:1", derived),
+        (of_keys, "SORT u:2 BY w:* STORE u:1", "DEL u:1", derived),
+        (of_keys, "SORT u:2 BY nosort STORE u:1", "SORT u:2 BY nosort STORE u:1", ""),
+        (of_keys, "GEORADIUS a 1 1 1 km STORE u:1", "DEL u:1", derived),
+        (of_keys, "FLUSHALL ASYNC", "EVAL SCRIPT 0 u:*", ""),
+        (of_keys, "FLUSHDB", "EVAL SCRIPT 0 u:*", ""),
+        (of_keys, "SWAPDB 0 1", "EVAL SCRIPT 0 0 1 u:*", ""),
+        (of_keys, "MOVE u:1 2", "MOVE u:1 2", ""),
+        (of_keys, "FUNCTION FLUSH", "", ""),
+        (of_keys, "PUBLISH u:1 m", "", ""),
+        (of_keys, "X.Y u:1", "", "the keys of this command are unknown, so --key leaves it out"),
+        (&["--db", "0"], "FLUSHALL ASYNC", "FLUSHDB ASYNC", ""),
+        (&["--db", "0,3"], "FLUSHALL", "FLUSHDB|SELECT 3|FLUSHDB", ""),
+        (&["--db", "0"], "FLUSHDB SYNC", "FLUSHDB SYNC", ""),
+        (&["--db", "3"], "FLUSHDB", "", ""),
+        (&["--db", "0,1"], "SWAPDB 0 1", "SWAPDB 0 1", ""),
+        (&["--db", "0"], "SWAPDB 0 1", "FLUSHDB", "SWAPDB brings the keys of database 1"),
+        (&["--db", "1"], "SWAPDB 0 1", "SELECT 1|FLUSHDB", "SWAPDB brings the keys of database 0"),
+        (&["--db", "3"], "SWAPDB 0 1", "", ""),
+        (&["--db", "0"], "MOVE k 2", "DEL k", ""),
+        (&["--db", "2"], "MOVE k 2", "SELECT 2|DEL k", derived),
+        (&["--db", "2"], "COPY k x DB 2", "SELECT 2|DEL x", derived),
+        (&["--db", "0"], "COPY k x DB 2", "", ""),
+        (&["--db", "3"], "MOVE k 2", "", ""),
+        (&["--db", "3"], "FUNCTION DELETE l", "FUNCTION DELETE l", ""),
+        (&["--db", "3"], "FUNCTION FLUSH", "", "they are replaced by name"),
+        (&["--db", "3"], "FUNCTION RESTORE x FLUSH", "FUNCTION RESTORE x REPLACE", "they are replaced by name"),
+        (&["--db", "0"], "X.Y a", "X.Y a", ""),
+        (&["--db", "3", "--key", "u:*"], "FLUSHALL", "SELECT 3|EVAL SCRIPT 0 u:*", ""),
+        (&["--key", "u:*", "--command", "SET"], "DEL u:1", "", ""),
+    ] {
+        let input = commands(&["SELECT 0", line]);
+        let (out, errors) = for_target(arguments, &input);
+        // Before the first printed command its database is selected.
+        let expected = match expected {
+            "" => String::new(),
+            expected if expected.starts_with("SELECT") => expected.to_owned(),
+            expected => format!("SELECT 0|{expected}"),
+        };
+        assert_eq!(out, expected, "{arguments:?}: {line}");
+        assert!(
+            errors.contains(warning) && errors.lines().count() == usize::from(!warning.is_empty()),
+            "{line}: {errors}"
+        );
+    }
+}
+
+/// In parts the result is the same, one command for each key where the number of selected keys is unknown.
+#[test]
+fn a_target_receives_what_is_inside_of_large_commands() {
+    let value = vec![b'v'; 100_000];
+    let long = vec![b'm'; 100_000];
+    for (args, expected) in [
+        (&[&b"MSET"[..], b"a", &value, b"u:1", b"1", b"u:2", &value, b"b", b""][..], "SET u:1 1|SET u:2 v.."),
+        (&[b"MSETNX", b"u:1", &value], "SET u:1 v.."),
+        (&[b"UNLINK", &long, b"u:1", b"", b"u:2"], "DEL u:1|DEL u:2"),
+        (&[b"SMOVE", b"u:1", b"a", &long], "SREM u:1 m.."),
+        (&[b"SMOVE", b"a", b"u:1", &long], "SADD u:1 m.."),
+        (&[b"SMOVE", b"u:2", b"u:1", &long], "SMOVE u:2 u:1 m.."),
+        (&[b"SMOVE", b"a", b"b", &long], ""),
+        (&[b"COPY", b"u:1", &long], ""),
+        (&[b"SET", b"u:1", &value, b"KEEPTTL"], "SET u:1 v.. KEEPTTL"),
+        (&[b"SET", b"a", &value], ""),
+        (&[b"FLUSHALL", &value], "EVAL SCRIPT 0 u:*"),
+        (&[b"MSETEX", b"2", b"a", &value, b"u:1", &value, b"KEEPTTL"], "MSETEX 1 u:1 v.. KEEPTTL"),
+    ] {
+        let input = [commands(&["SELECT 0", "MULTI"]), command(args), commands(&["EXEC"])].concat();
+        let (out, errors) = for_target(&["--key", "u:*"], &input);
+        let expected = if expected.is_empty() { String::new() } else { format!("SELECT 0|MULTI|{expected}|EXEC") };
+        assert_eq!(out, expected, "{:?}", args[0].escape_ascii());
+        assert_eq!(errors, "");
+    }
+    // More than is held.
+    let value = vec![b'v'; 3_000_000];
+    let input = [commands(&["SELECT 0"]), command(&[b"MSETEX", b"2", b"a", &value, b"u:1", &value])].concat();
+    let (out, errors) = for_target(&["--key", "u:*"], &input);
+    assert_eq!(out, "");
+    assert!(errors.contains("too large to find its keys, so it is left out"), "{errors}");
+}
+
+/// A database that is unknown is not taken for a selected one.
+#[test]
+fn a_target_needs_to_know_the_database() {
+    let input = resumed(&commands(&["SET a v"]));
+    let ran = run_on(&["decode", "--format", "resp", "--db", "3"], &input);
+    assert_eq!((ran.code, ran.out.as_slice()), (1, b"".as_slice()));
+    assert!(ran.err.contains("--assume-db"), "{}", ran.err);
+    for (assumed, out) in [("3", "SELECT 3|SET a v"), ("0", "")] {
+        assert_eq!(for_target(&["--db", "3", "--assume-db", assumed], &input).0, out);
+    }
+}
+
+/// A connection that is cut anywhere leaves no trace in what replaces a command.
+#[test]
+fn a_link_cut_anywhere_changes_nothing_in_what_is_inside() {
+    let value = vec![b'v'; 70_000];
+    let stream = [
+        commands(&["SELECT 2", "MULTI", "DEL a user:1 b", "RENAME user:1 b"]),
+        command(&[b"MSET", b"user:2", &value, b"b", &value, b"user:3", &value]),
+        commands(&["FLUSHDB", "EXEC", "DEL user:1 a"]),
+    ]
+    .concat();
+    let whole = {
+        let primary = primary(&stream, Playback::default());
+        let address = primary.address().to_string();
+        run(&["tail", &address, "--until", &end(&stream), "--format", "resp", "--key", "user:*"]).ok().out
+    };
+    for cut in (0..stream.len()).step_by(stream.len() / 40).map(|at| at as u64 + 300) {
+        let primary = primary(&stream, playback! { cuts: vec![Cut::AnswerBytes(cut)], piece: Some(7777) });
+        let address = primary.address().to_string();
+        let ran = run(&["tail", &address, "--until", &end(&stream), "--format", "resp", "--key", "user:*"]).ok();
+        assert!(ran.out == whole, "{cut}: {}", String::from_utf8_lossy(&ran.out).replace("vvvvvvvvvv", ""));
+    }
 }

@@ -9,7 +9,7 @@ use redtail::replay::{Playback, Primary, Recording};
 use serde_json::{Value, json};
 
 use crate::folder::Folder;
-use crate::run::{REPLID, Ran, commands, redtail, run, run_in_terminal, run_on};
+use crate::run::{REPLID, Ran, commands, redtail, run, run_on};
 use crate::tail::{end, primary, stream};
 
 /// The lines of a run, without the differences between a server and a file.
@@ -97,7 +97,7 @@ fn runs_are_appended_to_one_another() {
         "attached snapshot_begin snapshot command disconnected attached multi command command exec command"
     );
     assert_eq!(ran.json()[4]["resume"], format!("{REPLID}:1050:2"));
-    let ran = run(&["decode", &file, "--format", "resp"]).ok();
+    let ran = run(&["decode", &file, "--format", "resp", "--empty-target"]).ok();
     assert!(ran.out.ends_with(&stream[23..]), "the break leaves no trace");
 
     let ran = run(&["record", &address, "-o", &file, "--append", "--from", "now"]);
@@ -290,14 +290,14 @@ fn in_a_terminal_it_tells_how_it_goes() {
     let primary = primary(&stream(), Playback::default());
     let folder = Folder::new("terminal");
     let arguments = ["record", &primary.address().to_string(), "-o", &folder.path("x"), "--duration", "1"];
-    let (code, screen) = run_in_terminal(&arguments);
+    let (code, screen) = crate::run::run_in_terminal(&arguments);
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("4 commands, ") && screen.contains(&format!("offset {}", end(&stream()))), "{screen}");
     assert!(screen.contains("Ctrl-C ends the recording"), "{screen}");
     let last = screen.rsplit('\r').next().unwrap();
     assert!(!last.contains("Ctrl-C"), "{screen}");
     // A recording is not for a terminal.
-    let (code, screen) = run_in_terminal(&["record", &primary.address().to_string(), "-o", "-"]);
+    let (code, screen) = crate::run::run_in_terminal(&["record", &primary.address().to_string(), "-o", "-"]);
     assert_eq!(code, 2, "{screen}");
     assert!(screen.contains("can't write a recording to a terminal"), "{screen}");
 }

@@ -353,3 +353,34 @@ fn json_says_nothing_of_keys_that_were_not_counted() {
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert_eq!(ran.json().last().unwrap()["keys"], Value::Null);
 }
+
+/// A server of a later version: its bytes are saved, and the message names the part that nobody has verified.
+#[test]
+fn an_unknown_part_of_a_snapshot_is_saved_and_named() {
+    let data = b"REDIS0099\xfe\x03\xc8\x01kdata of the future\xff";
+    let sum = redtail::rdb::Crc64::new().update(data).value();
+    for (checksum, verdict) in [
+        (sum, "the checksum of all bytes is right"),
+        (0, "nothing verifies them, since the server wrote no checksum (rdbchecksum)"),
+    ] {
+        let data = [&data[..], &checksum.to_le_bytes()].concat();
+        let link = [format!("+FULLRESYNC {REPLID} 7\r\n${}\r\n", data.len()).as_bytes(), &data].concat();
+        let folder = Folder::new("save-future");
+        let ran = run(&["snapshot", &scripted(vec![link.clone()]), "-o", &folder.path("x.rdb")]).ok();
+        assert_eq!(fs::read(folder.path("x.rdb")).unwrap(), data);
+        let expected = format!(
+            "redtail: the structure is verified up to byte 11, where data of a later server begins that this version of \
+             redtail does not know; of the {} bytes from there on, {verdict}\n",
+            data.len() - 11
+        );
+        assert!(ran.err.contains(&expected), "{}", ran.err);
+        let ran = run(&["snapshot", &scripted(vec![link]), "-o", "-"]).ok();
+        assert_eq!(ran.out, data);
+        assert!(ran.err.contains("from there on, the checksum at the end was not verified\n"), "{}", ran.err);
+    }
+    let wrong = [&data[..], &(sum ^ 1).to_le_bytes()].concat();
+    let link = [format!("+FULLRESYNC {REPLID} 7\r\n${}\r\n", wrong.len()).as_bytes(), &wrong].concat();
+    let folder = Folder::new("save-future-wrong");
+    let ran = run(&["snapshot", &scripted(vec![link]), "-o", &folder.path("x.rdb")]);
+    assert!(ran.code == 1 && ran.err.contains("checksum") && folder.names().is_empty(), "{}", ran.err);
+}

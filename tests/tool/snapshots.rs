@@ -113,19 +113,18 @@ fn text_is_one_short_line_a_key() {
 
 #[test]
 fn resp_makes_the_keys_again() {
-    let ran = run_on(&["decode", "--format", "resp"], &small()).ok();
+    let ran = run_on(&["decode", "--format", "resp", "--empty-target"], &small()).ok();
     let expected = [
-        commands(&["SELECT 0", "SET s value", "DEL l", "RPUSH l a b", "DEL h", "HSET h f v"]),
+        commands(&["FLUSHALL", "FUNCTION FLUSH", "SELECT 0", "SET s value", "RPUSH l a b", "HSET h f v"]),
         commands(&["PEXPIREAT h 4000000000000", "SELECT 3"]),
-        commands(&["DEL z", "ZADD z 1.5 m inf n", "DEL t", "SADD t x"]),
+        commands(&["ZADD z 1.5 m inf n", "SADD t x"]),
         command(&[b"FUNCTION", b"LOAD", b"REPLACE", b"#!lua name=l\n"]),
     ];
     assert_eq!(ran.text(), String::from_utf8(expected.concat()).unwrap());
     assert_eq!(
         ran.err,
-        "redtail: the snapshot replaces keys of the same name in the target, and leaves its other keys: --empty-target \
-         deletes them first\nredtail: no command recreates the times and frequencies of access, which the server uses \
-         for eviction\n"
+        "redtail: emptied the target before the snapshot: all keys and functions\nredtail: no command recreates the \
+         times and frequencies of access, which the server uses for eviction\n"
     );
 }
 
@@ -133,9 +132,9 @@ fn resp_makes_the_keys_again() {
 fn many_elements_come_in_batches() {
     let list = (0..1000).fold(Snapshot::new().key(1, "l").len(1001), |list, n| list.string(n.to_string()));
     let input = list.string(vec![b'x'; 100_000]).end();
-    let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+    let ran = run_on(&["decode", "--format", "resp", "--empty-target"], &input).ok();
     let numbers: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
-    let mut expected = commands(&["SELECT 0", "DEL l"]);
+    let mut expected = commands(&["FLUSHALL", "FUNCTION FLUSH", "SELECT 0"]);
     for batch in numbers.chunks(128) {
         expected.extend(commands(&[&format!("RPUSH l {}", batch.join(" "))]));
     }
@@ -148,11 +147,10 @@ fn many_elements_come_in_batches() {
 fn long_strings_flow() {
     let long: Vec<u8> = (0..40_000_000_u32).map(|n| b'a' + (n / 1000 % 26) as u8).collect();
     let input = Snapshot::new().key(0, "s").string(&long).key(4, "h").len(1).string("f").string(&long).end();
-    let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+    let ran = run_on(&["decode", "--format", "resp", "--empty-target"], &input).ok();
     let expected = [
-        commands(&["SELECT 0"]),
+        commands(&["FLUSHALL", "FUNCTION FLUSH", "SELECT 0"]),
         command(&[b"SET", b"s", &long]),
-        commands(&["DEL h"]),
         command(&[b"HSET", b"h", b"f", &long]),
     ];
     assert!(ran.out == expected.concat());
@@ -217,14 +215,15 @@ fn cut_short_it_is_void_and_says_so() {
         }
         let ran = run_on(&["decode"], cut);
         assert!(ran.code == 1 && ran.err.contains("cut short"), "{}", ran.err);
-        let ran = run_on(&["decode", "--format", "resp"], cut);
+        let ran = run_on(&["decode", "--format", "resp", "--empty-target"], cut);
         assert_eq!(ran.code, 1);
         // Complete commands, with half a key deleted again; or a message that this is impossible.
         match loaded(&ran.out) {
             Some(commands) => {
-                let last = commands.last().map_or("".into(), |command| command[..2].join(" "));
+                let last = commands.last().map_or("".into(), |command| command[..command.len().min(2)].join(" "));
+                let is_emptying = ["", "FUNCTION FLUSH"].contains(&last.as_str());
                 assert!(
-                    last.is_empty() || last.starts_with("DEL") || last.starts_with("SET s") || last == "SADD t",
+                    is_emptying || last.starts_with("DEL") || last.starts_with("SET s") || last == "SADD t",
                     "{length}: {last}"
                 );
             }
@@ -278,8 +277,8 @@ fn count_and_until_end_behind_a_key() {
     // The first key ends at byte 35.
     assert_eq!(names(&["--until", "35"]), ["s"]);
     assert_eq!(names(&["--until", "36"]), ["s", "l"]);
-    let ran = run_on(&["decode", "--format", "resp", "--count", "1"], &small()).ok();
-    assert_eq!(ran.out, commands(&["SELECT 0", "SET s value"]));
+    let ran = run_on(&["decode", "--format", "resp", "--empty-target", "--count", "1"], &small()).ok();
+    assert_eq!(ran.out, commands(&["FLUSHALL", "FUNCTION FLUSH", "SELECT 0", "SET s value"]));
 }
 
 #[test]
@@ -298,7 +297,7 @@ fn commands_follow_in_an_append_only_file() {
     );
     let ran = json(&input, &["--offset", "16"]).ok();
     assert_eq!(ran.json()[7]["offset"], 16 + 16 + 23 + 27);
-    let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+    let ran = run_on(&["decode", "--format", "resp", "--empty-target"], &input).ok();
     assert!(ran.out.ends_with(&commands(&["SELECT 2", "SET k v", "MULTI", "INCR n", "EXEC"])));
     let ran = run_on(&["decode", "--count", "6"], &input).ok();
     assert_eq!(ran.text().lines().last(), Some(format!("{end} [2] \"SET\" \"k\" \"v\"").as_str()));
@@ -343,8 +342,8 @@ fn damage_ends_it_or_is_passed_over() {
     assert!(ran.json().iter().any(|line| line["event"] == "key_end" && line["damaged"].is_string()), "{}", ran.text());
     let ran = run_on(&["decode", "--skip-damaged"], &damaged()).ok();
     assert!(ran.text().contains("(damaged)"), "{}", ran.text());
-    let ran = run_on(&["decode", "--skip-damaged", "--format", "resp"], &damaged()).ok();
-    assert_eq!(ran.out, commands(&["SELECT 0", "SET a 1", "DEL h", "SET b 2"]));
+    let ran = run_on(&["decode", "--skip-damaged", "--format", "resp", "--empty-target"], &damaged()).ok();
+    assert_eq!(ran.out, commands(&["FLUSHALL", "FUNCTION FLUSH", "SELECT 0", "SET a 1", "SET b 2"]));
 }
 
 /// A compressed string whose second half is damaged, after a part of it has been written.
@@ -360,10 +359,10 @@ fn damage_inside_a_command_is_filled_up() {
         .key(0, "b")
         .string("2")
         .end();
-    let ran = run_on(&["decode", "--skip-damaged", "--format", "resp"], &input).ok();
+    let ran = run_on(&["decode", "--skip-damaged", "--format", "resp", "--empty-target"], &input).ok();
     let commands = loaded(&ran.out).unwrap();
     assert_eq!(commands.last().unwrap().join(" "), "SET b 2");
-    assert_eq!((commands.len(), commands[1][2].len()), (3, 200_000));
+    assert_eq!((commands.len(), commands[3][2].len()), (5, 200_000));
     assert!(ran.err.contains("filled up with zero bytes"), "{}", ran.err);
     let ran = json(&input, &["--skip-damaged"]).ok();
     assert_eq!((&ran.json()[0]["key"], &ran.json()[0]["value"]), (&json!("a"), &Value::Null));
@@ -402,17 +401,17 @@ fn data_of_other_products_gives_one_warning_per_kind() {
         input = input.raw([250]).string(name).string(value);
     }
     let input = input.end();
-    for format in ["text", "json", "resp"] {
-        let ran = run_on(&["decode", "--format", format], &input).ok();
+    for format in [&["text"][..], &["json"], &["resp", "--empty-target"]] {
+        let ran = run_on(&[&["decode", "--format"], format].concat(), &input).ok();
         for message in [
             "skipped opcode 107, a hint of Redis Enterprise",
             "skipped opcode 121, a hint of Redis Enterprise",
             "(keydb-subexpire-key). Those members are printed without their expiry",
         ] {
-            assert_eq!(ran.err.matches(message).count(), 1, "{format}: {}", ran.err);
+            assert_eq!(ran.err.matches(message).count(), 1, "{format:?}: {}", ran.err);
         }
     }
-    let commands = loaded(&run_on(&["decode", "--format", "resp"], &input).ok().out).unwrap();
+    let commands = loaded(&run_on(&["decode", "--format", "resp", "--empty-target"], &input).ok().out).unwrap();
     assert!(commands.contains(&vec!["SET".into(), "b".into(), "2".into()]), "{commands:?}");
 }
 

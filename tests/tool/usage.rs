@@ -29,6 +29,7 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "redis://a:b@h", "--password-file", "x"], &["--password-file", "URL"]),
         (&["tail", "h:1", "--format", "yaml"], &["--format", "yaml", "text, json, resp"]),
         (&["tail", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
+        (&["snapshot", "h:1", "--format", "resp"], &["--empty-target", "all keys and functions of the target"]),
         (&["tail", "h:1", "--format", "resp", "--max-arg", "9"], &["--max-arg", "resp"]),
         (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
         (&["doctor"], &["<TARGET>"]),

@@ -9,6 +9,8 @@ use redtail::owned::OwnedEvent;
 use redtail::topology::{Cluster, ClusterEvent, ClusterHandle, Notice, Positions, Shard};
 use redtail::{Ack, Backoff, Builder, Event, OnGap, Position};
 
+#[cfg(target_os = "linux")]
+use crate::full::Full;
 use crate::nodes::{Node, Plan, Planned, eventually};
 
 /// Two nodes with `writes` writes each.
@@ -129,6 +131,26 @@ fn a_cluster_commits_the_positions_of_its_shards() {
     handle.stopper().stop();
     assert!(handle.wait_timeout(Duration::from_secs(60)));
     assert!(handle.wait_timeout(Duration::ZERO), "the end stays");
+}
+
+/// A shard, and the thread that asks for the topology, connect to an address that never accepts.
+#[cfg(target_os = "linux")]
+#[test]
+fn attempts_to_connect_end_with_the_cluster() {
+    let (plan, full) = (Plan::default(), Full::new());
+    let mut nodes = two(&plan, 10);
+    let handled = |_: &Shard| |_: &Shard, _: Event<'_>| ControlFlow::Continue(());
+    let builder = cluster(&nodes).connect_timeout(Duration::from_secs(3600));
+    let mut handle = builder.follow(|_| {}, handled).unwrap();
+    eventually("both are followed", || nodes.iter().all(|node| node.links() == 1));
+    plan.lock().unwrap()[0].port = full.address.port();
+    eventually("the address is known", || {
+        handle.shards().iter().any(|shard| shard.target().to_string() == full.address.to_string())
+    });
+    nodes[0].stop();
+    eventually("it tries to connect", || full.has_attempt());
+    handle.stop();
+    eventually("the attempts have ended", || !full.has_attempt());
 }
 
 /// Nobody ever reads; the end must not wait for that.

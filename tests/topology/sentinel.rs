@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use redtail::Handle;
 use redtail::io::CommandReader;
 use redtail::net::Login;
 use redtail::topology::{Sentinel, SentinelError};
 use redtail::{Event, Start};
 
+#[cfg(target_os = "linux")]
+use crate::full::Full;
 use crate::listening::{Link, Listening};
 use crate::nodes::{Node, Plan, encoded, eventually};
 
@@ -252,6 +256,38 @@ fn the_thread_of_a_dropped_follower_ends() {
         assert!(Instant::now() < end, "the connection of the thread is still open");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Longer than a test may take.
+#[cfg(target_os = "linux")]
+const LONG: Duration = Duration::from_secs(3600);
+
+/// The follower connects to a server that never accepts. The thread of another follower subscribes there.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_attempt_to_connect_ends_with_the_follower() {
+    let (watcher, full) = (Watcher::start(), Full::new());
+    watcher.inner.primary.store(full.address.port(), Ordering::Release);
+    let handle = Handle::new();
+    let builder = Sentinel::builder([watcher.target()], "m").unwrap().connect_timeout(LONG).handle(handle.clone());
+    let connecting = std::thread::spawn(move || builder.connect().map(drop));
+    eventually("it tries to connect", || full.has_attempt());
+    handle.stop();
+    connecting.join().unwrap().unwrap_err();
+
+    let node = Node::apart(&Plan::default(), 'a', encoded(&["SET", "k", "1"]));
+    watcher.says(&node);
+    *watcher.inner.others.lock().unwrap() = vec![full.address.port()];
+    watcher.inner.never_ends.store(true, Ordering::Release);
+    let start = Start::At(format!("{}:0:0", "a".repeat(40)).parse().unwrap());
+    let builder = Sentinel::builder([watcher.target()], "m").unwrap().connect_timeout(LONG);
+    let follower = builder.start(start).connect().unwrap();
+    eventually("the thread has subscribed", || watcher.inner.subscribed.load(Ordering::Acquire) == 1);
+    // It subscribes to the other one next.
+    drop(watcher);
+    eventually("the thread tries to connect", || full.has_attempt());
+    drop(follower);
+    eventually("the attempt has ended", || !full.has_attempt());
 }
 
 #[test]

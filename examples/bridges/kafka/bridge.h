@@ -138,9 +138,10 @@ void route_everywhere(route *route);
 /* ---- json.c: the body of a message ---- */
 
 /* Adds the object that `redtail tail --format json` prints; shard: NULL if there is only one. migration: the term
- * for a command of a slot migration, NULL for one that may be a client's. Arguments longer than longest are replaced by
+ * for a command of a slot migration, NULL for a client's. task: its task. Arguments longer than longest are replaced by
  * their length. With longest 0 all but the name are left out, and counted. */
-void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration, size_t longest);
+void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration,
+                  const redtail_migration_task *task, size_t longest);
 /* Add the events `begin` and `gap`. */
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);

@@ -81,7 +81,7 @@ static void add_name(text *out, const char *event, const char *shard, const char
 }
 
 void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration,
-                  size_t longest) {
+                  const redtail_migration_task *task, size_t longest) {
     add_name(out, "command", shard, id, event->offset);
     if (event->db < 0)
         text_print(out, ",\"db\":null");
@@ -94,6 +94,9 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
     text_print(out, ",\"received_ms\":%llu", (unsigned long long)event->received_ms);
     if (migration)
         text_print(out, ",\"migration\":\"%s\"", migration);
+    if (migration && task->side != REDTAIL_MIGRATION_SIDE_NONE) /* the ids are letters and digits */
+        text_print(out, ",\"task\":{\"id\":\"%s\",\"source\":\"%s\",\"target\":\"%s\",\"side\":\"%s\",\"slots\":\"%s\"}",
+                   task->id, task->source, task->target, redtail_migration_side_name(task->side), task->slots);
     text_print(out, ",\"args\":[");
     size_t shown = longest ? event->argc : 1;
     for (size_t i = 0; i < shown; i++) {

@@ -29,6 +29,8 @@ struct publisher {
     const char *name;
     int resumes;
     redtail_handle *handle;
+    redtail_migrations *migrations;
+    redtail_migration_task task; /* of the last command */
     progress *progress;
     route route;
     /* The messages to publish at the next end of a transaction. */
@@ -48,6 +50,8 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
     publisher->name = name;
     publisher->resumes = resumes;
     publisher->handle = handle;
+    if (!(publisher->migrations = redtail_migrations_new()))
+        exit(FAILED);
     publisher->progress = progress_new();
     route_init(&publisher->route, topic->partitions);
     publisher->parts = memory(NULL, (size_t)topic->partitions * sizeof *publisher->parts);
@@ -56,6 +60,7 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
 }
 
 void publisher_free(publisher *publisher) {
+    redtail_migrations_free(publisher->migrations);
     progress_free(publisher->progress);
     route_free(&publisher->route);
     free(publisher->bytes.bytes);
@@ -116,7 +121,7 @@ static int fits(const publisher *publisher, const message *message) {
 
 static int write_body(publisher *publisher, message *message, const redtail_event *event, const char *id, size_t longest) {
     publisher->bytes.len = message->body;
-    json_command(&publisher->bytes, event, publisher->name, id, message->migration, longest);
+    json_command(&publisher->bytes, event, publisher->name, id, message->migration, &publisher->task, longest);
     message->body_len = publisher->bytes.len - message->body;
     return fits(publisher, message);
 }
@@ -145,8 +150,8 @@ static int add_command(publisher *publisher, const redtail_event *event) {
     snprintf(id, sizeof id, "%.*s:%llu", (int)event->history.len, event->history.data, (unsigned long long)event->offset);
     route_command(&publisher->route, event->args, event->argc);
     message *message = begin(publisher, id);
-    int migration = publisher->name ? redtail_command_migration(event->args, event->argc) : REDTAIL_MIGRATION_NONE;
-    if (migration > REDTAIL_MIGRATION_NONE)
+    int migration = redtail_migrations_next(publisher->migrations, event->args, event->argc, &publisher->task);
+    if (publisher->name && migration > REDTAIL_MIGRATION_NONE)
         message->migration = redtail_migration_name(migration);
     size_t held = 0;
     for (size_t i = 0; i < event->argc; i++)
@@ -313,6 +318,7 @@ int publish(publisher *publisher, const redtail_event *event) {
         return 0;
     case REDTAIL_EVENT_GAP:
         forget(publisher);
+        redtail_migrations_clear(publisher->migrations);
         return publisher->topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE
                    ? publish_note(publisher, event->gap->to, event->gap, 0)
                    : 0;

@@ -11,6 +11,7 @@ mod keepalive;
 mod manual;
 mod output;
 mod record;
+mod releases;
 mod replay;
 mod signals;
 mod snapshot_file;

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use redtail::{Event, SnapshotFile, SnapshotFileError};
+use redtail::{Event, SnapshotEnd, SnapshotFile, SnapshotFileError};
 
 use crate::args::{Follow, SnapshotTo};
 use crate::failure::Failure;
@@ -62,7 +62,7 @@ impl Saver {
                     progress.at(self.received);
                 }
             }
-            Event::SnapshotEnd(_) => self.whole()?,
+            Event::SnapshotEnd(end) => self.whole(end)?,
             // The progress bar makes room for a message.
             _ => self.progress = None,
         }
@@ -89,7 +89,7 @@ impl Saver {
         }
     }
 
-    fn whole(&mut self) -> Result<(), Failure> {
+    fn whole(&mut self, end: &SnapshotEnd) -> Result<(), Failure> {
         self.progress = None;
         let name = match &mut self.to {
             To::File(file) => file.path().display().to_string(),
@@ -101,6 +101,19 @@ impl Saver {
         self.is_whole = true;
         let (bytes, seconds) = (self.received, self.begun.elapsed().as_secs_f64());
         log::say(format_args!("wrote {name}: {bytes} bytes{} in {seconds:.1} s", InParentheses(bytes)));
+        if end.verified < end.bytes {
+            let rest = match &self.to {
+                To::File(file) if file.has_checksum() => "the checksum of all bytes is right",
+                To::File(_) => "nothing verifies them, since the server wrote no checksum (rdbchecksum)",
+                To::Output(_) => "the checksum at the end was not verified",
+            };
+            log::say(format_args!(
+                "the structure is verified up to byte {}, where data of a later server begins that this version of \
+                 redtail does not know; of the {} bytes from there on, {rest}",
+                end.verified,
+                end.bytes - end.verified
+            ));
+        }
         Ok(())
     }
 }

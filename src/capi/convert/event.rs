@@ -13,7 +13,7 @@ use crate::capi::rdb_item::redtail_rdb_item;
 use crate::rdb::Item;
 use crate::replication::{
     AttachMethod, Attached, DisconnectReason, Disconnected, Event, ForkReason, Forking, Gap, Lineage, Position, Role,
-    StreamCommand, StreamPart,
+    Server, StreamCommand, StreamPart,
 };
 use crate::resp::Part;
 
@@ -81,9 +81,15 @@ impl Shown {
             rare: false,
             positions: [redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: -1 }; 2],
             server: Excerpt::EMPTY,
-            forking: redtail_forking { reason: 0, used_memory: 0, last_fork_us: 0 },
-            attached: redtail_attached { method: 0, role: 0, position: std::ptr::null(), server: std::ptr::null() },
-            snapshot: redtail_snapshot { length: 0 },
+            forking: redtail_forking { reason: 0, used_memory: 0, last_fork_us: 0, server: std::ptr::null() },
+            attached: redtail_attached {
+                method: 0,
+                role: 0,
+                position: std::ptr::null(),
+                server: std::ptr::null(),
+                newer_than_tested: 0,
+            },
+            snapshot: redtail_snapshot { length: 0, verified: 0 },
             part: redtail_part { argc: 0, index: 0, length: 0 },
             gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
             disconnected: redtail_disconnected { reason: 0, resume: std::ptr::null(), retry_in_ms: 0 },
@@ -157,7 +163,7 @@ impl Shown {
             Event::Attached(attached) => self.attached(attached),
             Event::SnapshotBegin(begin) => {
                 self.event.offset = begin.offset;
-                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length);
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0);
             }
             Event::SnapshotBytes(bytes) => {
                 self.event.kind = REDTAIL_EVENT_SNAPSHOT_BYTES as c_int;
@@ -167,7 +173,7 @@ impl Shown {
                 self.event.offset = end.offset;
                 self.event.db = database(end.db);
                 self.resumable(end.position);
-                self.snapshot(REDTAIL_EVENT_SNAPSHOT_END, Some(end.bytes));
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_END, Some(end.bytes), end.verified);
             }
             Event::Part(part) => self.part(part),
             Event::Gap(gap) => {
@@ -196,9 +202,17 @@ impl Shown {
             last_fork_us: forking
                 .last_fork
                 .map_or(REDTAIL_UNKNOWN, |time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+            server: self.name(forking.server),
         };
         self.event.kind = REDTAIL_EVENT_FORKING as c_int;
         self.event.forking = &raw const self.forking;
+    }
+
+    /// The server as a text of C, kept until the next event.
+    fn name(&mut self, server: Option<Server>) -> *const c_char {
+        let Some(server) = server else { return std::ptr::null() };
+        self.server = Excerpt::of(format_args!("{server}\0"));
+        self.server.as_bytes().as_ptr().cast::<c_char>()
     }
 
     fn attached(&mut self, attached: &Attached) {
@@ -217,12 +231,9 @@ impl Shown {
                 Some(Role::Replica) => REDTAIL_ROLE_REPLICA,
             } as c_int,
             position: self.keep(0, attached.position),
-            server: std::ptr::null(),
+            server: self.name(attached.server),
+            newer_than_tested: c_int::from(attached.server.is_some_and(|server| server.is_newer_than_tested())),
         };
-        if let Some(server) = attached.server {
-            self.server = Excerpt::of(format_args!("{server}\0"));
-            self.attached.server = self.server.as_bytes().as_ptr().cast::<c_char>();
-        }
         self.event.kind = REDTAIL_EVENT_ATTACHED as c_int;
         self.event.offset = attached.offset;
         self.event.db = database(attached.db);
@@ -230,8 +241,8 @@ impl Shown {
         self.event.attached = &raw const self.attached;
     }
 
-    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>) {
-        self.snapshot = redtail_snapshot { length: length.unwrap_or(REDTAIL_UNKNOWN) };
+    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>, verified: u64) {
+        self.snapshot = redtail_snapshot { length: length.unwrap_or(REDTAIL_UNKNOWN), verified };
         self.event.kind = kind as c_int;
         self.event.snapshot = &raw const self.snapshot;
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::base::error::{Byte, ProtocolErrorKind};
 use crate::io::append_only::file::Unfinished;
 use crate::io::append_only::manifest::ManifestError;
+use crate::io::compression::CompressionError;
 use crate::rdb::RdbError;
 
 /// An error of [`AppendOnly`](super::AppendOnly), with its file and byte. The first byte of the file is number 0.
@@ -21,6 +22,14 @@ pub enum AppendOnlyError {
         path: PathBuf,
         /// The system's error.
         source: io::Error,
+    },
+    /// It is compressed, and can't be decompressed.
+    #[error("{source}, in {}", path.display())]
+    Compression {
+        /// The file.
+        path: PathBuf,
+        /// The error, and its byte.
+        source: CompressionError,
     },
     /// A folder without a manifest.
     #[error(

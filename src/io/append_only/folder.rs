@@ -18,6 +18,13 @@ pub(super) struct Opened {
     pub(super) source: Source,
 }
 
+/// Whether a base that is a snapshot is read. A skipped one is not opened, and is as if it were empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Snapshots {
+    Read,
+    Skipped,
+}
+
 /// The source of the files.
 #[derive(Debug)]
 pub(super) enum Origin {
@@ -45,7 +52,7 @@ const LONGEST_MANIFEST: u64 = 1 << 20;
 const ATTEMPTS: u32 = 20;
 
 /// The files at `path`: a file, a manifest, or the folder of one.
-pub(super) fn open(path: &Path) -> Result<(Origin, VecDeque<Opened>), AppendOnlyError> {
+pub(super) fn open(path: &Path, snapshots: Snapshots) -> Result<(Origin, VecDeque<Opened>), AppendOnlyError> {
     let metadata = fs::metadata(path).map_err(|source| AppendOnlyError::Io { path: path.into(), source })?;
     let manifest = match () {
         () if metadata.is_dir() => in_folder(path)?,
@@ -56,12 +63,12 @@ pub(super) fn open(path: &Path) -> Result<(Origin, VecDeque<Opened>), AppendOnly
             return Ok((Origin::File(path.into()), VecDeque::from([Opened { file, source }])));
         }
     };
-    let (folder, files) = Folder::open(manifest)?;
+    let (folder, files) = Folder::open(manifest, snapshots)?;
     Ok((Origin::Manifest(folder), files))
 }
 
 impl Folder {
-    fn open(manifest: PathBuf) -> Result<(Self, VecDeque<Opened>), AppendOnlyError> {
+    fn open(manifest: PathBuf, snapshots: Snapshots) -> Result<(Self, VecDeque<Opened>), AppendOnlyError> {
         let mut text = read(&manifest)?;
         for attempt in 1.. {
             let listed = parse(&manifest, &text)?;
@@ -70,7 +77,7 @@ impl Folder {
             if files.is_empty() {
                 return Err(AppendOnlyError::Nothing { path: manifest });
             }
-            match open_all(&manifest, &files) {
+            match open_all(&manifest, &files, snapshots) {
                 Ok(opened) => {
                     let base = listed.base.map(|base| base.seq);
                     let last = listed.increments.last().map(|last| last.seq);
@@ -99,7 +106,7 @@ impl Folder {
             }
             let listed = parse(&self.manifest, &text)?;
             let fresh = self.fresh(&listed)?;
-            match open_all(&self.manifest, &fresh) {
+            match open_all(&self.manifest, &fresh, Snapshots::Skipped) {
                 Ok(opened) => {
                     self.last = fresh.last().map(|(_, file)| file.seq).or(self.last);
                     self.base = listed.base.as_ref().map(|base| base.seq);
@@ -133,13 +140,21 @@ impl Folder {
     }
 }
 
-fn open_all(manifest: &Path, files: &[(FileKind, &Listed)]) -> Result<VecDeque<Opened>, AppendOnlyError> {
+fn open_all(
+    manifest: &Path,
+    files: &[(FileKind, &Listed)],
+    snapshots: Snapshots,
+) -> Result<VecDeque<Opened>, AppendOnlyError> {
     let open = |&(kind, listed): &(FileKind, &Listed)| {
         let path = manifest.with_file_name(&listed.name);
+        let opened = |path, source| Opened { file: AppendOnlyFile { path, kind, seq: Some(listed.seq) }, source };
+        // Servers choose the extension by the format.
+        let is_snapshot = kind == FileKind::Base && path.extension().is_some_and(|extension| extension == "rdb");
+        if is_snapshot && snapshots == Snapshots::Skipped {
+            return Ok(opened(path, Source::Other(Box::new(io::empty()))));
+        }
         match open_file(&path) {
-            Ok(file) => {
-                Ok(Opened { file: AppendOnlyFile { path, kind, seq: Some(listed.seq) }, source: Source::File(file) })
-            }
+            Ok(file) => Ok(opened(path, Source::File(file))),
             Err(AppendOnlyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Err(AppendOnlyError::Missing { path, manifest: manifest.into() })
             }
@@ -215,8 +230,9 @@ pub(super) fn is_replaced(path: &Path, file: &File) -> io::Result<bool> {
     Ok((there.dev(), there.ino()) != (open.dev(), open.ino()))
 }
 
-/// There is no portable method.
-#[cfg(not(unix))]
-pub(super) fn is_replaced(path: &Path, _: &File) -> io::Result<bool> {
-    fs::metadata(path).map(|_| false)
+/// Whether an open file was replaced at its path by another one.
+#[cfg(windows)]
+pub(super) fn is_replaced(path: &Path, file: &File) -> io::Result<bool> {
+    use same_file::Handle;
+    Ok(Handle::from_path(path)? != Handle::from_file(file.try_clone()?)?)
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::Path;
 
-use crate::io::append_only::folder::{Opened, Origin};
+use crate::io::append_only::folder::{Opened, Origin, Snapshots};
 use crate::io::append_only::reading::{Reading, Step};
 use crate::io::append_only::source::Source;
 use crate::replication::Options;
@@ -104,8 +104,21 @@ impl AppendOnly {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn with(path: impl AsRef<Path>, options: Options) -> Result<Self, AppendOnlyError> {
-        let (origin, files) = folder::open(path.as_ref())?;
-        Self::new(origin, files, options).ok_or_else(|| AppendOnlyError::Nothing { path: path.as_ref().into() })
+        Self::at(path.as_ref(), Snapshots::Read, options)
+    }
+
+    /// As [`with`](Self::with), without the snapshot of a directory: a base whose name ends in `.rdb` is not opened, so
+    /// that it may be of any format, or missing. A base of commands is read.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn commands(path: impl AsRef<Path>, options: Options) -> Result<Self, AppendOnlyError> {
+        Self::at(path.as_ref(), Snapshots::Skipped, options)
+    }
+
+    fn at(path: &Path, snapshots: Snapshots, options: Options) -> Result<Self, AppendOnlyError> {
+        let (origin, files) = folder::open(path, snapshots)?;
+        Self::new(origin, files, options).ok_or_else(|| AppendOnlyError::Nothing { path: path.into() })
     }
 
     /// A single file from any source of bytes, with `name` for errors. `first` is the offset before its first command;

@@ -9,6 +9,7 @@ use crate::io::append_only::file::{AppendOnlyFile, FileEvent, FileKind, Unfinish
 use crate::io::append_only::folder::{Opened, is_replaced};
 use crate::io::append_only::source::Source;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
+use crate::io::compression::DecompressReader;
 use crate::io::snapshot_reader::{Look, SnapshotReader};
 use crate::rdb::Decoder;
 use crate::replication::{
@@ -33,7 +34,7 @@ pub(super) struct Reading {
 enum Stage {
     /// At the first byte, or behind a snapshot.
     Border {
-        feed: BufferedReader<Source>,
+        feed: BufferedReader<DecompressReader<Source>>,
         behind: bool,
     },
     Snapshot(SnapshotReader<Source>),
@@ -44,7 +45,7 @@ enum Stage {
 
 #[derive(Debug)]
 struct Tail {
-    feed: BufferedReader<Source>,
+    feed: BufferedReader<DecompressReader<Source>>,
     kind: UnfinishedKind,
     start: u64,
     /// The most bytes that are accepted, and the error if there are more.
@@ -61,7 +62,7 @@ enum TailError {
 
 #[derive(Debug)]
 struct Commands {
-    feed: BufferedReader<Source>,
+    feed: BufferedReader<DecompressReader<Source>>,
     session: Session,
     /// The difference between the offset of an event and the number of its byte, modulo 2^64.
     shift: u64,
@@ -90,7 +91,7 @@ pub(super) enum Step {
 
 impl Reading {
     pub(super) fn new(opened: Opened, options: Options, first: Option<u64>) -> Self {
-        let feed = BufferedReader::new(opened.source).with_limits(&options.limits);
+        let feed = BufferedReader::new(DecompressReader::new(opened.source)).with_limits(&options.limits);
         let stage = Some(Stage::Border { feed, behind: false });
         Self { file: opened.file, options, first, stage, found: Found::Nothing }
     }
@@ -208,7 +209,7 @@ impl Reading {
                 FileEvent { event: Event::SnapshotBytes(reader.found_bytes()), file, end, time: None }
             }
             (_, Found::End(bytes)) => {
-                let end = SnapshotEnd { bytes, offset: bytes, db: None, position: None };
+                let end = SnapshotEnd { bytes, verified: bytes, offset: bytes, db: None, position: None };
                 FileEvent { event: Event::SnapshotEnd(end), file, end: bytes, time: None }
             }
             (_, Found::Begin(offset)) => {
@@ -227,13 +228,16 @@ impl Reading {
             Err(ReadError::Io(source)) => {
                 return Err(AppendOnlyError::Io { path: self.file.path.clone(), source });
             }
+            Err(ReadError::Compression(source)) => {
+                return Err(AppendOnlyError::Compression { path: self.file.path.clone(), source });
+            }
             filled => filled.unwrap_or(false),
         };
         if filled {
             return Ok(true);
         }
         let (start, read) = (feed.start(), feed.end());
-        let length = feed.source().length();
+        let length = feed.source().plain().map_or(Ok(None), Source::length);
         let length = length.map_err(|source| AppendOnlyError::Io { path: self.file.path.clone(), source })?;
         let Some(now) = length.filter(|&now| now < read) else { return Ok(false) };
         let cut = || AppendOnlyError::Cut { path: self.file.path.clone(), now, read };
@@ -267,13 +271,13 @@ impl Reading {
 
     /// Whether it was replaced at its path.
     pub(super) fn is_replaced(&mut self, path: &Path) -> io::Result<bool> {
-        match self.feed().map(|feed| feed.source()) {
+        match self.feed().and_then(|feed| feed.source().plain()) {
             Some(Source::File(file)) => is_replaced(path, file),
             _ => Ok(false),
         }
     }
 
-    fn feed(&mut self) -> Option<&mut BufferedReader<Source>> {
+    fn feed(&mut self) -> Option<&mut BufferedReader<DecompressReader<Source>>> {
         Some(match self.stage.as_mut()? {
             Stage::Border { feed, .. } => feed,
             Stage::Snapshot(reader) => reader.feed(),
@@ -396,7 +400,7 @@ impl Commands {
     /// Between two commands: forgets the buffered bytes of the next one.
     #[inline(never)]
     fn begin_anew(&mut self, options: &Options) -> io::Result<()> {
-        self.feed.reread(Source::go_back)?;
+        self.feed.reread(|source, to| source.plain_mut().map_or(Ok(()), |source| source.go_back(to)))?;
         let session = Session::commands(*options, self.feed.start().wrapping_add(self.shift));
         self.session = match self.session.database() {
             Some(db) => session.in_database(db),

@@ -149,6 +149,7 @@ impl Session {
             reason,
             used_memory: info.and_then(|info| info.used_memory),
             last_fork: info.and_then(|info| info.last_fork),
+            server: self.handshake.server(),
         };
         self.queue.push(Queued::Forking(forking));
         self.ask_next(request)

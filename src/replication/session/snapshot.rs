@@ -49,8 +49,9 @@ pub(super) struct Snapshot {
     aux: AuxFields,
     received: u64,
     tail: Tail,
-    /// The data is of an unknown version or type, so that only the frame shows the end. Never with items.
-    blind: bool,
+    /// The first byte of data of an unknown version or type. From there on only the frame shows the end. Never with
+    /// items.
+    blind_from: Option<u64>,
 }
 
 /// The kind of the next bytes of a snapshot.
@@ -78,7 +79,7 @@ impl Snapshot {
             SnapshotForm::Items if lenient => Decoder::new().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
         };
-        Self { framing, form, decoder, aux: AuxFields::NOTHING, received: 0, tail: Tail::NONE, blind: false }
+        Self { framing, form, decoder, aux: AuxFields::NOTHING, received: 0, tail: Tail::NONE, blind_from: None }
     }
 
     pub(super) const fn aux(&self) -> &AuxFields {
@@ -88,6 +89,14 @@ impl Snapshot {
     /// Bytes of data so far.
     pub(super) const fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Bytes of data so far whose structure is parsed.
+    pub(super) const fn verified(&self) -> u64 {
+        match self.blind_from {
+            Some(first) => first,
+            None => self.received,
+        }
     }
 
     pub(super) const fn length(&self) -> Option<u64> {
@@ -111,7 +120,7 @@ impl Snapshot {
             }
             Framing::Mark(_) => input,
         };
-        let next = if self.blind { self.next_blind(data) } else { self.walk(data) };
+        let next = if self.blind_from.is_some() { self.next_blind(data) } else { self.walk(data) };
         if let Next::Data(count) | Next::Item(count) | Next::Passed(count) = next {
             self.received += count as u64;
             self.tail.append(data.get(..count).unwrap_or_default());
@@ -147,7 +156,7 @@ impl Snapshot {
                 _ => Next::Data(used),
             },
             Err(error) if self.form == SnapshotForm::Bytes && self.is_unknown(error.kind) => {
-                self.blind = true;
+                self.blind_from = Some(error.offset);
                 // From the unknown byte on, however many bytes before it arrived in the same piece.
                 let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
                 if known > 0 { Next::Data(known) } else { self.next_blind(data) }

@@ -90,6 +90,7 @@ impl Session {
                     Purpose::Learn { .. } => self.announce(AttachMethod::Filtered),
                     Purpose::Deliver => self.queue.push(Queued::SnapshotEnd(SnapshotEnd {
                         bytes: self.snapshot.received(),
+                        verified: self.snapshot.verified(),
                         offset: self.stream.reached.offset,
                         db: self.stream.reached.db,
                         position: self.stream.position(),

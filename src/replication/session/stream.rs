@@ -5,6 +5,7 @@ use crate::base::limits::{LAST_OFFSET, MIN_PARTS_THRESHOLD};
 use crate::replication::event::{Event, Idle, StreamCommand, StreamPart};
 use crate::replication::options::Options;
 use crate::replication::position::{Lineage, Position};
+use crate::replication::wrapped::{ORIGIN, Wrapped};
 use crate::resp::{Command, Part, PartsItem, PartsParser, PartsPoll};
 
 /// The parser of a command stream, and how far the stream was read.
@@ -23,6 +24,8 @@ pub(super) struct Reached {
     pub(super) db: Option<u32>,
     /// The offset of the open MULTI.
     tx: Option<u64>,
+    /// The origin of the open MULTI if RREPLAY wraps it; else zeros.
+    origin: [u8; ORIGIN],
     in_parts: bool,
     /// Offset and database after the last whole command outside a transaction.
     resumable: (u64, Option<u32>),
@@ -51,6 +54,8 @@ enum Kind {
     GetAck,
     Part,
     LastPart,
+    /// Only until the command inside is known.
+    Wrapped,
 }
 
 impl Found {
@@ -98,7 +103,7 @@ impl Stream {
             // Commands that steer the stream are understood only when they are delivered whole.
             limits.command = limits.command.max(2 * MIN_PARTS_THRESHOLD);
         }
-        let reached = Reached { offset, db, tx: None, in_parts: false, resumable: (offset, db) };
+        let reached = Reached { offset, db, tx: None, origin: [0; ORIGIN], in_parts: false, resumable: (offset, db) };
         Self { parser: parser.with_limits(limits).starting_at(offset), lineage, reached }
     }
 
@@ -129,7 +134,7 @@ impl Stream {
         let mut kind = Kind::Write;
         let command = self.parser.command_if(unread, |name| {
             kind = Kind::of(name);
-            !kind.is_control()
+            kind.is_plain()
         })?;
         Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
     }
@@ -140,7 +145,7 @@ impl Stream {
         let mut kind = Kind::Write;
         let command = self.parser.common_command_if(unread, |name| {
             kind = Kind::of(name);
-            !kind.is_control()
+            kind.is_plain()
         })?;
         Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
     }
@@ -158,8 +163,11 @@ impl Stream {
             }
             PartsPoll::Command { skipped, length } => {
                 self.reached.skip(skipped);
-                let kind = self.kind(unread)?;
-                (kind, self.reached.command(kind, length), length, skipped)
+                let (kind, tx) = match self.kind(unread)? {
+                    Kind::Wrapped => self.wrapped(unread, length),
+                    kind => (kind, self.reached.command(kind, length)),
+                };
+                (kind, tx, length, skipped)
             }
             PartsPoll::Begin { skipped, length, .. } => {
                 self.reached.skip(skipped);
@@ -185,12 +193,28 @@ impl Stream {
                 };
                 self.reached.db = Some(db.ok_or(error)?);
             }
-            Kind::Replconf if command.arg(1).is_some_and(|word| word.eq_ignore_ascii_case(b"GETACK")) => {
-                return Ok(Kind::GetAck);
-            }
+            Kind::Replconf if command.arg(1).is_some_and(is_getack) => return Ok(Kind::GetAck),
             _ => {}
         }
         Ok(kind)
+    }
+
+    /// The kind and transaction of the command that RREPLAY wraps. Each origin has transactions of its own. One that
+    /// begins inside of another one's is not tracked.
+    #[cold]
+    fn wrapped(&mut self, unread: &[u8], length: usize) -> (Kind, Option<u64>) {
+        let command = match self.parser.item(unread) {
+            Some(PartsItem::Command(command)) => Wrapped::of(&command),
+            _ => None,
+        };
+        let Some(wrapped) = command else { return (Kind::Write, self.reached.command(Kind::Write, length)) };
+        let mut arguments = wrapped.short().into_iter().flatten();
+        let kind = match Kind::of(arguments.next().unwrap_or_default()) {
+            Kind::Replconf if arguments.next().is_some_and(is_getack) => Kind::GetAck,
+            Kind::Select | Kind::Wrapped => Kind::Write,
+            kind => kind,
+        };
+        self.reached.wrapped(kind, length, wrapped.origin)
     }
 
     /// The event of the command that the [fast path](Self::fast) found in `input`.
@@ -241,6 +265,28 @@ impl Reached {
         }
         self.settle();
         tx
+    }
+
+    /// The same for a command that RREPLAY wraps, of the server `origin`.
+    fn wrapped(&mut self, kind: Kind, length: usize, origin: &[u8]) -> (Kind, Option<u64>) {
+        self.offset += length as u64;
+        self.in_parts = false;
+        let is_own = self.tx.is_some() && self.origin == *origin;
+        let kind = match kind {
+            Kind::Multi if self.tx.is_some() && !is_own => Kind::Write,
+            Kind::Exec if !is_own => Kind::Write,
+            kind => kind,
+        };
+        if kind == Kind::Multi {
+            self.tx = self.tx.or(Some(self.offset));
+            self.origin = origin.try_into().unwrap_or(self.origin);
+        }
+        let tx = self.tx.filter(|_| is_own || kind == Kind::Multi);
+        if kind == Kind::Exec {
+            self.tx = None;
+        }
+        self.settle();
+        (kind, tx)
     }
 
     /// Accounts for a whole command, and makes its event.
@@ -311,15 +357,25 @@ impl Kind {
             (4, Some(b'p')) if name.eq_ignore_ascii_case(b"PING") => Self::Ping,
             (4, Some(b'e')) if name.eq_ignore_ascii_case(b"EXEC") => Self::Exec,
             (5, Some(b'm')) if name.eq_ignore_ascii_case(b"MULTI") => Self::Multi,
+            (7, Some(b'r')) if name.eq_ignore_ascii_case(b"RREPLAY") => Self::Wrapped,
             (6, Some(b's')) if name.eq_ignore_ascii_case(b"SELECT") => Self::Select,
             (8, Some(b'r')) if name.eq_ignore_ascii_case(b"REPLCONF") => Self::Replconf,
             _ => Self::Write,
         }
     }
 
+    /// A write, MULTI or EXEC whose event needs nothing but its name.
+    const fn is_plain(self) -> bool {
+        matches!(self, Self::Write | Self::Multi | Self::Exec)
+    }
+
     const fn is_control(self) -> bool {
         matches!(self, Self::Ping | Self::Select | Self::Replconf | Self::GetAck)
     }
+}
+
+fn is_getack(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"GETACK")
 }
 
 fn database(command: &Command<'_>) -> Option<u32> {

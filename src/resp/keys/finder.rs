@@ -164,8 +164,9 @@ impl<'s> KeyFinder<'s> {
         }
     }
 
-    /// Whether the command can change keys, functions or scripts, as [`Command::is_write`](crate::resp::Command::is_write).
-    /// `None` for an unknown command, and before the end of its name.
+    /// Whether the command can change keys, functions or scripts:
+    /// [`Command::is_write`](crate::resp::Command::is_write). `None` for an unknown command, and before the end of its
+    /// name.
     #[must_use]
     pub fn is_write(&self) -> Option<bool> {
         self.effect.map(|effect| effect == Effect::Changes)

@@ -9,6 +9,8 @@ mod indices;
 mod lookup;
 mod shape;
 #[rustfmt::skip]
+mod subcommands;
+#[rustfmt::skip]
 mod table;
 
 use core::iter::FusedIterator;

@@ -18,21 +18,12 @@
 //! - xgroup: Redis 6.2.14 has (Write, At(2, 0, 1)).
 //! - xinfo: Redis 6.2.14 has (Read, At(2, 0, 1)).
 
-use crate::resp::keys::shape::{TableEntry, Word};
 use crate::resp::keys::shape::Access::{Read, Removed, Write};
 use crate::resp::keys::shape::Effect::{Changes, Keeps};
-use crate::resp::keys::shape::Shape::All;
-use crate::resp::keys::shape::Shape::Container;
-use crate::resp::keys::shape::Shape::Named;
-use crate::resp::keys::shape::Shape::Nothing;
-use crate::resp::keys::shape::Spec::After;
-use crate::resp::keys::shape::Spec::At;
-use crate::resp::keys::shape::Spec::CopyTarget;
-use crate::resp::keys::shape::Spec::Counted;
-use crate::resp::keys::shape::Spec::GeoStore;
-use crate::resp::keys::shape::Spec::MigrateKeys;
-use crate::resp::keys::shape::Spec::MoveTarget;
-use crate::resp::keys::shape::Spec::Store;
+use crate::resp::keys::shape::Shape::{All, Container, Named, Nothing};
+use crate::resp::keys::shape::Spec::{After, At, CopyTarget, Counted, GeoStore, MigrateKeys, MoveTarget, Store};
+use crate::resp::keys::shape::{TableEntry, Word};
+use crate::resp::keys::subcommands;
 
 /// At index N: the commands with names of N letters, sorted by name.
 pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
@@ -41,21 +32,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
     &[],
     // 3
     &[
-        ("acl", Keeps, Container(&[
-            ("cat", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("deluser", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("dryrun", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("genpass", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("getuser", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("list", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("load", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("log", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("save", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("setuser", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("users", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("whoami", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("acl", Keeps, Container(&subcommands::ACL)), // Redis 6.2.14 to Redis 8.10.2
         ("del", Changes, Named(&[(Removed, At(1, -1, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("get", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("lcs", Keeps, Named(&[(Read, At(1, 1, 1))])), // Redis 7.0.15 to Redis 8.10.2
@@ -124,12 +101,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("arlen", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 8.10.2
         ("arset", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.10.2
         ("bitop", Changes, Named(&[(Write, At(2, 0, 1)), (Read, At(3, -1, 1))])), // Redis 6.2.14 to Redis 8.10.2
-        ("bless", Keeps, Container(&[
-            ("clear", Changes, Named(&[(Write, At(2, 0, 1))])), // documented: Redis 8.12, documentation
-            ("get", Keeps, Named(&[(Read, At(2, 0, 1))])), // documented: Redis 8.12, documentation
-            ("scan", Keeps, Nothing), // documented: Redis 8.12, documentation
-            ("set", Changes, Named(&[(Write, At(2, 0, 1))])), // documented: Redis 8.12, documentation
-        ])),
+        ("bless", Keeps, Container(&subcommands::BLESS)), // documented: Redis 8.12, documentation
         ("blpop", Changes, Named(&[(Write, At(1, -2, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("brpop", Changes, Named(&[(Write, At(1, -2, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("debug", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
@@ -167,12 +139,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("vcard", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 8.2.3 to Redis 8.10.2
         ("vinfo", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 8.2.3 to Redis 8.10.2
         ("watch", Keeps, Named(&[(Read, At(1, -1, 1))])), // Redis 6.2.14 to Redis 8.10.2
-        ("xinfo", Keeps, Container(&[
-            ("consumers", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("groups", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("stream", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("xinfo", Keeps, Container(&subcommands::XINFO)), // Redis 6.2.14 to Redis 8.10.2
         ("xnack", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.10.2
         ("xread", Keeps, Named(&[(Read, After(Word::new("streams"), 1, -1, 1, 2))])), // Redis 6.2.14 to Redis 8.10.2
         ("xtrim", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
@@ -195,15 +162,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("arscan", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 8.10.2
         ("arseek", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.10.2
         ("asking", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
-        ("backup", Keeps, Container(&[
-            ("abort", Keeps, Nothing), // Redis 8.10.2
-            ("cleanup", Keeps, Nothing), // Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 8.10.2
-            ("list", Keeps, Nothing), // Redis 8.10.2
-            ("seal", Keeps, Nothing), // Redis 8.10.2
-            ("start", Keeps, Nothing), // Redis 8.10.2
-            ("status", Keeps, Nothing), // Redis 8.10.2
-        ])),
+        ("backup", Keeps, Container(&subcommands::BACKUP)), // Redis 8.10.2
         ("bf.add", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: RedisBloom, documentation
         ("bgsave", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
         ("bitpos", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
@@ -213,35 +172,8 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("bzmpop", Changes, Named(&[(Write, Counted(2, 3, 1))])), // Redis 7.0.15 to Redis 8.10.2
         ("cf.add", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: RedisBloom, documentation
         ("cf.del", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: RedisBloom, documentation
-        ("client", Keeps, Container(&[
-            ("caching", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("capa", Keeps, Nothing), // Valkey 8.1.8 to Valkey 9.1.2
-            ("getname", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("getredir", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("id", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("import-source", Keeps, Nothing), // Valkey 8.1.8 to Valkey 9.1.2
-            ("info", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("kill", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("list", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("no-evict", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("no-touch", Keeps, Nothing), // Valkey 8.1.8 to Redis 8.10.2
-            ("pause", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("reply", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("setinfo", Keeps, Nothing), // Valkey 8.1.8 to Redis 8.10.2
-            ("setname", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("tracking", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("trackinginfo", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("unblock", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("unpause", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
-        ("config", Keeps, Container(&[
-            ("get", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("resetstat", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("rewrite", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("set", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("client", Keeps, Container(&subcommands::CLIENT)), // Redis 6.2.14 to Redis 8.10.2
+        ("config", Keeps, Container(&subcommands::CONFIG)), // Redis 6.2.14 to Redis 8.10.2
         ("dbsize", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
         ("decrby", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("digest", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 8.10.2
@@ -265,53 +197,19 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("lolwut", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
         ("lpushx", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("lrange", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
-        ("memory", Keeps, Container(&[
-            ("doctor", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("malloc-stats", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("purge", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("stats", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("usage", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-        ])),
-        ("module", Keeps, Container(&[
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("list", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("load", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("loadex", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("unload", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("memory", Keeps, Container(&subcommands::MEMORY)), // Redis 6.2.14 to Redis 8.10.2
+        ("module", Keeps, Container(&subcommands::MODULE)), // Redis 6.2.14 to Redis 8.10.2
         ("msetex", Changes, Named(&[(Write, Counted(1, 2, 2))])), // Valkey 9.1.2 to Redis 8.10.2
         ("msetnx", Changes, Named(&[(Write, At(1, -1, 2))])), // Redis 6.2.14 to Redis 8.10.2
-        ("object", Keeps, Container(&[
-            ("encoding", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("freq", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("idletime", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("refcount", Keeps, Named(&[(Read, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("object", Keeps, Container(&subcommands::OBJECT)), // Redis 6.2.14 to Redis 8.10.2
         ("phcard", Keeps, Named(&[(Read, At(1, 0, 1))])), // documented: Valkey 9.2, sources
         ("phscan", Keeps, Named(&[(Read, At(1, 0, 1))])), // documented: Valkey 9.2, sources
         ("psetex", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
-        ("pubsub", Keeps, Container(&[
-            ("channels", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("numpat", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("numsub", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("shardchannels", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("shardnumsub", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("pubsub", Keeps, Container(&subcommands::PUBSUB)), // Redis 6.2.14 to Redis 8.10.2
         ("rename", Changes, Named(&[(Removed, At(1, 0, 1)), (Write, At(2, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("rpushx", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("saddex", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: Redis 8.12, documentation
-        ("script", Keeps, Container(&[
-            ("debug", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("exists", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("flush", Changes, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("kill", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("load", Changes, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("show", Keeps, Nothing), // Valkey 8.1.8 to Valkey 9.1.2
-        ])),
+        ("script", Keeps, Container(&subcommands::SCRIPT)), // Redis 6.2.14 to Redis 8.10.2
         ("select", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
         ("setbit", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("sinter", Keeps, Named(&[(Read, At(1, -1, 1))])), // Redis 6.2.14 to Redis 8.10.2
@@ -327,14 +225,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("vrange", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 8.10.2
         ("xclaim", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("xdelex", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.2.3 to Redis 8.10.2
-        ("xgroup", Keeps, Container(&[
-            ("create", Changes, Named(&[(Write, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("createconsumer", Changes, Named(&[(Write, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("delconsumer", Changes, Named(&[(Write, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("destroy", Changes, Named(&[(Write, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("setid", Changes, Named(&[(Write, At(2, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("xgroup", Keeps, Container(&subcommands::XGROUP)), // Redis 6.2.14 to Redis 8.10.2
         ("xrange", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("xsetid", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("zcount", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
@@ -351,52 +242,8 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("bf.madd", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: RedisBloom, documentation
         ("blmovem", Changes, Named(&[(Write, At(1, 0, 1)), (Write, At(2, 0, 1))])), // Redis 8.10.2
         ("cf.info", Keeps, Named(&[(Read, At(1, 0, 1))])), // documented: RedisBloom, documentation
-        ("cluster", Keeps, Container(&[
-            ("addslots", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("addslotsrange", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("bumpepoch", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("cancelslotmigrations", Keeps, Nothing), // Valkey 9.1.2
-            ("count-failure-reports", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("countkeysinslot", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("delslots", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("delslotsrange", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("failover", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("flushslot", Changes, All), // Valkey 9.1.2
-            ("flushslots", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("forget", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("getkeysinslot", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("getslotmigrations", Keeps, Nothing), // Valkey 9.1.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("info", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("keyslot", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("links", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("meet", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("migrateslots", Keeps, Nothing), // Valkey 9.1.2
-            ("migration", Keeps, Nothing), // Redis 8.10.2
-            ("myid", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("myshardid", Keeps, Nothing), // Valkey 8.1.8 to Redis 8.10.2
-            ("nodes", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("replicas", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("replicate", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("reset", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("saveconfig", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("set-config-epoch", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("setslot", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("shards", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("slaves", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("slot-stats", Keeps, Nothing), // Valkey 8.1.8 to Redis 8.10.2
-            ("slots", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("syncslots", Keeps, Nothing), // Valkey 9.1.2 to Redis 8.10.2
-        ])),
-        ("command", Keeps, Container(&[
-            ("count", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("docs", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("getkeys", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("getkeysandflags", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("info", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("list", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("cluster", Keeps, Container(&subcommands::CLUSTER)), // Redis 6.2.14 to Redis 8.10.2
+        ("command", Keeps, Container(&subcommands::COMMAND)), // Redis 6.2.14 to Redis 8.10.2
         ("delifeq", Changes, Named(&[(Removed, At(1, 0, 1))])), // Valkey 9.1.2
         ("discard", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
         ("eval_ro", Keeps, Named(&[(Read, Counted(2, 3, 1))])), // Redis 7.0.15 to Redis 8.10.2
@@ -411,30 +258,11 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("hexpire", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.2.3 to Redis 8.10.2
         ("hgetall", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("hgetdel", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.2.3 to Redis 8.10.2
-        ("himport", Keeps, Container(&[
-            ("discard", Keeps, Nothing), // Redis 8.10.2
-            ("discardall", Keeps, Nothing), // Redis 8.10.2
-            ("prepare", Keeps, Nothing), // Redis 8.10.2
-            ("set", Changes, Named(&[(Write, At(2, 0, 1))])), // Redis 8.10.2
-        ])),
+        ("himport", Keeps, Container(&subcommands::HIMPORT)), // Redis 8.10.2
         ("hincrby", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
-        ("hotkeys", Keeps, Container(&[
-            ("get", Keeps, Nothing), // Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 8.10.2
-            ("reset", Keeps, Nothing), // Redis 8.10.2
-            ("start", Keeps, Nothing), // Redis 8.10.2
-            ("stop", Keeps, Nothing), // Redis 8.10.2
-        ])),
+        ("hotkeys", Keeps, Container(&subcommands::HOTKEYS)), // Redis 8.10.2
         ("hstrlen", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
-        ("latency", Keeps, Container(&[
-            ("doctor", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("graph", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("histogram", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("history", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("latest", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("reset", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("latency", Keeps, Container(&subcommands::LATENCY)), // Redis 6.2.14 to Redis 8.10.2
         ("linsert", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("migrate", Changes, Named(&[(Write, At(3, 0, 1)), (Write, MigrateKeys)])), // Redis 6.2.14 to Redis 8.10.2
         ("monitor", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
@@ -447,12 +275,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("restore", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("sexpire", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: Redis 8.12, documentation
         ("slaveof", Keeps, Nothing), // Redis 6.2.14 to Redis 8.10.2
-        ("slowlog", Keeps, Container(&[
-            ("get", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("len", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("reset", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("slowlog", Keeps, Container(&subcommands::SLOWLOG)), // Redis 6.2.14 to Redis 8.10.2
         ("sort_ro", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
         ("ts.bget", Keeps, Named(&[(Read, At(1, 0, 1))])), // documented: RedisTimeSeries, documentation
         ("ts.info", Keeps, Named(&[(Read, At(1, 0, 1))])), // documented: RedisTimeSeries, documentation
@@ -485,17 +308,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("flushall", Changes, All), // Redis 6.2.14 to Redis 8.10.2
         ("ft._list", Keeps, Nothing), // documented: RediSearch, documentation
         ("ft.alter", Changes, Nothing), // documented: RediSearch, documentation
-        ("function", Keeps, Container(&[
-            ("delete", Changes, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("dump", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("flush", Changes, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("help", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("kill", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("list", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("load", Changes, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("restore", Changes, Nothing), // Redis 7.0.15 to Redis 8.10.2
-            ("stats", Keeps, Nothing), // Redis 7.0.15 to Redis 8.10.2
-        ])),
+        ("function", Keeps, Container(&subcommands::FUNCTION)), // Redis 7.0.15 to Redis 8.10.2
         ("getrange", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 6.2.14 to Redis 8.10.2
         ("hpersist", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.2.3 to Redis 8.10.2
         ("hpexpire", Changes, Named(&[(Write, At(1, 0, 1))])), // Redis 8.2.3 to Redis 8.10.2
@@ -582,12 +395,7 @@ pub(super) static BY_LENGTH: [&[TableEntry]; 21] = [
         ("cf.mexists", Keeps, Named(&[(Read, At(1, 0, 1))])), // documented: RedisBloom, documentation
         ("cf.reserve", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: RedisBloom, documentation
         ("cms.incrby", Changes, Named(&[(Write, At(1, 0, 1))])), // documented: RedisBloom, documentation
-        ("commandlog", Keeps, Container(&[
-            ("get", Keeps, Nothing), // Valkey 8.1.8 to Valkey 9.1.2
-            ("help", Keeps, Nothing), // Valkey 8.1.8 to Valkey 9.1.2
-            ("len", Keeps, Nothing), // Valkey 8.1.8 to Valkey 9.1.2
-            ("reset", Keeps, Nothing), // Valkey 8.1.8 to Valkey 9.1.2
-        ])),
+        ("commandlog", Keeps, Container(&subcommands::COMMANDLOG)), // Valkey 8.1.8 to Valkey 9.1.2
         ("evalsha_ro", Keeps, Named(&[(Read, Counted(2, 3, 1))])), // Redis 7.0.15 to Redis 8.10.2
         ("expiretime", Keeps, Named(&[(Read, At(1, 0, 1))])), // Redis 7.0.15 to Redis 8.10.2
         ("ft.dictadd", Keeps, Nothing), // documented: RediSearch, documentation

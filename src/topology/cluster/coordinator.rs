@@ -81,7 +81,9 @@ where
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let shared = Arc::clone(&self.shared);
-                    match self.finder.find(&self.config.access, || shared.is_stopped()) {
+                    let access = self.config.access.until(shared.ending());
+                    let find = || self.finder.find(&access, || shared.is_stopped());
+                    match shared.ending().scope(find) {
                         Ok(topology) => {
                             is_reachable = true;
                             self.apply(topology);

@@ -82,9 +82,9 @@ impl ClusterHandle {
         Stopper { shared: Arc::clone(&self.shared) }
     }
 
-    /// Ends all followers and waits for their threads: until the handlers return, and attempts to connect end. Not to
-    /// be called in a handler, which returns [`ControlFlow::Break`](std::ops::ControlFlow::Break) or uses a
-    /// [`Stopper`].
+    /// Ends all followers and waits for their threads, until the handlers return. Outside Linux it also waits for
+    /// attempts to connect. Not to be called in a handler, which returns
+    /// [`ControlFlow::Break`](std::ops::ControlFlow::Break) or uses a [`Stopper`].
     ///
     /// # Panics
     /// If a handler has panicked.

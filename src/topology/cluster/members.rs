@@ -105,7 +105,8 @@ fn node_of_shards(node: &Reply, asked: &Target, tls: bool) -> Option<Node> {
     let ports = if tls { ["tls-port", "port"] } else { ["port", "tls-port"] };
     let port = ports.into_iter().find_map(|name| node.field(name).and_then(number).filter(|&port| port > 0))?;
     let target = target(text("endpoint"), text("ip"), port, asked)?;
-    let is_up = text("health").is_none_or(|health| health == "online" || health == "loading");
+    // A state that is not known is not a failure.
+    let is_up = !matches!(text("health"), Some("fail" | "failed"));
     Some(Node { id: text("id")?.into(), target, is_up })
 }
 

@@ -24,7 +24,7 @@ pub use event::{ClusterEvent, Notice};
 pub use handle::{ClusterHandle, Stopper};
 pub use members::{Member, Node, Topology};
 pub use merged::Merged;
-pub use migration::Migration;
+pub use migration::{Migration, MigrationSide, MigrationTask, Migrations};
 pub use positions::{ClusterCheckpoint, Positions, PositionsError, SavedShard};
 pub use shard::Shard;
 pub use slots::{Slots, SlotsError, slot};

@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 impl ShardConfig {
     fn builder(&self, shard: &Shard, shared: &Arc<Shared>) -> Builder<Connector<Socket>> {
-        let (access, login) = (self.access.clone(), self.access.login.clone());
+        let (access, login) = (self.access.controlled_by(shard.handle()), self.access.login.clone());
         let (shared, shard) = (Arc::clone(shared), shard.clone());
         let (handle, name) = (shard.handle().clone(), shard.id().to_owned());
         let (mut is_first, prefer_replica) = (true, self.prefer_replica);

@@ -8,6 +8,7 @@ use crate::net::Error;
 use crate::topology::cluster::positions::SavedShard;
 use crate::topology::cluster::queue::Queue;
 use crate::topology::cluster::shard::Shard;
+use crate::topology::ending::Ending;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     /// The queue of a merged stream.
     queue: OnceLock<Arc<Queue>>,
     coordinator: Sender<Message>,
+    /// Ends the coordinator's connections to nodes.
+    ending: Arc<Ending>,
 }
 
 /// A message to the coordinator.
@@ -33,7 +36,7 @@ pub(super) enum Message {
 }
 
 impl Shared {
-    pub(super) const fn new(coordinator: Sender<Message>) -> Self {
+    pub(super) fn new(coordinator: Sender<Message>) -> Self {
         Self {
             stopped: AtomicBool::new(false),
             shards: Mutex::new(Vec::new()),
@@ -41,12 +44,14 @@ impl Shared {
             lost: OnceLock::new(),
             queue: OnceLock::new(),
             coordinator,
+            ending: Arc::default(),
         }
     }
 
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         self.tell(Message::Stop);
+        self.ending.end();
         self.shards().iter().for_each(|shard| shard.handle().stop());
         if let Some(queue) = self.queue.get() {
             queue.close();
@@ -55,6 +60,10 @@ impl Shared {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn ending(&self) -> &Arc<Ending> {
+        &self.ending
     }
 
     /// Sends a message to the coordinator. Nobody reads it once the coordinator has ended.

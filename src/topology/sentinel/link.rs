@@ -12,6 +12,7 @@ use crate::topology::sentinel::watch::Watch;
 
 /// A connector that asks the Sentinels each time. The first connection starts the thread that watches them.
 pub(super) fn connector(finder: PrimaryFinder, sentinels: Access, servers: Access, handle: Handle) -> Box<Ask<Socket>> {
+    let (sentinels, servers) = (sentinels.controlled_by(&handle), servers.controlled_by(&handle));
     let state = Arc::new(Mutex::new(State { finder, sentinels, servers, linked: None, may_ask_info: true }));
     let mut watch = None;
     Box::new(move || connect(&state, &handle, &mut watch))

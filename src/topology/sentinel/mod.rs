@@ -27,8 +27,8 @@ pub use finder::FoundServer;
 /// the new primary lacks that history, the follower delivers a [`Gap`](crate::Gap).
 ///
 /// A thread subscribes to `+switch-master` and asks the Sentinels every 5 s. It ends the connection to a primary that
-/// hangs, or that was replaced and does not know it. Dropping the follower ends the thread at once. If the thread is
-/// just connecting to a Sentinel, it ends after that attempt ([`Builder::connect_timeout`]).
+/// hangs, or that was replaced and does not know it. Dropping the follower ends the thread at once. Outside Linux, a
+/// thread that is just connecting to a Sentinel ends after that attempt ([`Builder::connect_timeout`]).
 ///
 /// ```no_run
 /// use redtail::topology::Sentinel;

@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// How often a Sentinel is asked for the primary, besides its messages.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The thread. Dropping this ends it at once; an attempt to connect is not interrupted.
+/// The thread. Dropping this ends it at once.
 pub(super) struct Watch {
     ending: Arc<Ending>,
 }

@@ -36,7 +36,7 @@ impl Nodes {
         args.extend(addresses.iter().map(String::as_str));
         let replicas = replicas.to_string();
         args.extend(["--cluster-replicas", &replicas]);
-        cluster(&args);
+        cluster(servers[0].kind, &args);
         let nodes = Nodes { servers };
         nodes.are_whole();
         nodes
@@ -87,7 +87,7 @@ impl Nodes {
     /// A new node without slots.
     pub(crate) fn add(&mut self) -> usize {
         let new = node(self.servers[0].kind);
-        cluster(&["add-node", &new.address(), &self.servers[0].address()]);
+        cluster(new.kind, &["add-node", &new.address(), &self.servers[0].address()]);
         self.servers.push(new);
         self.are_whole();
         self.servers.len() - 1
@@ -97,13 +97,14 @@ impl Nodes {
         let id = |node: usize| self.servers[node].call(&["CLUSTER", "MYID"]).text();
         let (from, to, slots) = (id(from), id(to), slots.to_string());
         let address = self.servers[0].address();
-        cluster(&["reshard", &address, "--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots]);
+        let kind = self.servers[0].kind;
+        cluster(kind, &["reshard", &address, "--cluster-from", &from, "--cluster-to", &to, "--cluster-slots", &slots]);
     }
 
     /// Removes a node without slots.
     pub(crate) fn remove(&mut self, node: usize) {
         let id = self.servers[node].call(&["CLUSTER", "MYID"]).text();
-        cluster(&["del-node", &self.servers[0].address(), &id]);
+        cluster(self.servers[node].kind, &["del-node", &self.servers[0].address(), &id]);
         self.servers.remove(node);
     }
 }
@@ -115,12 +116,12 @@ fn node(kind: Kind) -> Server {
     Server::start_with(kind, &NODE)
 }
 
-fn cluster(args: &[&str]) {
-    cluster_over(&[], args);
+fn cluster(kind: Kind, args: &[&str]) {
+    cluster_over(kind, &[], args);
 }
 
-pub(super) fn cluster_over(link: &[&str], args: &[&str]) {
-    let mut command = Command::new("redis-cli");
+pub(super) fn cluster_over(kind: Kind, link: &[&str], args: &[&str]) {
+    let mut command = Command::new(kind.cli());
     command.args(link).arg("--cluster").args(args);
     if args[0] != "del-node" {
         command.arg("--cluster-yes");

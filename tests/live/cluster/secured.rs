@@ -24,7 +24,7 @@ pub(crate) fn start(primaries: usize, replicas: usize) -> (Nodes, Vec<u16>) {
     let mut args = vec!["create"];
     args.extend(addresses.iter().map(String::as_str));
     args.extend(["--cluster-replicas", &replicas]);
-    cluster_over(&["--tls", "--cacert", &files[0]], &args);
+    cluster_over(Kind::Redis70, &["--tls", "--cacert", &files[0]], &args);
     let nodes = Nodes { servers };
     nodes.are_whole();
     (nodes, ports)

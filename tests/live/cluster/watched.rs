@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use redtail::topology::{Cluster, ClusterHandle, Migration, Notice, Positions, Shard, slot};
+use redtail::topology::{Cluster, ClusterHandle, Migrations, Notice, Positions, Shard, slot};
 use redtail::{Builder, Event, Start};
 
 use super::nodes::Nodes;
@@ -53,14 +53,19 @@ impl Watched {
         let (all, wrong, marked) = (seen.clone(), misplaced.clone(), marks.clone());
         let following = cluster.follow(notice, move |_: &Shard| {
             let (all, wrong, marked) = (all.clone(), wrong.clone(), marked.clone());
+            let mut migrations = Migrations::new();
             move |shard: &Shard, event: Event<'_>| {
                 if let Event::Command(command) = &event {
                     let key = command.args().nth(1).unwrap_or_default();
                     if key.first() == Some(&b'{') && !shard.slots().contains(slot(key)) {
                         wrong.lock().expect("no panic").push(command.to_string());
                     }
-                    if let Some(mark) = Migration::of(command) {
-                        marked.lock().expect("no panic").push(format!("{mark:?}"));
+                    if let Some(mark) = migrations.next(command) {
+                        let task = mark.task().map(|task| {
+                            let slots = task.slots.to_string();
+                            [" ", task.side.as_str(), " ", task.id, " ", &slots].concat()
+                        });
+                        marked.lock().expect("no panic").push(mark.as_str().to_owned() + &task.unwrap_or_default());
                     }
                 }
                 all.lock().expect("no panic").get_mut(shard.id()).expect("it was announced").add(event);

@@ -40,7 +40,7 @@ type Outcomes = Vec<(&'static str, String)>;
 #[test]
 #[ignore = "minutes long: tests/soak presence"]
 fn the_table_of_presence() {
-    let kinds = [Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
+    let kinds = [Kind::Redis70, Kind::Redis82, Kind::Redis810, Kind::Valkey81, Kind::Valkey91];
     let readme = include_str!("../../../README.md");
     let unnamed: Vec<&str> = NAMED.iter().map(|(_, words, _)| *words).filter(|words| !readme.contains(words)).collect();
     assert_eq!(unnamed, Vec::<&str>::new(), "README does not name these");
@@ -223,7 +223,7 @@ fn cluster(kind: Kind, ack: Option<Ack>) -> Outcomes {
     let watches = [0, 1].map(|at| attach(&nodes.servers[at], Start::Now, ack));
     (0..10).for_each(|at| drop(nodes.servers[0].call(&["SET", &format!("{{06S}}{at}"), "v"])));
     let address = nodes.servers[0].address();
-    let mut reshard = Command::new("redis-cli");
+    let mut reshard = Command::new(kind.cli());
     reshard.args(["--cluster", "reshard", &address, "--cluster-slots", "10", "--cluster-yes"]);
     let output = output(reshard.args(["--cluster-from", &source, "--cluster-to", &target]), b"");
     outcomes.push(("redis-cli --cluster reshard", either(output.status.success(), "moves the slots", "fails")));
@@ -241,6 +241,19 @@ fn cluster(kind: Kind, ack: Option<Ack>) -> Outcomes {
             false => {
                 comes(|| is_over(&state()));
                 either(fields(&state()).contains("success"), "moves the slots", "fails")
+            }
+        },
+    ));
+    let begun = nodes.servers[0].client().ask(&["CLUSTER", "MIGRATION", "IMPORT", "0", "9"]);
+    let state = || fields(&nodes.servers[0].call(&["CLUSTER", "MIGRATION", "STATUS", "ALL"]));
+    let is_over = |state: &str| ["completed", "failed", "canceled"].iter().any(|end| state.contains(end));
+    outcomes.push((
+        "CLUSTER MIGRATION IMPORT",
+        match begun.is_error() {
+            true => said(&begun),
+            false => {
+                comes(|| is_over(&state()));
+                either(state().contains("completed"), "moves the slots", "fails")
             }
         },
     ));

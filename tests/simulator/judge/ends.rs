@@ -150,6 +150,7 @@ impl Judge {
     pub(super) fn disconnected(&mut self, lost: &Disconnected, tally: &mut Tally) -> Check {
         // Nothing can be sent to the primary any more.
         self.link.handshake.unanswered = None;
+        self.snapshots.breaks(tally);
         if let DisconnectReason::NeedsFix(told) = lost.reason {
             self.waits_for_fix(&told.to_string())?;
             return self.retries(lost, self.options.retry_refused, tally);
@@ -336,13 +337,13 @@ impl Judge {
             (How::NotEmpty, SessionError::SnapshotNotEmpty { .. }) => true,
             (How::BrokenSnapshot, SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. }) => true,
             (How::Unexpected, SessionError::Unexpected { asked: "PSYNC" | "SYNC", .. }) => true,
-            (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source }) => {
+            (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source, .. }) => {
                 *stage == told && source.offset == *at as u64
             }
             (How::Stream { from, at, .. }, SessionError::Refused { message, advice }) if advice == ENDED => {
                 message.to_string() == "ERR no" && *at == Some(*from)
             }
-            (How::Stream { from, to, at }, SessionError::Protocol { stage: SessionStage::Stream, source }) => {
+            (How::Stream { from, to, at }, SessionError::Protocol { stage: SessionStage::Stream, source, .. }) => {
                 let is_limit = matches!(source.kind, ProtocolErrorKind::CommandTooLong { .. });
                 at.map_or(is_limit && (*from..=*to).contains(&source.offset), |at| source.offset == at)
             }

@@ -20,6 +20,7 @@ use redtail::{
 
 use self::ends::{Ending, Then};
 use self::sends::Handshake;
+use self::snapshots::Snapshots;
 use self::stream::Cursor;
 use crate::log::Log;
 use crate::primary::{LAST_FORK_US, Told, USED_MEMORY};
@@ -63,6 +64,7 @@ pub(crate) struct Judge {
     found: Option<Position>,
     /// The next full resynchronisation is wanted for its data.
     wants_data: bool,
+    snapshots: Snapshots,
     ever_attached: bool,
     attempts: u32,
     unknown: u32,
@@ -167,6 +169,7 @@ impl Judge {
             resume,
             found: None,
             wants_data: options.start == Start::Snapshot,
+            snapshots: Snapshots::default(),
             ever_attached: false,
             attempts: 0,
             unknown: 0,
@@ -249,7 +252,10 @@ impl Judge {
                 self.see_attached(attached, tally);
                 Ok(())
             }
-            Event::SnapshotBegin(begin) => self.take(Expected::Begin(*begin)),
+            Event::SnapshotBegin(begin) => {
+                self.take(Expected::Begin(*begin))?;
+                self.snapshots.begin(tally)
+            }
             Event::SnapshotEnd(end) => {
                 let snapshot = self.link.snapshot.as_ref();
                 let whole = |own: &Snapshot| match self.options.snapshot {
@@ -262,6 +268,7 @@ impl Judge {
                     tally.sight(Sight::ItemSnapshots);
                 }
                 self.take(Expected::End(*end))?;
+                self.snapshots.end(tally);
                 self.resume = end.position;
                 Ok(())
             }
@@ -355,6 +362,7 @@ impl Judge {
     /// A gap was delivered: its consequences for later events.
     fn gap(&mut self, gap: &Gap, tally: &mut Tally) {
         tally.sight(Sight::Gaps);
+        self.snapshots.may_begin_again = true;
         self.committed = None;
         // With a filtered snapshot, the gap is delivered where the new stream begins.
         let begins = self.link.stream.as_ref().filter(|_| self.link.has_crossed);

@@ -81,7 +81,7 @@ impl Judge {
                 Question::Label => &["REPLCONF", "ip-address", "redtail.invalid"],
                 Question::Port if self.options.listening_port.is_some() => &["REPLCONF", "listening-port", &port],
                 Question::Info if !self.info_denied => &["INFO"],
-                Question::Version if needs_version && !filter => &["REPLCONF", "version", "9.0.0"],
+                Question::Version if needs_version && !filter => &["REPLCONF", "version", "9.2.0"],
                 Question::ClientReply if last == Some(Question::Version) && !own.refused && !self.client_denied => {
                     &["CLIENT", "REPLY", "ON"]
                 }

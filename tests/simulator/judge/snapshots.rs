@@ -5,6 +5,51 @@ use redtail::rdb::Item;
 
 use super::{Check, Judge, ensure, text};
 use crate::snapshot::Fact;
+use crate::tally::{Fault, Sight, Tally};
+
+/// The snapshots of a whole life, on all its links.
+#[derive(Default)]
+pub(super) struct Snapshots {
+    /// The number of those delivered to their end.
+    whole: u32,
+    /// One has begun, and not ended.
+    is_open: bool,
+    /// The last one broke off.
+    is_broken: bool,
+    /// A gap was delivered since the last whole one.
+    pub(super) may_begin_again: bool,
+}
+
+impl Snapshots {
+    /// What a caller has from a whole snapshot stays valid, unless a gap says otherwise: a second one would repeat it.
+    pub(super) fn begin(&mut self, tally: &mut Tally) -> Check {
+        ensure!(!self.is_open, "a snapshot begins inside another one");
+        ensure!(self.whole == 0 || self.may_begin_again, "a second snapshot, and no gap before it");
+        if self.is_broken {
+            tally.sight(Sight::SnapshotsAgain);
+        }
+        (self.is_open, self.is_broken) = (true, false);
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, tally: &mut Tally) {
+        if self.whole > 0 {
+            tally.sight(Sight::SecondSnapshots);
+        }
+        self.whole += 1;
+        (self.is_open, self.may_begin_again) = (false, false);
+    }
+
+    /// The link is lost.
+    pub(super) fn breaks(&mut self, tally: &mut Tally) {
+        if std::mem::take(&mut self.is_open) {
+            self.is_broken = true;
+            if self.whole > 0 {
+                tally.fault(Fault::SecondSnapshotBreaks);
+            }
+        }
+    }
+}
 
 impl Judge {
     pub(super) fn snapshot_bytes(&mut self, bytes: &[u8], used: usize) -> Check {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use base64::display::Base64Display;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use redtail::topology::Migration;
+use redtail::topology::{Migration, MigrationTask};
 use redtail::{Position, StreamCommand};
 use serde_json::json;
 
@@ -56,13 +56,14 @@ pub(crate) fn body(
     command: &StreamCommand<'_>,
     id: &str,
     shard: Option<&str>,
+    migration: Option<&Migration<'_>>,
     largest: usize,
 ) -> io::Result<Option<Vec<u8>>> {
     // JSON never shortens its input.
     if command.args().map(|arg| arg.len() + 3).sum::<usize>() > largest {
         return Ok(None);
     }
-    let body = with_arguments(command, id, shard, usize::MAX, usize::MAX)?;
+    let body = with_arguments(command, id, shard, migration, usize::MAX, usize::MAX)?;
     Ok(Some(body).filter(|body| body.len() <= largest))
 }
 
@@ -71,22 +72,24 @@ pub(crate) fn shortened(
     command: &StreamCommand<'_>,
     id: &str,
     shard: Option<&str>,
+    migration: Option<&Migration<'_>>,
     largest: usize,
 ) -> io::Result<Vec<u8>> {
     // The mildest omission first: the longest argument is usually the value.
     for (longest, most) in [(largest / 4, 1000), (4096, 1000), (64, 1000), (64, 64), (64, 8), (0, 1)] {
-        let body = with_arguments(command, id, shard, longest, most)?;
+        let body = with_arguments(command, id, shard, migration, longest, most)?;
         if body.len() <= largest {
             return Ok(body);
         }
     }
-    with_arguments(command, id, shard, 0, 0)
+    with_arguments(command, id, shard, migration, 0, 0)
 }
 
 fn with_arguments(
     command: &StreamCommand<'_>,
     id: &str,
     shard: Option<&str>,
+    migration: Option<&Migration<'_>>,
     longest: usize,
     most: usize,
 ) -> io::Result<Vec<u8>> {
@@ -103,8 +106,13 @@ fn with_arguments(
     if let Some(shard) = shard {
         write!(body, ",\"shard\":\"{shard}\"")?;
     }
-    if let Some(migration) = Migration::of(&command.command()) {
+    if let Some(migration) = migration {
         write!(body, ",\"migration\":\"{}\"", migration.as_str())?;
+        if let Some(MigrationTask { id, source, target, side, slots, .. }) = migration.task() {
+            // Ids are letters and digits.
+            write!(body, ",\"task\":{{\"id\":\"{id}\",\"source\":\"{source}\",\"target\":\"{target}\"")?;
+            write!(body, ",\"side\":\"{}\",\"slots\":\"{slots}\"}}", side.as_str())?;
+        }
     }
     body.extend_from_slice(b",\"args\":[");
     for (at, arg) in command.args().take(most).enumerate() {

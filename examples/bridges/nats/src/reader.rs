@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use redtail::topology::{Migration, Migrations};
 use redtail::{Event, Gap, Position, StreamCommand};
 
 use crate::args::{Args, TooLarge};
@@ -33,6 +34,7 @@ impl Settings {
 
 pub(crate) struct Reader {
     lane: Lane,
+    migrations: Migrations,
     settings: Arc<Settings>,
     outbox: Arc<Outbox>,
     end: Arc<End>,
@@ -45,7 +47,16 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(lane: Lane, settings: Arc<Settings>, outbox: Arc<Outbox>, end: Arc<End>) -> Self {
-        Self { lane, settings, outbox, end, open: Vec::new(), open_bytes: 0, reached: None }
+        Self {
+            lane,
+            migrations: Migrations::new(),
+            settings,
+            outbox,
+            end,
+            open: Vec::new(),
+            open_bytes: 0,
+            reached: None,
+        }
     }
 
     /// Breaks when the bridge ends.
@@ -63,6 +74,7 @@ impl Reader {
             }
             Event::Gap(gap) => {
                 self.void();
+                self.migrations.clear();
                 self.gap(gap)
             }
             Event::Attached(attached) => {
@@ -77,7 +89,10 @@ impl Reader {
     }
 
     fn command(&mut self, command: &StreamCommand<'_>) -> ControlFlow<()> {
-        match self.messages(command) {
+        let mut migrations = std::mem::take(&mut self.migrations);
+        let messages = self.messages(command, migrations.next(command).as_ref());
+        self.migrations = migrations;
+        match messages {
             Ok(messages) => {
                 for message in messages {
                     if command.tx.is_some() {
@@ -95,7 +110,11 @@ impl Reader {
         }
     }
 
-    fn messages(&self, command: &StreamCommand<'_>) -> Result<Vec<Message>, Failure> {
+    fn messages(
+        &self,
+        command: &StreamCommand<'_>,
+        migration: Option<&Migration<'_>>,
+    ) -> Result<Vec<Message>, Failure> {
         let partitions = match route(&command.command(), self.settings.partitions) {
             Route::Nowhere => return Ok(Vec::new()),
             Route::Some(partitions) => partitions,
@@ -105,7 +124,7 @@ impl Reader {
             return Err(Failure::new(1, "the server's events have no ids: repetitions could not be recognised"));
         };
         let id = format!("{history}:{}", command.offset);
-        let mut body = self.body(command, &id).map_err(|error| Failure::new(1, error.to_string()))?;
+        let mut body = self.body(command, &id, migration).map_err(|error| Failure::new(1, error.to_string()))?;
         let copies = partitions.len();
         if copies > 1 {
             let all: Vec<String> = partitions.iter().map(u16::to_string).collect();
@@ -126,11 +145,11 @@ impl Reader {
             .collect())
     }
 
-    fn body(&self, command: &StreamCommand<'_>, id: &str) -> io::Result<Vec<u8>> {
+    fn body(&self, command: &StreamCommand<'_>, id: &str, migration: Option<&Migration<'_>>) -> io::Result<Vec<u8>> {
         let max_payload = self.settings.largest.load(Ordering::Relaxed);
         // A partition number has up to five digits and a comma.
         let largest = max_payload.saturating_sub(OVERHEAD + 6 * usize::from(self.settings.partitions));
-        if let Some(body) = message::body(command, id, self.lane.name(), largest)? {
+        if let Some(body) = message::body(command, id, self.lane.name(), migration, largest)? {
             return Ok(body);
         }
         let name = String::from_utf8_lossy(command.args().next().unwrap_or_default()).into_owned();
@@ -143,7 +162,7 @@ impl Reader {
             ))),
             TooLarge::Omit => {
                 eprintln!("redtail-nats: {words}: published without its long arguments");
-                message::shortened(command, id, self.lane.name(), largest)
+                message::shortened(command, id, self.lane.name(), migration, largest)
             }
         }
     }

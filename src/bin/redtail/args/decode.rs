@@ -14,9 +14,11 @@ const DECODE_EXAMPLES: &str = "\
 Examples:
   redtail decode dump.rdb
   redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
-  redtail decode --format resp dump.rdb | redis-cli -h new --pipe
+  redtail decode --format resp --empty-target dump.rdb |
+    redis-cli -h new --pipe
   redtail decode /var/lib/redis/appendonlydir
-  redtail decode --format resp appendonlydir | redis-cli -h new --pipe
+  redtail decode --format resp --empty-target appendonlydir |
+    redis-cli -h new --pipe
   redtail decode --follow --commands-only appendonlydir
   redtail decode --snapshot-to base.rdb appendonly.aof >commands.txt
   redtail decode --commands-only --command DEL,UNLINK --key 'user:*' appendonlydir
@@ -53,7 +55,8 @@ pub(crate) struct Decode {
     ///
     /// One of: a snapshot (dump.rdb); an append-only file, with or without a binary preamble; an append-only directory
     /// or its manifest; a recording, from `redtail record` or as sent by a server after PSYNC or SYNC; a stream of
-    /// commands.
+    /// commands. Each may be compressed: with gzip, LZ4, xz or zstd, or in the VCS envelope of Valkey 9.2. Offsets
+    /// count the decompressed bytes.
     #[arg(default_value = "-")]
     pub(crate) file: PathBuf,
 
@@ -71,12 +74,14 @@ pub(crate) struct Decode {
     pub(crate) follow: bool,
 
     /// Skip the snapshot at the start of the file or directory, and print only the commands
+    ///
+    /// The base of a directory is not opened if it is a snapshot (its name ends in .rdb), so it may be of any version.
     #[arg(long)]
     pub(crate) commands_only: bool,
 
     /// Write the snapshot at the start of the file or directory to FILE, and print only the commands
     ///
-    /// FILE appears once the snapshot is complete and verified.
+    /// FILE appears once the snapshot is complete and verified. It is not compressed.
     #[arg(long, value_name = "FILE")]
     pub(crate) snapshot_to: Option<PathBuf>,
 
@@ -87,7 +92,7 @@ pub(crate) struct Decode {
     /// Read the input as any kind of RESP, and print one frame per line
     #[arg(long, conflicts_with_all = [
         "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
-        "db", "command", "key", "keys", "stats", "empty_target",
+        "db", "command", "key", "keys", "stats", "empty_target", "target_version",
     ])]
     pub(crate) frames: bool,
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::args::fact::{Facts, ONE_SERVER};
-use crate::args::parse::seconds;
+use crate::args::parse::{seconds, target_version};
 use crate::args::server::Server;
 
 const DOCTOR_EXAMPLES: &str = "\
@@ -15,11 +15,12 @@ Examples:
   redtail doctor localhost:6379 --sample 60     # a more precise write rate
   redtail doctor node:7000 --cluster            # all shards, one report
   redtail doctor redis+sentinel://a,b,c/mymaster   # Sentinels included
+  redtail doctor localhost:6379 --target-version valkey-9.1   # before a move
   redtail doctor localhost:6379 --json | jq -r '.findings[].fix[]'
 
 Use the credentials of the follower, since many findings depend on its
 permissions. For all checks the user also needs
-  +info +config|get +command|info +acl|whoami +acl|dryrun
+  +info +config|get +command|info +command|list +acl|whoami +acl|dryrun
 (before Redis 7.0 +acl|getuser instead of +acl|dryrun).
 
 Nothing on the server is changed, and PSYNC is never tried. Each command that
@@ -57,6 +58,13 @@ pub(crate) struct Doctor {
     /// Measure the write rate for N seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) sample: Duration,
+
+    /// Examine what does not survive a move to this server, such as redis-7.0 or valkey-8.1
+    ///
+    /// Names commands that were called, functions, fields that expire and modules that the other server does not have,
+    /// and whether it loads a dump.rdb of this one.
+    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    pub(crate) target_version: Option<redtail::Server>,
 }
 
 impl Doctor {

@@ -44,25 +44,23 @@ pub(crate) const KEYS: Facts = fact(19);
 pub(crate) const NO_KEYS: Facts = fact(20);
 /// The target is emptied.
 pub(crate) const EMPTIED: Facts = fact(21);
-/// No filter is set.
-pub(crate) const WHOLE: Facts = fact(22);
-pub(crate) const ALL_COMMANDS: Facts = fact(23);
+pub(crate) const ALL_COMMANDS: Facts = fact(22);
 
 // The file that is written.
-pub(crate) const NEW_FILE: Facts = fact(24);
-pub(crate) const DEVICE: Facts = fact(25);
-pub(crate) const STDOUT: Facts = fact(26);
+pub(crate) const NEW_FILE: Facts = fact(23);
+pub(crate) const DEVICE: Facts = fact(24);
+pub(crate) const STDOUT: Facts = fact(25);
 
 // The start, and losses.
-pub(crate) const NOW: Facts = fact(27);
-pub(crate) const NOW_WITHOUT_FORK: Facts = fact(28);
-pub(crate) const SNAPSHOT: Facts = fact(29);
-pub(crate) const SYNC: Facts = fact(30);
-pub(crate) const POSITION: Facts = fact(31);
-pub(crate) const GAP_STOP: Facts = fact(32);
-pub(crate) const GAP_CONTINUE: Facts = fact(33);
-pub(crate) const OBSERVE: Facts = fact(34);
-pub(crate) const CHECKPOINT: Facts = fact(35);
+pub(crate) const NOW: Facts = fact(26);
+pub(crate) const NOW_WITHOUT_FORK: Facts = fact(27);
+pub(crate) const SNAPSHOT: Facts = fact(28);
+pub(crate) const SYNC: Facts = fact(29);
+pub(crate) const POSITION: Facts = fact(30);
+pub(crate) const GAP_STOP: Facts = fact(31);
+pub(crate) const GAP_CONTINUE: Facts = fact(32);
+pub(crate) const OBSERVE: Facts = fact(33);
+pub(crate) const CHECKPOINT: Facts = fact(34);
 
 /// `yes` if the condition holds, else `no`.
 pub(crate) fn either(condition: bool, yes: Facts, no: Facts) -> Facts {

@@ -11,23 +11,28 @@ pub(crate) struct Filter {
     /// Print only commands and keys of database N
     ///
     /// FLUSHALL is included, and so are SWAPDB, MOVE and COPY into N. Functions and scripts belong to no database and
-    /// are always printed. The database of a write that a KeyDB active replica wraps in RREPLAY is not seen.
+    /// are always printed. With --format resp only the part of such a command that concerns N is printed.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     pub(crate) db: Vec<u32>,
 
     /// Print only commands with this name: SET,DEL or 'XGROUP CREATE'
     ///
-    /// Keys of a snapshot are not commands, and are left out. A KeyDB active replica wraps every write in RREPLAY: give
-    /// that name, since the command inside is not seen.
+    /// Keys of a snapshot are not commands, and are left out. A KeyDB active replica wraps every write in RREPLAY: the
+    /// names are those of the commands inside.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) command: Vec<String>,
 
     /// Print only commands on keys that match the pattern: 'user:*', h?llo, [a-c]*
     ///
     /// The patterns are those of KEYS and SCAN: [^x] is any byte but x, and \ escapes a byte. FLUSHALL, FLUSHDB and
-    /// SWAPDB touch all keys and are always printed. Unknown commands, such as commands of modules, are printed too,
-    /// with one warning per command. A command is printed with all its keys. A transaction is printed without the
+    /// SWAPDB touch all keys and are always printed. The followed server is asked once for the keys of each unknown
+    /// command (COMMAND INFO). Commands that it does not describe are printed too, with one warning per command. A
+    /// command is printed with all its keys. A transaction is printed without the
     /// commands that do not match, and is left out if none matches.
+    ///
+    /// With --format resp nothing else is touched in the target: DEL a user:1 becomes DEL user:1, FLUSHALL deletes the
+    /// matching keys, and commands with unknown keys are left out. A matching key whose value depends on other keys is
+    /// deleted, with a warning.
     #[arg(long, value_name = "GLOB")]
     pub(crate) key: Vec<OsString>,
 }

@@ -1,10 +1,11 @@
 //! Options for the output.
 
 use clap::{Args, ValueEnum};
-use redtail::{Limits, Options, SnapshotForm};
+use redtail::{Limits, Options, Server, SnapshotForm};
 
-use crate::args::fact::{ALL_COMMANDS, EMPTIED, Facts, JSON, RESP, TEXT, WHOLE, either};
+use crate::args::fact::{ALL_COMMANDS, EMPTIED, Facts, JSON, RESP, TEXT, either};
 use crate::args::filter::Filter;
+use crate::args::parse::target_version;
 
 /// The output options of `tail` and `decode`.
 #[derive(Debug, Clone, Args)]
@@ -34,10 +35,13 @@ pub(crate) struct Output {
     #[arg(long)]
     pub(crate) elements: bool,
 
-    /// With --format json: add "keys", the keys that a command touches
+    /// With --format json: add "keys", the keys that a command touches, and "write"
     ///
-    /// An empty list means no key. With "all_keys":true, an empty list means every key (FLUSHALL, FLUSHDB, SWAPDB).
-    /// null means unknown: a command of a module, or a command too large to hold with more than a megabyte of keys.
+    /// Each key has its "db" and its "access": "read", "write" or "removed". An empty list means no key. With
+    /// "all_keys", an empty list means every key of these databases (FLUSHDB, SWAPDB), or with true of all databases
+    /// (FLUSHALL). null means unknown: a command that neither redtail nor the followed server describes, or a command
+    /// too large to hold with more than a megabyte of keys. "write" is false for commands that change nothing, such as
+    /// PUBLISH.
     #[arg(long)]
     pub(crate) keys: bool,
 
@@ -54,12 +58,17 @@ pub(crate) struct Output {
     /// With --format resp: delete the selected keys of the target before each snapshot
     ///
     /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
-    /// script deletes the keys that match. Nothing outside of the filters is touched.
-    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
-    /// filtered snapshot, a second one (--on-gap snapshot) and one with --checkpoint are then refused, because the
-    /// target may hold selected keys that the server does not have.
+    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot needs this option,
+    /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     pub(crate) empty_target: bool,
+
+    /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
+    ///
+    /// Newer commands and options are rewritten. A RESTORE that the target would refuse gets its version, or is opened
+    /// into plain commands. What can't be expressed is left out, with one message per kind. See docs/migration.md.
+    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    pub(crate) target_version: Option<Server>,
 
     /// Print the number of commands and bytes, and their rates, on standard error
     ///
@@ -80,9 +89,9 @@ pub(crate) enum Format {
     Resp,
 }
 
-/// A filtered snapshot as commands, without --empty-target.
-pub(crate) const FILTERED_SNAPSHOT: &str = "--format resp of a filtered snapshot needs --empty-target: the target may hold selected keys that the server does \
-     not have. It deletes only keys that the filters select";
+/// A snapshot as commands, without --empty-target.
+pub(crate) const SNAPSHOT_NEEDS_EMPTYING: &str = "--format resp of a snapshot needs --empty-target: the target may hold keys that the server does not have. It \
+     deletes only keys that the filters select; without filters, all keys and functions of the target";
 
 impl Output {
     pub(crate) const MAX_ARG: u64 = 16 << 20;
@@ -115,9 +124,6 @@ impl Output {
             Format::Resp => RESP,
         };
         let Filter { command, .. } = &self.filter;
-        format
-            | either(self.empty_target, EMPTIED, 0)
-            | either(self.filter.is_any(), 0, WHOLE)
-            | either(command.is_empty(), ALL_COMMANDS, 0)
+        format | either(self.empty_target, EMPTIED, 0) | either(command.is_empty(), ALL_COMMANDS, 0)
     }
 }

@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
-use redtail::{Backoff, OnGap, Options, Position, Start};
+use redtail::replication::ServerError;
+use redtail::{Backoff, OnGap, Options, Position, Server, Start};
 
 use crate::args::fact::{DEVICE, Facts, NEW_FILE, NOW, NOW_WITHOUT_FORK, POSITION, SNAPSHOT, STDOUT, SYNC, either};
 
@@ -69,4 +70,12 @@ pub(crate) fn survive(reconnect: Option<Backoff>, on_gap: OnGap, settings: &mut 
 pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds.filter(|&it| it >= Duration::from_millis(1)).ok_or("give a number of seconds, for example 5 or 0.5")
+}
+
+pub(super) fn target_version(text: &str) -> Result<Server, String> {
+    let server: Server = text.parse().map_err(|error: ServerError| error.to_string())?;
+    match server.is_since(Some((6, 2)), Some((7, 2))) {
+        true => Ok(server),
+        false => Err("targets are supported from redis-6.2 and valkey-7.2 on".into()),
+    }
 }

@@ -11,9 +11,9 @@ use crate::args::fact::{
     ALL_COMMANDS, ALL_SHARDS, ANY_FILE, BARE_RECORDING, BY_PATH, CHECKPOINT, COMMANDS, DEVICE, DIRECTORY, DUMP,
     EMPTIED, Facts, GAP_CONTINUE, GAP_STOP, JSON, KEYS, NEW_FILE, NO_KEYS, NO_TLS, NOW, NOW_WITHOUT_FORK, OBSERVE,
     ONE_FILE, ONE_SERVER, POSITION, READ_ONCE, RESP, SENTINEL_TLS, SENTINELS, SERVER, SNAPSHOT, STDOUT, SYNC, TEXT,
-    TLS, TLS_IN_ADDRESS, UNIX, WHOLE,
+    TLS, TLS_IN_ADDRESS, UNIX,
 };
-use crate::args::output::FILTERED_SNAPSHOT;
+use crate::args::output::SNAPSHOT_NEEDS_EMPTYING;
 
 /// The options that were typed, by their long names.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +78,8 @@ const fn always(verbs: &'static [&'static str], options: &'static [&'static str]
 const SENTINEL: &[&str] = &["sentinel-user", "sentinel-password-file", "sentinel-tls", "sentinel-no-tls"];
 const TLS_OPTIONS: &[&str] = &["tls", "cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
 const OF_TLS: &[&str] = &["cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
-const OF_KEYS: &[&str] = &["format", "count", "db", "key", "all", "elements", "max-arg", "empty-target"];
+const OF_KEYS: &[&str] =
+    &["format", "count", "db", "key", "all", "elements", "max-arg", "empty-target", "target-version"];
 
 /// The first row that refuses an option gives the message.
 pub(super) const RULES: &[Rule] = &[
@@ -117,7 +118,7 @@ pub(super) const RULES: &[Rule] = &[
         SERVER | UNIX,
         "{} takes the address of one of the nodes, not of Sentinels",
     ),
-    always(DOCTOR, &["json", "sample"]),
+    always(DOCTOR, &["json", "sample", "target-version"]),
     // The start, and what the run survives.
     rule(
         TAIL,
@@ -132,13 +133,7 @@ pub(super) const RULES: &[Rule] = &[
         NOW | GAP_CONTINUE,
         "{} is for --from now and --on-gap continue: remove it",
     ),
-    rule(
-        TAIL,
-        &["on-gap"],
-        TEXT | JSON | NO_KEYS | EMPTIED | GAP_STOP | GAP_CONTINUE,
-        "--on-gap snapshot with --format resp needs --empty-target: at a gap the target holds keys that the server may \
-         no longer have",
-    ),
+    always(TAIL, &["on-gap"]),
     rule(
         TAIL,
         &["ack"],
@@ -153,10 +148,10 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         TAIL,
-        &["checkpoint"],
-        TEXT | JSON | NO_KEYS | EMPTIED,
-        "--from snapshot with --checkpoint and --format resp needs --empty-target: a run that ends inside the snapshot \
-         leaves keys in the target, and the next run begins again",
+        &["snapshot-to"],
+        TEXT | JSON | GAP_STOP | GAP_CONTINUE,
+        "--on-gap snapshot replaces the file of --snapshot-to, and the target of --format resp would keep the data of \
+         the earlier file: remove --on-gap snapshot",
     ),
     always(RECORD, &["from", "on-gap"]),
     always(TAIL_AND_RECORD, &["reconnect"]),
@@ -294,17 +289,28 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(
         PRINTING,
+        &["target-version"],
+        RESP,
+        "{} is for --format resp only: text and json have no target; remove --target-version",
+    ),
+    rule(
+        PRINTING,
         &["empty-target"],
         ALL_COMMANDS,
         "{} is for the keys of a snapshot, and --command drops them: remove one of them",
     ),
-    rule(TAIL, &["empty-target"], KEYS, "{} empties the target before a printed snapshot: add --from snapshot"),
+    rule(
+        TAIL,
+        &["empty-target"],
+        KEYS,
+        "{} empties the target before a printed snapshot: add --from snapshot, and remove --snapshot-to",
+    ),
     rule(
         TAIL,
         &["command"],
         TEXT | JSON | NO_KEYS,
         "{} drops the keys of a snapshot, so the target would lack them: remove --command, or start without a snapshot",
     ),
-    rule(&["tail", "snapshot"], &["format"], TEXT | JSON | NO_KEYS | EMPTIED | WHOLE, FILTERED_SNAPSHOT),
+    rule(&["tail", "snapshot"], &["format"], TEXT | JSON | NO_KEYS | EMPTIED, SNAPSHOT_NEEDS_EMPTYING),
     always(REPLAY, &["listen", "speed", "ping", "password-file", "once"]),
 ];

@@ -10,7 +10,7 @@ use crate::args::fact::{Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
 use crate::args::output::{Format, Output};
-use crate::args::parse::facts_of_file;
+use crate::args::parse::{facts_of_file, target_version};
 use crate::args::server::Server;
 
 const SNAPSHOT_EXAMPLES: &str = "\
@@ -19,7 +19,8 @@ Examples:
     redtail snapshot localhost:6379
     redtail snapshot localhost:6379 --format json | jq -r .key
   Into another server:
-    redtail snapshot old:6379 --format resp | redis-cli -h new --pipe
+    redtail snapshot old:6379 --format resp --empty-target |
+      redis-cli -h new --pipe
   Into a file that redis-server and valkey-server load:
     redtail snapshot localhost:6379 -o dump.rdb
   To another machine:
@@ -61,11 +62,17 @@ pub(crate) struct Snapshot {
     /// With --format resp: delete the selected keys of the target before each snapshot
     ///
     /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
-    /// script deletes the keys that match. Nothing outside of the filters is touched.
-    /// Without this option a key of the snapshot replaces a key of the same name, and other keys of the target stay. A
-    /// filtered snapshot is then refused, because the target may hold selected keys that the server does not have.
+    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot needs this option,
+    /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     empty_target: bool,
+
+    /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
+    ///
+    /// Newer commands and options are rewritten. A RESTORE that the target would refuse gets its version, or is opened
+    /// into plain commands. What can't be expressed is left out, with one message per kind. See docs/migration.md.
+    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    target_version: Option<redtail::Server>,
 
     /// Print only keys of database N
     #[arg(long, value_name = "N", value_delimiter = ',')]
@@ -122,6 +129,7 @@ impl Snapshot {
             max_arg,
             assume_db: None,
             empty_target: self.empty_target,
+            target_version: self.target_version,
             keys: false,
             stats: false,
             filter: Filter { db: self.db.clone(), command: Vec::new(), key: self.key.clone() },

@@ -26,7 +26,7 @@ Examples:
   From the position where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
   All data, and every write after it, into another server:
-    redtail tail old:6379 --from snapshot --format resp |
+    redtail tail old:6379 --from snapshot --empty-target --format resp |
       redis-cli -h new --pipe
   A dump.rdb that servers load, and every later write, one per line:
     redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb
@@ -69,7 +69,8 @@ pub(crate) struct Tail {
     ///
     /// A text line begins with the address of the shard's primary. JSON has "shard", a name that survives failovers. A
     /// command that moves slots is marked with (migration KIND) or "migration":KIND. KIND is key (a key arrives),
-    /// begins, ends, failed (the slots have not moved), trimmed (all keys of slots are deleted) or word (any other).
+    /// begins, ends, failed (the slots have not moved), imported (a write to slots that a task imports), trimmed (all
+    /// keys of slots are deleted) or word (any other). With begins, ends, failed and imported the task is printed.
     /// The checkpoint holds the positions of all shards. --stats and --count count all shards together; a few commands
     /// more than --count may be printed. The run ends when one shard can't be followed any longer.
     #[arg(long)]

@@ -17,9 +17,11 @@ use crate::terminal::log;
 
 /// Prints the file or directory at the path.
 pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
-    let files = AppendOnly::with(&options.file, options.settings())
-        .map_err(|error| failed(error, options))?
-        .max_corrupt_tail(options.max_corrupt_tail);
+    let opened = match options.commands_only && options.snapshot_to.is_none() {
+        true => AppendOnly::commands(&options.file, options.settings()),
+        false => AppendOnly::with(&options.file, options.settings()),
+    };
+    let files = opened.map_err(|error| failed(error, options))?.max_corrupt_tail(options.max_corrupt_tail);
     if files.file().kind != FileKind::Single {
         options.check_input(DIRECTORY).unwrap_or_else(|message| wrong_usage("decode", message));
     }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
-use redtail::io::{AppendOnly, FrameReader, ReadError, RecordingReader};
+use redtail::io::{AppendOnly, DecompressReader, FrameReader, ReadError, RecordingReader};
 use redtail::replication::SessionStage;
 use redtail::{Disconnected, Event, ProtocolError, SessionError};
 
@@ -127,7 +127,7 @@ impl Display for EndOfLink<'_> {
 /// Adds the replication offset to a protocol error in a recorded stream.
 fn broken(error: &SessionError) -> Failure {
     Failure::Message(match error {
-        SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
+        SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset }, .. } => {
             format!("protocol error in the recording at offset {offset}: {kind}")
         }
         error => error.to_string(),
@@ -219,14 +219,13 @@ fn head(input: &mut impl Read, file: &Path) -> Result<Vec<u8>, Failure> {
     Ok(head)
 }
 
+/// Decompresses the input twice: a server may have compressed its snapshot, and somebody the file.
 fn open(options: &Decode) -> Result<Box<dyn Read + Send>, Failure> {
-    if options.is_standard_input() {
-        return Ok(Box::new(io::stdin()));
-    }
-    match File::open(&options.file) {
-        Ok(file) => Ok(Box::new(file)),
-        Err(error) => Err(unreadable(&options.file, &error)),
-    }
+    let input: Box<dyn Read + Send> = match options.is_standard_input() {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(&options.file).map_err(|error| unreadable(&options.file, &error))?),
+    };
+    Ok(Box::new(DecompressReader::new(DecompressReader::new(input))))
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> Failure {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use redtail::Server;
+
 /// The input of the findings. Unknown facts are absent.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
@@ -19,6 +21,12 @@ pub(super) struct Facts {
     /// Whether the server supports snapshots without data.
     pub(super) filters: Option<bool>,
     pub(super) settings: Settings,
+    /// The commands that redtail does not know, and whether each is a write.
+    pub(super) unknown_commands: Option<Vec<(String, bool)>>,
+    /// The server to move to (`--target-version`).
+    pub(super) moves_to: Option<Server>,
+    /// The commands that were called since its start.
+    pub(super) called: Option<Vec<String>>,
     /// The primaries that a Sentinel watches: name and address.
     pub(super) watched: Vec<(String, String)>,
     pub(super) cluster: Option<ClusterNode>,
@@ -81,16 +89,25 @@ pub(super) struct Commands {
 
 /// The reply to INFO.
 #[derive(Debug, Default)]
-pub(super) struct Info(HashMap<String, String>);
+pub(super) struct Info {
+    fields: HashMap<String, String>,
+    modules: Vec<String>,
+}
 
 impl Info {
     pub(super) fn read(text: &str) -> Self {
         let fields = text.lines().filter_map(|line| line.trim_end().split_once(':'));
-        Self(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        // The only name that occurs several times.
+        let modules = fields.clone().filter(|(name, _)| *name == "module");
+        let name = |(_, value): (&str, &str)| Some(value.strip_prefix("name=")?.split(',').next()?.to_owned());
+        Self {
+            modules: modules.filter_map(name).collect(),
+            fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.fields.get(name).map(String::as_str)
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
@@ -107,6 +124,36 @@ impl Info {
 
     pub(super) fn has_backlog(&self) -> bool {
         self.is("repl_backlog_active", "1")
+    }
+
+    /// The names of the modules that are not part of the server.
+    pub(super) fn other_modules(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().map(String::as_str).filter(|name| !["lua", "vectorset"].contains(name))
+    }
+
+    /// The number of keys with elements that expire: `subexpiry` in Redis, `keys_with_volatile_items` in Valkey.
+    pub(super) fn expiring_elements(&self) -> u64 {
+        let of = |keyspace: &str| {
+            let count = |part: &str| match part.split_once('=')? {
+                ("subexpiry" | "keys_with_volatile_items", count) => count.parse::<u64>().ok(),
+                _ => None,
+            };
+            keyspace.split(',').filter_map(count).sum::<u64>()
+        };
+        let databases = self.fields.iter().filter(|(name, _)| name.starts_with("db"));
+        databases.map(|(_, keyspace)| of(keyspace)).fold(0, u64::saturating_add)
+    }
+
+    /// The commands in the reply to `INFO commandstats`, without subcommands.
+    pub(super) fn called(&self) -> Vec<String> {
+        let name = |(name, value): (&String, &String)| {
+            let name = name.strip_prefix("cmdstat_").filter(|_| !value.starts_with("calls=0,"))?;
+            Some(name.split('|').next().unwrap_or(name).to_owned())
+        };
+        let mut called: Vec<_> = self.fields.iter().filter_map(name).collect();
+        called.sort();
+        called.dedup();
+        called
     }
 
     /// The replicas in the `slaveN` lines.

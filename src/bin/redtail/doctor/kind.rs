@@ -1,5 +1,8 @@
 //! The kind of server, by the fields of INFO.
 
+use redtail::replication::Version;
+use redtail::{Product, Server};
+
 use crate::doctor::facts::Info;
 
 /// The kind of a server.
@@ -8,8 +11,8 @@ pub(super) struct ServerKind {
     pub(super) family: Family,
     /// Name and version: `Redis 7.0.15`.
     pub(super) name: String,
-    /// Major and minor version of the family.
-    pub(super) version: Option<(u32, u32)>,
+    /// Product and version, or those of the product that it is a fork of.
+    pub(super) server: Option<Server>,
     /// The cloud service that runs it, if INFO shows it.
     pub(super) service: Option<&'static str>,
 }
@@ -57,7 +60,9 @@ impl ServerKind {
         let new = |family, name: &str, version: Option<&str>| Self {
             family,
             name: [name, version.unwrap_or_default()].join(" ").trim_end().to_owned(),
-            version: version.and_then(numbers),
+            server: version
+                .zip(product(family))
+                .map(|(version, product)| Server::new(product, Version::stated(version.as_bytes()))),
             service,
         };
         if let Some((field, name, why)) = UNSUPPORTED.into_iter().find(|(field, ..)| info.get(field).is_some()) {
@@ -104,11 +109,13 @@ fn is_keydb(info: &Info) -> bool {
         || path("config_file")
 }
 
-/// The first two numbers of a version such as `7.0.15` or `df-v1.40.1`.
-fn numbers(version: &str) -> Option<(u32, u32)> {
-    let digits = version.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let mut numbers = digits.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+/// The product whose replication the family has.
+fn product(family: Family) -> Option<Product> {
+    match family {
+        Family::Redis | Family::KeyDb | Family::Redict => Some(Product::Redis),
+        Family::Valkey => Some(Product::Valkey),
+        Family::Sentinel | Family::Unsupported(_) | Family::Unknown => None,
+    }
 }
 
 #[cfg(test)]
@@ -117,28 +124,29 @@ mod tests {
 
     #[test]
     fn servers_are_told_apart() {
-        for (info, name, version, service) in [
-            ("redis_version:7.0.15\r\nredis_mode:standalone\r\n", "Redis 7.0.15", Some((7, 0)), None),
+        for (info, name, server, service) in [
+            ("redis_version:7.0.15\r\nredis_mode:standalone\r\n", "Redis 7.0.15", Some("redis 7.0.15"), None),
             (
                 "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n",
                 "Valkey 9.1.2",
-                Some((9, 1)),
+                Some("valkey 9.1.2"),
                 None,
             ),
-            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n", "KeyDB 6.3.4", Some((6, 3)), None),
-            ("redis_version:7.4.0\r\ndragonfly_version:df-v1.40.1\r\n", "Dragonfly df-v1.40.1", Some((1, 40)), None),
-            ("kvrocks_version:2.9.0\r\nredis_version:4.0.0\r\n", "Kvrocks 2.9.0", Some((2, 9)), None),
-            ("redis_version:7.0.15\r\nredis_mode:sentinel\r\n", "Sentinel 7.0.15", Some((7, 0)), None),
+            ("redis_version:6.3.4\r\nexecutable:/usr/bin/keydb-server\r\n", "KeyDB 6.3.4", Some("redis 6.3.4"), None),
+            ("redis_version:7.4.0\r\ndragonfly_version:df-v1.40.1\r\n", "Dragonfly df-v1.40.1", None, None),
+            ("kvrocks_version:2.9.0\r\nredis_version:4.0.0\r\n", "Kvrocks 2.9.0", None, None),
+            ("redis_version:7.0.15\r\nredis_mode:sentinel\r\n", "Sentinel 7.0.15", None, None),
             (
                 "redis_version:6.0.5\r\nos:Amazon ElastiCache\r\n",
                 "Redis 6.0.5",
-                Some((6, 0)),
+                Some("redis 6.0.5"),
                 Some("Amazon ElastiCache"),
             ),
             ("", "unknown server", None, None),
         ] {
             let kind = ServerKind::of(&Info::read(info));
-            assert_eq!((kind.name.as_str(), kind.version, kind.service), (name, version, service));
+            assert_eq!((kind.name.as_str(), kind.service), (name, service));
+            assert_eq!(kind.server.map(|server| server.to_string()).as_deref(), server, "{name}");
         }
     }
 }

@@ -32,12 +32,12 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
         log::say(format_args!("measuring the write rate of {endpoint} for {seconds} s"));
     }
     let mut report = match &address.endpoint {
-        Endpoint::Server(target) if options.cluster => Report::cluster(&address, target, &login, options.sample),
-        Endpoint::Server(target) => Report::server(&address, target, &login, options.sample),
+        Endpoint::Server(target) if options.cluster => Report::cluster(&address, target, &login, options),
+        Endpoint::Server(target) => Report::server(&address, target, &login, options),
         Endpoint::Watched { sentinels, name } => {
             let reports = sentinels::ask(&address, sentinels, name);
             let reports = reports.map_err(|error| Failure::Message(error.to_string()))?;
-            Report::watched(&address, (sentinels, name), reports, &login, options.sample)
+            Report::watched(&address, (sentinels, name), reports, &login, options)
         }
     };
     report.complete(&Suggestion::new(&options.server, &address));

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 #[cfg(feature = "tls")]
 use redtail::net::Socket;
 use redtail::net::{Client, Login, Reply, Target, Timeouts};
+use redtail::owned::OwnedCommand;
 
+use crate::args::Doctor;
 use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
 use crate::doctor::kind::{Family, ServerKind};
 use crate::doctor::rules;
 use crate::target::address::Address;
 use crate::target::probe_error::{ProbeError, TIMEOUT};
 
-/// Asks the server all permitted questions. `sample`: the time to measure the write rate.
-pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: Duration) -> Result<Facts, ProbeError> {
+/// Asks the server all permitted questions.
+pub(super) fn probe(address: &Address, target: &Target, login: &Login, options: &Doctor) -> Result<Facts, ProbeError> {
     let (mut client, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
     match facts.info.as_ref().map(|info| ServerKind::of(info).family) {
@@ -22,7 +24,7 @@ pub(super) fn probe(address: &Address, target: &Target, login: &Login, sample: D
         Some(Family::Unsupported(_)) => {}
         _ => {
             facts.cluster = cluster(&mut client, &facts)?;
-            closely(&mut client, &mut facts, target, (seen, sample))?;
+            closely(&mut client, &mut facts, target, (seen, options))?;
         }
     }
     Ok(facts)
@@ -47,19 +49,22 @@ pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result
 #[cfg(feature = "tls")]
 const SOON: Duration = Duration::from_secs(14 * 86_400);
 
-/// Asks the questions that matter for following. `sample`: start and duration of the measurement of the write rate.
+/// Asks the questions that matter for following. `seen`: the start of the measurement of the write rate.
 pub(super) fn closely(
     client: &mut Client,
     facts: &mut Facts,
     target: &Target,
-    (seen, sample): (Instant, Duration),
+    (seen, options): (Instant, &Doctor),
 ) -> Result<(), ProbeError> {
     replconf(client, facts)?;
     facts.has = commands(client, facts.has)?;
+    facts.unknown_commands = unknown_commands(client, facts)?;
     permissions(client, facts)?;
-    facts.settings = settings(client)?;
+    facts.settings = settings(client, facts)?;
     facts.overcommit = overcommit(target, facts);
-    facts.growth = growth(client, facts, seen, sample)?;
+    facts.growth = growth(client, facts, seen, options.sample)?;
+    facts.moves_to = options.target_version;
+    facts.called = called(client, facts)?;
     Ok(())
 }
 
@@ -110,6 +115,37 @@ fn commands(client: &mut Client, before: Commands) -> Result<Commands, ProbeErro
     // A command that has answered exists.
     let replconf = if before.replconf == Known::Unknown { is_there(replconf) } else { before.replconf };
     Ok(Commands { psync: is_there(psync), sync: is_there(sync), replconf })
+}
+
+/// The number of commands that are asked about.
+const MOST_COMMANDS: usize = 256;
+
+/// The commands of the server that redtail does not know, and whether each is a write. `None` if it may not be asked,
+/// and before 7.0.
+fn unknown_commands(client: &mut Client, facts: &Facts) -> Result<Option<Vec<(String, bool)>>, ProbeError> {
+    // After a denial of COMMAND INFO another one would be an entry in the server's ACL LOG.
+    if facts.has.psync == Known::Unknown {
+        return Ok(None);
+    }
+    let reply = client.ask(&["COMMAND", "LIST"])?;
+    if reply.error().is_some() {
+        return Ok(None);
+    }
+    let is_unknown = |name: &&str| OwnedCommand::new(0, name.split('|')).command().is_write().is_none();
+    let names: Vec<&str> = reply.list().iter().filter_map(Reply::text).filter(is_unknown).take(MOST_COMMANDS).collect();
+    if names.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
+    let entries = client.ask(&[&["COMMAND", "INFO"], &names[..]].concat())?;
+    let is_write = |entry: &Reply| {
+        let flags = entry.list().get(2).map(Reply::list).unwrap_or_default();
+        flags.iter().any(|flag| flag.text() == Some("write"))
+    };
+    let writes = entries.list().iter().map(is_write).chain(std::iter::repeat(false));
+    let mut unknown: Vec<_> = names.into_iter().map(str::to_ascii_uppercase).zip(writes).collect();
+    // Writes are named first.
+    unknown.sort_by(|(name, is_write), (other, other_is_write)| (other_is_write, name).cmp(&(is_write, other)));
+    Ok(Some(unknown))
 }
 
 /// Asks for permissions of commands that are not tried.
@@ -165,10 +201,15 @@ const SETTINGS: [&str; 11] = [
     "appendonly",
 ];
 
-fn settings(client: &mut Client) -> Result<Settings, ProbeError> {
+/// Since Valkey 9.2. With `yes` the server makes snapshots without a fork, unless a module objects.
+const FORKLESS: &str = "forkless-infrastructure-enabled";
+
+fn settings(client: &mut Client, facts: &Facts) -> Result<Settings, ProbeError> {
     let mut settings = Settings::default();
     // Before 7.0 CONFIG GET takes a single name.
-    for name in SETTINGS {
+    let server = facts.info.as_ref().and_then(|info| ServerKind::of(info).server);
+    let is_forkless = server.is_some_and(|server| server.is_since(None, Some((9, 2))));
+    for name in SETTINGS.into_iter().chain(is_forkless.then_some(FORKLESS)) {
         let reply = client.ask(&["CONFIG", "GET", name])?;
         if reply.error().is_some() {
             settings.denied = true;
@@ -179,6 +220,14 @@ fn settings(client: &mut Client) -> Result<Settings, ProbeError> {
         }
     }
     Ok(settings)
+}
+
+/// Asked for a move only.
+fn called(client: &mut Client, facts: &Facts) -> Result<Option<Vec<String>>, ProbeError> {
+    if facts.moves_to.is_none() || facts.info.is_none() {
+        return Ok(None);
+    }
+    Ok(client.ask(&["INFO", "commandstats"])?.text().map(|text| Info::read(text).called()))
 }
 
 fn growth(

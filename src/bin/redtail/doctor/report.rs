@@ -1,10 +1,8 @@
 //! The report: facts, findings, verdict.
 
-use std::time::Duration;
-
 use redtail::net::{Login, Target};
 
-use crate::args::quoted;
+use crate::args::{Doctor, quoted};
 use crate::doctor::cluster::{self, ClusterFacts};
 use crate::doctor::facts::Facts;
 use crate::doctor::findings::finding::{Finding, Severity};
@@ -43,8 +41,8 @@ pub(super) enum Verdict {
 }
 
 impl Report {
-    pub(super) fn server(address: &Address, target: &Target, login: &Login, sample: Duration) -> Self {
-        let probed = probe::probe(address, target, login, sample);
+    pub(super) fn server(address: &Address, target: &Target, login: &Login, options: &Doctor) -> Self {
+        let probed = probe::probe(address, target, login, options);
         let name = format!("{}{target}", address.scheme());
         match probed {
             Ok(facts) => Self {
@@ -68,14 +66,14 @@ impl Report {
         (sentinels, name): (&[Target], &str),
         reports: Vec<SentinelReport>,
         login: &Login,
-        sample: Duration,
+        options: &Doctor,
     ) -> Self {
         let found = address.find(sentinels, name);
         let about = findings::watched(name, found.as_ref().ok(), &reports);
         let all = sentinels.iter().map(Target::to_string).collect::<Vec<_>>().join(",");
         let all = format!("{}{all}", address.sentinel_scheme());
         let mut report = match found {
-            Ok(found) => Self::server(address, &found.target, login, sample),
+            Ok(found) => Self::server(address, &found.target, login, options),
             Err(error) => Self::nothing(address.endpoint.to_string(), findings::not_watched(error, &reports, &all)),
         };
         report.tail = format!("redtail tail {}", quoted(&format!("{all}/{name}")));
@@ -84,9 +82,9 @@ impl Report {
         report
     }
 
-    pub(super) fn cluster(address: &Address, target: &Target, login: &Login, sample: Duration) -> Self {
+    pub(super) fn cluster(address: &Address, target: &Target, login: &Login, options: &Doctor) -> Self {
         let name = format!("{}{target}", address.scheme());
-        match cluster::probe(address, target, login, sample) {
+        match cluster::probe(address, target, login, options) {
             Ok(cluster) => Self {
                 findings: cluster::findings(&cluster, &name, address.scheme()),
                 starts: cluster::starts(&cluster, &name),

@@ -17,6 +17,8 @@ pub(crate) struct EventFilter {
     pub(super) dbs: Vec<u32>,
     pub(super) commands: Vec<Name>,
     pub(super) keys: Vec<Glob>,
+    /// The output is for a target: nothing outside of the filters may change there (`narrow.rs`).
+    pub(super) is_for_target: bool,
     pub(super) warn_once: WarnOnce,
 }
 
@@ -29,11 +31,11 @@ pub(super) struct Name {
 
 impl EventFilter {
     /// Returns `None` without any filter.
-    pub(crate) fn new(options: &args::Filter) -> Option<Self> {
-        if !options.is_any() {
+    pub(crate) fn new(options: &args::Output) -> Option<Self> {
+        if !options.filter.is_any() {
             return None;
         }
-        let args::Filter { db, command, key } = options;
+        let args::Filter { db, command, key } = &options.filter;
         let commands: Vec<Name> = command.iter().map(|text| Name::read(text)).collect();
         // Each shard of a cluster has a filter of its own.
         static WARNED: Once = Once::new();
@@ -43,14 +45,21 @@ impl EventFilter {
             }
         });
         let keys = key.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect();
-        Some(Self { dbs: db.clone(), commands, keys, warn_once: WarnOnce::default() })
+        let is_for_target = options.format == args::Format::Resp;
+        Some(Self { dbs: db.clone(), commands, keys, is_for_target, warn_once: WarnOnce::default() })
+    }
+
+    pub(crate) fn is_for_target(&self) -> bool {
+        self.is_for_target
+    }
+
+    /// Whether the database of a command matters.
+    pub(crate) fn needs_db(&self) -> bool {
+        !self.dbs.is_empty()
     }
 
     /// Whether a command passes.
     pub(crate) fn passes(&mut self, command: &StreamCommand<'_>) -> bool {
-        if command.is(b"RREPLAY") {
-            self.warn_once.wrapped();
-        }
         self.passes_db(command) && self.passes_name(command) && self.passes_keys(command)
     }
 

@@ -10,6 +10,10 @@ impl Glob {
         Self(pattern)
     }
 
+    pub(super) fn pattern(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Whether the whole key matches. The time is at most proportional to the product of both lengths.
     pub(crate) fn matches(&self, key: &[u8]) -> bool {
         let (mut pattern, mut rest) = (self.0.as_slice(), key);

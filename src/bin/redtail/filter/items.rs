@@ -64,6 +64,10 @@ impl ItemFilter {
     }
 
     fn name(&mut self, filter: &mut EventFilter, text: &Text<'_>) -> Decision {
+        if text.length > MOST_HELD && filter.is_for_target() {
+            filter.warn_once.large_left_out();
+            return Decision::Drop;
+        }
         if text.length > MOST_HELD {
             return Decision::Print;
         }

@@ -1,10 +1,11 @@
 //! The filter for commands that arrive in parts. Parts are held until the decision is known.
 
-use redtail::resp::{KeyFinder, Part, Reach};
+use redtail::resp::{KeyFinder, Part, Reach, encode_command, encoded_len};
 use redtail::{StreamPart, TAPE_LENGTH};
 
 use crate::filter::decision::{Decision, MOST_HELD};
 use crate::filter::event_filter::{EventFilter, Name};
+use crate::filter::split::Split;
 use crate::target::command_specs;
 
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct PartFilter {
     missing: u64,
     index: usize,
     passed: Passed,
+    split: Option<Split>,
 }
 
 /// The filters that the command has passed.
@@ -29,6 +31,9 @@ struct Passed {
     db: bool,
     name: bool,
     key: bool,
+    /// For a target: the command has to be complete.
+    needs_whole: bool,
+    has_key: bool,
 }
 
 /// The first parts of a command.
@@ -65,6 +70,23 @@ impl HeldParts {
         })
     }
 
+    /// The bytes of the command, if all parts are held.
+    pub(crate) fn command(&self) -> Vec<u8> {
+        let mut args: Vec<Vec<u8>> = Vec::new();
+        for part in self.parts() {
+            match (part, args.last_mut()) {
+                (Part::Argument { .. }, _) => args.push(Vec::new()),
+                (Part::Piece(bytes), Some(arg)) => arg.extend_from_slice(bytes),
+                _ => {}
+            }
+        }
+        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        let mut bytes = vec![0; encoded_len(&args)];
+        // The buffer has exactly the required size.
+        let _ = encode_command(&mut bytes, &args);
+        bytes
+    }
+
     fn keep(&mut self, part: &Part<'_>) {
         self.parts.push(match *part {
             Part::Begin { argc } => HeldPart::Begin { argc },
@@ -97,6 +119,7 @@ impl PartFilter {
             missing: 0,
             index: 0,
             passed: Passed::default(),
+            split: None,
         }
     }
 
@@ -104,7 +127,7 @@ impl PartFilter {
     ///
     /// The decision depends on the bytes of the command alone, not on how they are split, so it is the same after a
     /// reconnect.
-    pub(crate) fn part(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) -> Decision {
+    pub(crate) fn part(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>, db: Option<u32>) -> Decision {
         if let Part::Begin { .. } = part.part {
             self.begin();
         }
@@ -119,16 +142,16 @@ impl PartFilter {
                 (self.index, self.missing) = (index, length);
                 self.size = self.size.saturating_add(length).saturating_add(size_of::<HeldPart>() as u64);
                 if self.size > MOST_HELD {
-                    self.verdict = self.forced(filter, part);
+                    self.verdict = self.forced(filter, db);
                 } else if length == 0 {
-                    self.look(filter, part);
+                    self.look(filter, db);
                 }
             }
             Part::Piece(bytes) => {
                 self.argument.extend_from_slice(bytes);
                 self.missing = self.missing.saturating_sub(bytes.len() as u64);
                 if self.missing == 0 {
-                    self.look(filter, part);
+                    self.look(filter, db);
                 }
             }
             Part::End => self.verdict = self.last(filter),
@@ -137,6 +160,13 @@ impl PartFilter {
             self.held.keep(&part.part);
         }
         self.verdict
+    }
+
+    /// With [`Decision::Split`]: appends to `out` what this part adds to the output.
+    pub(crate) fn split(&mut self, filter: &mut EventFilter, part: &Part<'_>, out: &mut Vec<u8>) {
+        if let Some(split) = &mut self.split {
+            split.part(filter, part, out);
+        }
     }
 
     /// Returns the held parts of a command that passes.
@@ -158,17 +188,18 @@ impl PartFilter {
     }
 
     /// Decides by a complete argument.
-    fn look(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) {
+    fn look(&mut self, filter: &mut EventFilter, db: Option<u32>) {
         let Self { argument, passed, finder, .. } = self;
         let argument = argument.as_slice();
         match self.index {
             0 => {
                 self.name.clear();
                 self.name.extend_from_slice(argument);
-                if argument.eq_ignore_ascii_case(b"RREPLAY") {
-                    filter.warn_once.wrapped();
-                }
-                passed.db = passes_db(filter, argument, part.db);
+                passed.needs_whole = filter.is_for_target && needs_whole(argument);
+                passed.db = match filter.is_for_target {
+                    true => passed.needs_whole || filter.selects_db(db),
+                    false => passes_db(filter, argument, db),
+                };
                 if !passed.db {
                     return self.verdict = Decision::Drop;
                 }
@@ -178,7 +209,13 @@ impl PartFilter {
                     return self.verdict = Decision::Drop;
                 }
                 passed.name = filter.commands.is_empty() || named.any(|name| name.subcommand.is_none());
-                passed.key = filter.keys.is_empty();
+                passed.key = filter.keys.is_empty() && !passed.needs_whole;
+                if filter.is_for_target && !passed.key && passed.name {
+                    self.split = Split::of(argument);
+                    if self.split.is_some() {
+                        return self.verdict = Decision::Split;
+                    }
+                }
                 if !passed.key
                     && finder.reach() == Some(Reach::Unknown)
                     && let Some(spec) = command_specs::find(argument)
@@ -199,7 +236,23 @@ impl PartFilter {
             _ => {}
         }
         match finder.reach() {
-            _ if passed.key => {}
+            _ if passed.key || passed.needs_whole => {}
+            Some(Reach::None) if filter.is_for_target => self.verdict = Decision::Drop,
+            Some(Reach::Unknown) if filter.is_for_target => {
+                filter.warn_once.unknown_left_out(&self.name);
+                self.verdict = Decision::Drop;
+            }
+            // With one key, the key decides. With several, they decide together.
+            Some(Reach::Some) if filter.is_for_target && finder.is_key() => {
+                if !passed.has_key && finder.is_done() {
+                    passed.key = filter.passes_key(argument);
+                    if !passed.key {
+                        self.verdict = Decision::Drop;
+                    }
+                }
+                passed.has_key = true;
+            }
+            _ if filter.is_for_target => {}
             Some(Reach::None) => self.verdict = Decision::Drop,
             Some(Reach::All) => passed.key = true,
             Some(Reach::Unknown) => {
@@ -216,10 +269,14 @@ impl PartFilter {
     }
 
     /// The argument is too long to hold.
-    fn forced(&mut self, filter: &mut EventFilter, part: &StreamPart<'_>) -> Decision {
+    fn forced(&mut self, filter: &mut EventFilter, db: Option<u32>) -> Decision {
+        if filter.is_for_target {
+            filter.warn_once.large_left_out();
+            return Decision::Drop;
+        }
         // No command or subcommand has such a long name.
         if self.index == 0 {
-            self.passed.db = passes_db(filter, b"", part.db);
+            self.passed.db = passes_db(filter, b"", db);
             self.passed.name = filter.commands.is_empty();
         }
         if !self.passed.db || !self.passed.name {
@@ -235,6 +292,12 @@ impl PartFilter {
     /// No further part can change the decision.
     fn last(&mut self, filter: &mut EventFilter) -> Decision {
         match self.finder.reach() {
+            Some(Reach::Unknown) if filter.is_for_target && !self.passed.needs_whole => {
+                filter.warn_once.unknown_left_out(&self.name);
+                Decision::Drop
+            }
+            Some(Reach::Some | Reach::All) if filter.is_for_target && self.passed.name => Decision::Narrow,
+            _ if self.passed.needs_whole && self.passed.name => Decision::Narrow,
             Some(Reach::Unknown) if self.passed.name => {
                 filter.warn_once.unknown(&self.name);
                 Decision::Print
@@ -242,6 +305,12 @@ impl PartFilter {
             _ => Decision::Drop,
         }
     }
+}
+
+/// For a target: whether the databases or keys of the command are not those that its first key tells.
+fn needs_whole(name: &[u8]) -> bool {
+    let names: [&[u8]; 7] = [b"FLUSHALL", b"FLUSHDB", b"SWAPDB", b"MOVE", b"COPY", b"FUNCTION", b"SCRIPT"];
+    names.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
 /// As for a whole command, but without the arguments that may name a database.

@@ -12,24 +12,56 @@ const MOST_NAMES: usize = 1000;
 #[derive(Debug, Default)]
 pub(super) struct WarnOnce {
     unknown: HashSet<Vec<u8>>,
+    derived: HashSet<Vec<u8>>,
+    swapped: bool,
+    functions: bool,
     no_db: bool,
     large: bool,
     no_keys: bool,
-    wrapped: bool,
 }
 
 impl WarnOnce {
     pub(super) fn unknown(&mut self, name: &[u8]) {
-        if self.unknown.contains(name) || self.unknown.len() >= MOST_NAMES {
-            return;
+        once_per_name(&mut self.unknown, name, |name| {
+            log::say(format_args!("{name}: the keys of this command are unknown, so --key lets it pass"));
+        });
+    }
+
+    pub(super) fn unknown_left_out(&mut self, name: &[u8]) {
+        once_per_name(&mut self.unknown, name, |name| {
+            log::say(format_args!(
+                "{name}: the keys of this command are unknown, so --key leaves it out: it could change other keys of \
+                 the target"
+            ));
+        });
+    }
+
+    pub(super) fn derived(&mut self, name: &[u8], key: &[u8]) {
+        once_per_name(&mut self.derived, name, |name| {
+            log::say(format_args!(
+                "{name}: the new value of the selected key {} depends on keys that the filters leave out, so the key is \
+                 deleted in the target; a snapshot brings such keys back",
+                Quoted(key)
+            ));
+        });
+    }
+
+    pub(super) fn swapped(&mut self, selected: u32, other: u32) {
+        if !std::mem::replace(&mut self.swapped, true) {
+            log::say(format_args!(
+                "SWAPDB brings the keys of database {other}, which --db leaves out, into database {selected}: the \
+                 selected keys of database {selected} are deleted in the target; a snapshot brings them back"
+            ));
         }
-        let name = name.to_ascii_uppercase();
-        if self.unknown.contains(&name) {
-            return;
+    }
+
+    pub(super) fn functions(&mut self) {
+        if !std::mem::replace(&mut self.functions, true) {
+            log::say(
+                "functions and scripts belong to no database: with --db they are replaced by name, and FUNCTION FLUSH \
+                 and SCRIPT FLUSH are left out",
+            );
         }
-        let shown = name.get(..64).unwrap_or(&name);
-        log::say(format_args!("{}: the keys of this command are unknown, so --key lets it pass", Quoted(shown)));
-        self.unknown.insert(name);
     }
 
     pub(super) fn no_db(&mut self) {
@@ -44,11 +76,11 @@ impl WarnOnce {
         }
     }
 
-    pub(super) fn wrapped(&mut self) {
-        if !std::mem::replace(&mut self.wrapped, true) {
+    pub(super) fn large_left_out(&mut self) {
+        if !std::mem::replace(&mut self.large, true) {
             log::say(
-                "the server is a KeyDB active replica, which wraps each write in RREPLAY: the filters see RREPLAY, not \
-                 the write inside or its database, and its transactions are not marked",
+                "a command or key name is too large to find its keys, so it is left out: its selected keys differ in \
+                 the target",
             );
         }
     }
@@ -58,4 +90,17 @@ impl WarnOnce {
             log::say("keys of a snapshot are not commands, so --command drops them");
         }
     }
+}
+
+/// Calls `say` with the quoted name, unless it was called for this name.
+fn once_per_name(said: &mut HashSet<Vec<u8>>, name: &[u8], say: impl FnOnce(Quoted<'_>)) {
+    if said.contains(name) || said.len() >= MOST_NAMES {
+        return;
+    }
+    let name = name.to_ascii_uppercase();
+    if said.contains(&name) {
+        return;
+    }
+    say(Quoted(name.get(..64).unwrap_or(&name)));
+    said.insert(name);
 }

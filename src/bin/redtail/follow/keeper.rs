@@ -100,13 +100,11 @@ impl From<CheckpointError> for Failure {
 
 fn regular_output() -> Option<File> {
     #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        let file = File::from(io::stdout().as_fd().try_clone_to_owned().ok()?);
-        file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
-    }
-    #[cfg(not(unix))]
-    None
+    let stdout = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned();
+    #[cfg(windows)]
+    let stdout = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned();
+    let file = File::from(stdout.ok()?);
+    file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
 }
 
 /// Seconds since `saved_ms`, a Unix time in milliseconds.

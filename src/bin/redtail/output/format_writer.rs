@@ -11,6 +11,7 @@ use crate::output::json::Json;
 use crate::output::resp::Resp;
 use crate::output::stream_context::StreamContext;
 use crate::output::text::Text;
+use crate::output::unwrapped::Inside;
 
 pub(super) enum FormatWriter {
     Text(Text),
@@ -25,6 +26,21 @@ impl FormatWriter {
             Self::Json(json) => Ok(json.event(event, out)?),
             Self::Resp(resp) => resp.event(event, out),
         }
+    }
+
+    /// Sets the write that contains the next commands. `None` for writes that are not wrapped.
+    pub(super) fn set_inside(&mut self, inside: Option<Inside<'_>>) {
+        let Inside { origin, nth } = inside.unwrap_or_default();
+        let of = match self {
+            Self::Text(text) => &mut text.origin,
+            Self::Json(json) => {
+                json.nth = nth;
+                &mut json.origin
+            }
+            Self::Resp(_) => return,
+        };
+        of.clear();
+        of.push_str(origin);
     }
 
     pub(super) fn part(

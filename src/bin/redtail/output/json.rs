@@ -16,10 +16,9 @@ use crate::output::gather::Gather;
 use crate::output::json_argument::push_argument;
 use crate::output::keys::elements::Elements;
 use crate::output::keys::json::JsonKeys;
-use crate::output::migrations::Beginnings;
 use crate::output::restored::PayloadArgument;
 use crate::output::stream_context::StreamContext;
-use crate::output::{command_keys, migrations, restored};
+use crate::output::{command_keys, restored};
 
 pub(super) struct Json {
     all: bool,
@@ -37,9 +36,13 @@ pub(super) struct Json {
     payload: PayloadArgument,
     /// The field of the payload of a command that arrives in parts.
     restored: Vec<u8>,
-    /// Set for a cluster.
-    migrations: Option<Beginnings>,
+    /// The field with the migration of the current command, for a cluster.
+    pub(super) migration: Vec<u8>,
     file: FilePosition,
+    /// The origin of a write that KeyDB wraps, or empty.
+    pub(super) origin: String,
+    /// The number of commands before this one in the same wrapped write.
+    pub(super) nth: u32,
 }
 
 /// The append-only file of the next commands, and their time.
@@ -66,15 +69,27 @@ impl Json {
         let (gather, keys) = (Gather::new(max_arg), options.keys.then(CommandKeys::default));
         let (line, open, count, file) = (Vec::new(), None, Some(0), FilePosition::default());
         let (payload, restored) = (PayloadArgument::default(), Vec::new());
-        Self { all, max_arg, target, line, gather, open, items, count, keys, payload, restored, migrations: None, file }
+        Self {
+            all,
+            max_arg,
+            target,
+            line,
+            gather,
+            open,
+            items,
+            count,
+            keys,
+            payload,
+            restored,
+            migration: Vec::new(),
+            file,
+            origin: String::new(),
+            nth: 0,
+        }
     }
 
     pub(super) fn set_target(&mut self, target: String) {
         self.target = target;
-    }
-
-    pub(super) fn mark_migrations(&mut self) {
-        self.migrations = Some(Beginnings::default());
     }
 
     pub(super) fn without_keys(&mut self) {
@@ -178,10 +193,9 @@ impl Json {
         let line = &mut self.line;
         line.clear();
         line.push(b'{');
-        push_context(line, command.offset, &command.into())?;
-        if self.migrations.is_some() {
-            push_migration(line, migrations::word(command))?;
-        }
+        push_context(line, command.offset, self.nth, &command.into())?;
+        push_origin(line, &self.origin);
+        line.extend_from_slice(&self.migration);
         line.extend_from_slice(self.file.fields.as_bytes());
         line.extend_from_slice(b",\"args\":[");
         for (index, arg) in command.args().enumerate() {
@@ -205,9 +219,6 @@ impl Json {
     pub(super) fn part(&mut self, part: &Part<'_>, context: &StreamContext, out: &mut impl Write) -> io::Result<()> {
         if let Some(keys) = &mut self.keys {
             keys.part(part);
-        }
-        if let Some(migrations) = &mut self.migrations {
-            migrations.part(part);
         }
         if let Part::Begin { .. } = part {
             self.finish(out)?;
@@ -233,10 +244,9 @@ impl Json {
         self.open = None;
         self.line.clear();
         self.line.extend_from_slice(b"],");
-        push_context(&mut self.line, offset, context)?;
-        if let Some(migrations) = &self.migrations {
-            push_migration(&mut self.line, migrations.word())?;
-        }
+        push_context(&mut self.line, offset, self.nth, context)?;
+        push_origin(&mut self.line, &self.origin);
+        self.line.extend_from_slice(&self.migration);
         if let Some(keys) = &self.keys {
             keys.push(&mut self.line, context.db)?;
         }
@@ -250,6 +260,7 @@ impl Json {
         self.line.clear();
         write!(self.line, "{{\"event\":\"{name}\",\"offset\":{},\"db\":", command.offset)?;
         push_number(&mut self.line, command.db.map(u64::from))?;
+        push_origin(&mut self.line, &self.origin);
         self.line.extend_from_slice(self.file.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
         out.write_all(&self.line)
@@ -292,13 +303,14 @@ fn text(value: Option<impl Display>) -> Value {
     value.map(|value| value.to_string()).into()
 }
 
-fn push_context(line: &mut Vec<u8>, offset: u64, context: &StreamContext) -> io::Result<()> {
+fn push_context(line: &mut Vec<u8>, offset: u64, nth: u32, context: &StreamContext) -> io::Result<()> {
+    line.extend_from_slice(b"\"event\":\"command\",\"id\":");
     match context.history {
-        Some(history) => {
-            write!(line, "\"event\":\"command\",\"id\":\"{history}:{offset}\",\"offset\":{offset},\"db\":")?
-        }
-        None => write!(line, "\"event\":\"command\",\"id\":null,\"offset\":{offset},\"db\":")?,
+        Some(history) if nth == 0 => write!(line, "\"{history}:{offset}\"")?,
+        Some(history) => write!(line, "\"{history}:{offset}:{nth}\"")?,
+        None => line.extend_from_slice(b"null"),
     }
+    write!(line, ",\"offset\":{offset},\"db\":")?;
     push_number(line, context.db.map(u64::from))?;
     match context.tx {
         Some(tx) => write!(line, ",\"tx\":true,\"tx_id\":{tx}")?,
@@ -310,10 +322,11 @@ fn push_context(line: &mut Vec<u8>, offset: u64, context: &StreamContext) -> io:
     }
 }
 
-fn push_migration(line: &mut Vec<u8>, word: Option<&str>) -> io::Result<()> {
-    match word {
-        Some(word) => write!(line, ",\"migration\":\"{word}\""),
-        None => Ok(()),
+fn push_origin(line: &mut Vec<u8>, origin: &str) {
+    if !origin.is_empty() {
+        line.extend_from_slice(b",\"origin\":\"");
+        line.extend_from_slice(origin.as_bytes());
+        line.push(b'"');
     }
 }
 

@@ -1,49 +1,105 @@
-//! Commands of a cluster that move slots, and do not come from a client.
+//! Marks the commands of a shard that belong to slot migrations.
 
-use redtail::Command;
+use std::io::{self, Write};
+
+use redtail::Event;
 use redtail::resp::Part;
-use redtail::topology::Migration;
+use redtail::topology::{Migration, MigrationTask, Migrations};
 
-/// The migration word of a complete command.
-pub(super) fn word(command: &Command<'_>) -> Option<&'static str> {
-    Migration::of(command).map(|migration| migration.as_str())
+/// The migrations in a stream, with what a format prints about the current command.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    migrations: Migrations,
+    beginnings: Beginnings,
+}
+
+/// Prints a migration in a format.
+pub(super) type Print = fn(&mut Vec<u8>, &Migration<'_>) -> io::Result<()>;
+
+impl Marks {
+    /// Reads the next event, and prints the migration of its command to `mark`. The mark of a command in parts is
+    /// printed with the last part.
+    pub(super) fn event(&mut self, event: &Event<'_>, print: Print, mark: &mut Vec<u8>) -> io::Result<()> {
+        mark.clear();
+        let migration = match event {
+            Event::Command(command) | Event::Control(command) => self.migrations.next(command),
+            Event::Part(part) => {
+                self.beginnings.part(&part.part);
+                match part.part {
+                    Part::End => self.migrations.next_of_args(self.beginnings.args()),
+                    _ => None,
+                }
+            }
+            Event::Gap(_) | Event::SnapshotBegin(_) => {
+                self.migrations.clear();
+                None
+            }
+            _ => None,
+        };
+        migration.map_or(Ok(()), |migration| print(mark, &migration))
+    }
+}
+
+/// `(migration begins, import of 0-2000, task 99ab, from a267, to 37bc)`, `(migration imported, task 99ab)`
+pub(super) fn print_text(mark: &mut Vec<u8>, migration: &Migration<'_>) -> io::Result<()> {
+    write!(mark, "(migration {}", migration.as_str())?;
+    let mut id = |name, id: &str| if id.is_empty() { Ok(()) } else { write!(mark, ", {name} {id}") };
+    match migration {
+        Migration::Imported(task) => id("task", task.id)?,
+        Migration::Begins(task) | Migration::Ends(task) | Migration::Failed(task) => {
+            id(task.side.as_str(), &format!("of {}", task.slots))?;
+            id("task", task.id)?;
+            id("from", task.source)?;
+            id("to", task.target)?;
+        }
+        _ => {}
+    }
+    mark.write_all(b")")
+}
+
+/// `,"migration":"begins","task":{"id":"99ab","source":"a267","target":"37bc","side":"import","slots":"0-2000"}`
+pub(super) fn print_json(mark: &mut Vec<u8>, migration: &Migration<'_>) -> io::Result<()> {
+    write!(mark, ",\"migration\":\"{}\"", migration.as_str())?;
+    let Some(MigrationTask { id, source, target, side, slots, .. }) = migration.task() else { return Ok(()) };
+    // Ids are letters and digits.
+    write!(mark, ",\"task\":{{\"id\":\"{id}\",\"source\":\"{source}\",\"target\":\"{target}\"")?;
+    write!(mark, ",\"side\":\"{}\",\"slots\":\"{slots}\"}}", side.as_str())
 }
 
 /// The first bytes of the first arguments of a command that arrives in parts.
 #[derive(Debug, Default)]
-pub(super) struct Beginnings {
+struct Beginnings {
     args: Vec<Vec<u8>>,
     /// The index of the current argument.
     index: usize,
 }
 
-/// Enough arguments and bytes for every command that moves slots.
-const MOST: usize = 16;
-const LONGEST: usize = 64;
+/// Enough arguments for every command that moves slots, and for the first key of every other. Of MSET the number is
+/// odd.
+const MOST: usize = 17;
+/// Enough bytes for the slots of every migration. A longer argument, and those after it, are ignored.
+const LONGEST: u64 = 128 << 10;
 
 impl Beginnings {
-    /// Reads the next part.
-    pub(super) fn part(&mut self, part: &Part<'_>) {
+    fn part(&mut self, part: &Part<'_>) {
         match *part {
             Part::Begin { .. } => self.args.clear(),
-            Part::Argument { index, .. } => {
+            Part::Argument { index, length } => {
                 self.index = index;
-                if index < MOST {
+                if index < MOST && index == self.args.len() && length <= LONGEST {
                     self.args.push(Vec::new());
                 }
             }
             Part::Piece(bytes) => {
                 if let Some(held) = self.args.get_mut(self.index) {
-                    let more = bytes.len().min(LONGEST - held.len());
-                    held.extend_from_slice(&bytes[..more]);
+                    held.extend_from_slice(bytes);
                 }
             }
             Part::End => {}
         }
     }
 
-    /// The migration word, after the last part.
-    pub(super) fn word(&self) -> Option<&'static str> {
-        Migration::of_args(self.args.iter().map(Vec::as_slice)).map(|migration| migration.as_str())
+    fn args(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        self.args.iter().map(Vec::as_slice)
     }
 }

@@ -3,6 +3,7 @@
 mod argument;
 mod client_form;
 mod command_keys;
+mod dialect;
 mod filtered;
 mod format_writer;
 pub(crate) mod frame;
@@ -16,5 +17,6 @@ mod resp;
 mod restored;
 mod stream_context;
 mod text;
+mod unwrapped;
 
 pub(crate) use printer::Printer;

@@ -9,12 +9,15 @@ use redtail::rdb::{Item, Role, Text as RdbText};
 use crate::args;
 use crate::failure::Failure;
 use crate::filter::Decision;
+use crate::output::dialect::Dialect;
 use crate::output::filtered::Filtered;
 use crate::output::format_writer::FormatWriter;
 use crate::output::json::Json;
 use crate::output::keys::shared_names::SharedNames;
+use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
+use crate::output::unwrapped::{Inside, Unwrapper};
 use crate::stats::{Stats, StatusWriter, Tally};
 use crate::terminal::log;
 
@@ -23,13 +26,16 @@ const BUFFER: usize = 64 << 10;
 
 /// Prints events.
 pub(crate) struct Printer<W: Write> {
-    out: BufWriter<StatusWriter<W>>,
+    out: Dialect<BufWriter<StatusWriter<W>>>,
     format: FormatWriter,
     names: SharedNames,
+    /// Set for a cluster.
+    marks: Option<Marks>,
     /// A snapshot is incomplete.
     in_snapshot: bool,
     filter: Option<Filtered>,
     is_printed: bool,
+    unwrapper: Unwrapper,
     stats: Option<Stats>,
     tally: Option<Tally>,
 }
@@ -42,11 +48,23 @@ impl<W: Write> Printer<W> {
             args::Format::Json => FormatWriter::Json(Json::new(options, target)),
             args::Format::Resp => FormatWriter::Resp(Resp::new(options)),
         };
-        let filter = Filtered::new(&options.filter, options.all);
+        let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
+        let out = Dialect::new(out, options.target_version);
         let (names, stats) = (SharedNames::default(), Stats::start(options));
         let tally = stats.as_ref().map(Stats::tally);
-        Self { out, format, names, in_snapshot: false, filter, is_printed: false, stats, tally }
+        Self {
+            out,
+            format,
+            names,
+            marks: None,
+            in_snapshot: false,
+            filter,
+            is_printed: false,
+            unwrapper: Unwrapper::default(),
+            stats,
+            tally,
+        }
     }
 
     /// Sets the address of the server.
@@ -58,11 +76,7 @@ impl<W: Write> Printer<W> {
 
     /// Marks commands that move slots, for a cluster.
     pub(crate) fn of_cluster(mut self) -> Self {
-        match &mut self.format {
-            FormatWriter::Text(text) => text.mark_migrations(),
-            FormatWriter::Json(json) => json.mark_migrations(),
-            FormatWriter::Resp(_) => {}
-        }
+        self.marks = Some(Marks::default());
         self
     }
 
@@ -87,10 +101,20 @@ impl<W: Write> Printer<W> {
             Event::Disconnected(_) => self.snapshot_broken()?,
             _ => {}
         }
-        self.is_printed = match &mut self.filter {
-            None => self.format.event(event, &mut self.out).and(Ok(true)),
-            Some(filter) => filter.event(event, &mut self.format, &mut self.out),
-        }?;
+        // Before the filter, which may drop the command that begins a migration.
+        match (&mut self.marks, &mut self.format) {
+            (Some(marks), FormatWriter::Text(text)) => marks.event(event, print_text, &mut text.migration)?,
+            (Some(marks), FormatWriter::Json(json)) => marks.event(event, print_json, &mut json.migration)?,
+            _ => {}
+        }
+        let Self { format, filter, out, unwrapper, .. } = self;
+        self.is_printed = unwrapper.event(event, &mut |event: &Event<'_>, inside: Option<Inside<'_>>| {
+            format.set_inside(inside);
+            match filter {
+                None => format.event(event, out).and(Ok(true)),
+                Some(filter) => filter.event(event, format, out),
+            }
+        })?;
         if let Some(tally) = &self.tally {
             tally.event(event, self.is_printed);
         }

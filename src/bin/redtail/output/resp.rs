@@ -11,6 +11,7 @@ use redtail::{AttachMethod, Attached, Event, ReplicationId, StreamCommand};
 
 use crate::args;
 use crate::failure::Failure;
+use crate::filter::TargetCommand;
 use crate::output::client_form::{ClientForm, ClientForms};
 use crate::output::keys::command::append;
 use crate::output::keys::emptying::Emptying;
@@ -102,6 +103,7 @@ impl Resp {
     /// Drops the MULTI of a transaction that is left out.
     pub(super) fn drop_multi(&mut self) {
         self.multi.clear();
+        self.at_end(false);
     }
 
     /// Ends an open transaction.
@@ -167,7 +169,7 @@ impl Resp {
         out: &mut impl Write,
     ) -> Result<(), Failure> {
         if let Part::Begin { .. } = *part {
-            self.before_command(context.db, out)?;
+            self.before_command(context.db, context.tx, out)?;
         }
         let mut bytes = std::mem::take(&mut self.rewritten);
         self.forms.part(part, &mut bytes);
@@ -188,12 +190,12 @@ impl Resp {
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> Result<(), Failure> {
         match self.forms.of(command.argc(), |index| command.arg(index)) {
             ClientForm::Same => {
-                self.before_command(command.db, out)?;
+                self.before_command(command.db, command.tx, out)?;
                 self.forward(command.raw(), out)?;
             }
             ClientForm::Nothing => {}
             ClientForm::Instead { arguments, of, then } => {
-                self.before_command(command.db, out)?;
+                self.before_command(command.db, command.tx, out)?;
                 let sent: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).chain(command.args().skip(of)).collect();
                 let mut bytes = std::mem::take(&mut self.rewritten);
                 append(&mut bytes, &sent);
@@ -208,15 +210,51 @@ impl Resp {
         Ok(())
     }
 
+    /// Writes these commands instead of one of the stream.
+    pub(super) fn instead(
+        &mut self,
+        commands: &[TargetCommand],
+        context: &StreamContext,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        for command in commands {
+            self.before_command(command.db.or(context.db), context.tx, out)?;
+            let mut bytes = std::mem::take(&mut self.rewritten);
+            append(&mut bytes, &command.args.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            self.forward(&bytes, out)?;
+            bytes.clear();
+            self.rewritten = bytes;
+        }
+        self.at_end(context.tx.is_some());
+        Ok(())
+    }
+
+    /// Writes the next bytes of commands that replace one of the stream, as it arrives.
+    pub(super) fn bytes(&mut self, bytes: &[u8], context: &StreamContext, out: &mut impl Write) -> Result<(), Failure> {
+        if !bytes.is_empty() {
+            if !std::mem::replace(&mut self.in_command, true) {
+                self.before_command(context.db, context.tx, out)?;
+            }
+            self.forward(bytes, out)?;
+        }
+        if context.offset.is_some() {
+            self.in_command = false;
+            self.at_end(context.tx.is_some());
+        }
+        Ok(())
+    }
+
     /// Writes the SELECT that the command needs, and a pending MULTI.
-    fn before_command(&mut self, db: Option<u32>, out: &mut impl Write) -> Result<(), Failure> {
+    fn before_command(&mut self, db: Option<u32>, tx: Option<u64>, out: &mut impl Write) -> Result<(), Failure> {
         if self.again == 0 {
             let db = db.or(self.assumed).ok_or_else(unknown_database)?;
             if self.selected.replace(db) != Some(db) {
                 write!(out, "*2\r\n$6\r\nSELECT\r\n${}\r\n{db}\r\n", db.to_string().len())?;
             }
         }
-        self.write_multi(out)?;
+        if tx.is_some() {
+            self.write_multi(out)?;
+        }
         Ok(())
     }
 
@@ -241,13 +279,14 @@ impl Resp {
 
     /// A command is complete. Outside a transaction a reconnect resumes here.
     fn at_end(&mut self, in_transaction: bool) {
-        if !in_transaction {
+        // A write of another origin may be inside of a wrapped transaction.
+        if !in_transaction && !self.in_transaction && self.multi.is_empty() {
             self.since = 0;
         }
     }
 }
 
-fn unknown_database() -> Failure {
+pub(super) fn unknown_database() -> Failure {
     Failure::Message(
         "the database of the next command is unknown: use --assume-db N (or, with tail, --from now, which asks the \
          server)"

@@ -14,10 +14,9 @@ use crate::args;
 use crate::output::argument::Argument;
 use crate::output::gather::Gather;
 use crate::output::keys::text::TextKeys;
-use crate::output::migrations::Beginnings;
+use crate::output::restored;
 use crate::output::restored::PayloadArgument;
 use crate::output::stream_context::StreamContext;
-use crate::output::{migrations, restored};
 use crate::terminal::color::Colors;
 
 /// The limit for a line of a command that arrives in parts, in bytes. The line is held until its offset is known;
@@ -35,13 +34,15 @@ pub(super) struct Text {
     restored: Vec<u8>,
     keys: TextKeys,
     colors: Colors,
-    /// Set for a cluster.
-    migrations: Option<Beginnings>,
+    /// The migration of the current command, for a cluster.
+    pub(super) migration: Vec<u8>,
     /// The kind and number of the file that contains the next lines.
     file: Option<(FileKind, Option<u64>)>,
     time: Option<u64>,
     /// The time to print before the next line.
     next_time: Option<u64>,
+    /// The origin of a write that KeyDB wraps, or empty.
+    pub(super) origin: String,
 }
 
 impl Text {
@@ -60,15 +61,12 @@ impl Text {
             restored: Vec::new(),
             keys,
             colors,
-            migrations: None,
+            migration: Vec::new(),
             file: None,
             time: None,
             next_time: None,
+            origin: String::new(),
         }
-    }
-
-    pub(super) fn mark_migrations(&mut self) {
-        self.migrations = Some(Beginnings::default());
     }
 
     pub(super) fn in_file(&mut self, file: &AppendOnlyFile, out: &mut impl Write) -> io::Result<()> {
@@ -119,9 +117,8 @@ impl Text {
     fn command(&mut self, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
         push_place(&mut self.line, self.colors, command.offset, command.db)?;
-        if self.migrations.is_some() {
-            push_migration(&mut self.line, self.colors, migrations::word(command))?;
-        }
+        push_origin(&mut self.line, self.colors, &self.origin)?;
+        push_migration(&mut self.line, self.colors, &self.migration)?;
         for (index, arg) in command.args().enumerate() {
             let colors = (index == 0).then_some(self.colors);
             push(&mut self.line, Argument::of(arg, self.max_arg), colors)?;
@@ -139,9 +136,6 @@ impl Text {
             self.restored.clear();
             self.left_out = 0;
         }
-        if let Some(migrations) = &mut self.migrations {
-            migrations.part(part);
-        }
         self.payload.part(part);
         if let Some(argument) = self.gather.part(part) {
             if let Some(payload) = self.payload.argument(argument) {
@@ -158,9 +152,8 @@ impl Text {
             return Ok(());
         };
         push_place(out, self.colors, offset, context.db)?;
-        if let Some(migrations) = &self.migrations {
-            push_migration(out, self.colors, migrations.word())?;
-        }
+        push_origin(out, self.colors, &self.origin)?;
+        push_migration(out, self.colors, &self.migration)?;
         out.write_all(&self.line)?;
         if self.left_out > 0 {
             write!(out, " (omitted {} arguments)", self.left_out)?;
@@ -188,13 +181,23 @@ fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32
     write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
 }
 
-/// Before the command, since its value may be long.
-fn push_migration(line: &mut impl Write, colors: Colors, word: Option<&str>) -> io::Result<()> {
+fn push_origin(line: &mut impl Write, colors: Colors, origin: &str) -> io::Result<()> {
     let Colors { faint, end, .. } = colors;
-    match word {
-        Some(word) => write!(line, " {faint}(migration {word}){end}"),
-        None => Ok(()),
+    match origin {
+        "" => Ok(()),
+        origin => write!(line, " {faint}(origin {origin}){end}"),
     }
+}
+
+/// Before the command, since its value may be long.
+fn push_migration(line: &mut impl Write, colors: Colors, migration: &[u8]) -> io::Result<()> {
+    if migration.is_empty() {
+        return Ok(());
+    }
+    let Colors { faint, end, .. } = colors;
+    write!(line, " {faint}")?;
+    line.write_all(migration)?;
+    write!(line, "{end}")
 }
 
 /// `colors`: set for the name of the command.

@@ -44,6 +44,27 @@ fn both_questions_are_answered_alike() {
     assert_eq!(shown(&from_slots(recorded!("valkey-9.1.2-slots"))), expected);
 }
 
+/// Fields, states and elements that no server has.
+#[test]
+fn unknown_fields_of_a_cluster_change_nothing() {
+    let text = recorded!("redis-7.0.15-shards");
+    let topology = from_shards(text);
+    let field = "$6\r\nfuture\r\n*2\r\n:1\r\n%1\r\n+a\r\n_\r\n";
+    let longer = text.replace("*14\r\n$2\r\nid\r\n", &format!("*16\r\n{field}$2\r\nid\r\n"));
+    let longer = longer.replace("*4\r\n$5\r\nslots\r\n", &format!("*6\r\n{field}$5\r\nslots\r\n"));
+    assert_eq!(longer.matches("future").count(), text.matches("$2\r\nid\r\n").count() + topology.shards.len());
+    assert_eq!(from_shards(&longer), topology);
+    assert_eq!(from_shards(&text.replace("$6\r\nonline", "$8\r\ndraining")), topology);
+
+    let text = recorded!("redis-7.0.15-slots");
+    let topology = from_slots(text);
+    // An element behind the metadata of a node.
+    let longer =
+        text.replace("*4\r\n$9\r\n127.0.0.1", "*5\r\n$9\r\n127.0.0.1").replace("*0\r\n", "*0\r\n%1\r\n+a\r\n:1\r\n");
+    assert_ne!(longer, text);
+    assert_eq!(from_slots(&longer), topology);
+}
+
 #[test]
 fn a_primary_that_is_down_stays_while_it_has_slots() {
     let topology = from_shards(recorded!("redis-7.0.15-shards-failed"));

@@ -121,15 +121,15 @@ fn options_without_effect_are_refused_with_every_target() {
         ("tail h:1 --from snapshot", format!("{SENTINEL} {of_tls} allow-probe elements keys {for_resp}")),
         ("tail h:1 --from snapshot --format json", format!("{SENTINEL} {of_tls} allow-probe {for_resp}")),
         (
-            "tail h:1 --from snapshot --format resp",
-            format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe all elements keys max-arg db command key"),
+            "tail h:1 --from snapshot --format resp --empty-target",
+            format!("{SENTINEL} {of_tls} cluster snapshot-to allow-probe all elements keys max-arg command"),
         ),
         (
             "tail h:1 --from sync",
             format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe elements keys {for_resp}"),
         ),
         ("snapshot h:1", format!("{SENTINEL} {of_tls} empty-target elements")),
-        ("snapshot h:1 --format resp", format!("{SENTINEL} {of_tls} output db key all elements max-arg")),
+        ("snapshot h:1 --format resp --empty-target", format!("{SENTINEL} {of_tls} output all elements max-arg")),
         (
             "snapshot h:1 -o new-file",
             format!("{SENTINEL} {of_tls} format count empty-target db key all elements max-arg"),

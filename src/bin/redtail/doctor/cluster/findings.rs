@@ -69,7 +69,7 @@ pub(in super::super) fn starts(cluster: &ClusterFacts, target: &str) -> Vec<Star
     for start in merged.iter_mut().filter(|start| start.possible == Known::Yes) {
         start.how = match start.name {
             "now" if start.how.starts_with("forks") => "each primary forks once and sends no data".into(),
-            "snapshot" => "each primary forks and sends everything".into(),
+            "snapshot" if start.how.starts_with("forks") => "each primary forks and sends everything".into(),
             _ => std::mem::take(&mut start.how),
         };
     }

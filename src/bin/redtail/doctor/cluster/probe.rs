@@ -1,11 +1,12 @@
 //! Asks each node about the cluster, and each primary the questions that matter for following.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use redtail::net::{Client, ClientError, Login, Reply, Target};
 use redtail::topology::{Node, Topology};
 
+use crate::args::Doctor;
 use crate::doctor::cluster::facts::{Asked, ClusterFacts, Denied, Seen};
 use crate::doctor::cluster::findings::no_cluster;
 use crate::doctor::findings::finding::Finding;
@@ -39,7 +40,7 @@ pub(in crate::doctor) fn probe(
     address: &Address,
     seed: &Target,
     login: &Login,
-    sample: Duration,
+    options: &Doctor,
 ) -> Result<ClusterFacts, Unknown> {
     let (mut client, facts) = probe::begin(address, seed, login)?;
     let mut denied = Denied::default();
@@ -63,10 +64,10 @@ pub(in crate::doctor) fn probe(
     let mut nodes = Vec::new();
     for some in all.chunks(AT_ONCE) {
         let ask = |&(shard, node, is_primary): &(usize, &Node, bool)| {
-            let sample = is_primary.then_some(sample);
+            let options = is_primary.then_some(options);
             let node = node.clone();
             move || {
-                let seen = see(address, &node.target, login, sample, denied);
+                let seen = see(address, &node.target, login, options, denied);
                 Asked { node, shard, is_primary, seen }
             }
         };
@@ -79,12 +80,12 @@ pub(in crate::doctor) fn probe(
     Ok(ClusterFacts { denied: denied_at(&nodes, denied), nodes, topology })
 }
 
-/// Asks a node. `sample`: set for a primary, which is asked all questions that matter for following.
+/// Asks a node. `options`: set for a primary, which is asked all questions that matter for following.
 fn see(
     address: &Address,
     target: &Target,
     login: &Login,
-    sample: Option<Duration>,
+    options: Option<&Doctor>,
     mut denied: Denied,
 ) -> Result<Seen, ProbeError> {
     let (mut client, mut facts) = probe::begin(address, target, login)?;
@@ -100,8 +101,8 @@ fn see(
     let role = asked(&mut client, &["ROLE"], &mut denied.role)?;
     let role = role.as_ref().and_then(|role| role.list().first()?.text());
     let is_replica = role.map(|role| role == "slave");
-    if let Some(sample) = sample {
-        probe::closely(&mut client, &mut facts, target, (began, sample))?;
+    if let Some(options) = options {
+        probe::closely(&mut client, &mut facts, target, (began, options))?;
     }
     Ok(Seen { id, facts, view, is_in_order, is_replica, denied })
 }

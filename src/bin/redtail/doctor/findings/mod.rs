@@ -3,10 +3,12 @@
 mod access;
 mod acknowledge;
 mod cluster_node;
+mod commands;
 pub(super) mod finding;
 mod history;
 mod limits;
 mod memory;
+mod moving;
 mod sentinels;
 mod server;
 mod snapshot;
@@ -42,6 +44,8 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
     findings.extend(history::findings(subject));
     findings.extend(memory::findings(subject));
     findings.extend(limits::findings(subject));
+    findings.extend(commands::finding(subject));
+    findings.extend(moving::findings(subject));
     findings.extend(snapshot::findings(subject));
     findings.extend(acknowledge::findings(subject));
     findings.extend(cluster_node::findings(subject));

@@ -1,5 +1,7 @@
 //! Findings about the kind and state of a server.
 
+use redtail::Product;
+
 use crate::doctor::facts::{Info, Known, address};
 use crate::doctor::findings::finding::{Finding, time};
 use crate::doctor::findings::subject::Subject;
@@ -30,6 +32,7 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
         (None, Some(seconds)) => format!("{name}, up for {}", time(seconds as f64)),
         (None, None) => name.clone(),
     };
+    let is_before = |redis| kind.server.is_some_and(|server| !server.is_since(Some(redis), Some((7, 2))));
     match kind.family {
         Family::Unsupported(why) => Finding::bad(KIND, format!("{name} can't be followed")).why(why),
         Family::Sentinel => sentinel(subject, name),
@@ -38,18 +41,22 @@ fn who(subject: Subject<'_>, info: &Info, kind: &ServerKind) -> Finding {
         }
         Family::Redis if info.get("rlec_version").is_some() => Finding::bad(KIND, format!("{name} can't be followed"))
             .why("its proxy has no PSYNC; Redis Cloud and Redis Enterprise replicate with a protocol of their own"),
-        _ if kind.version.is_some_and(|version| kind.family == Family::Redis && version < (2, 8)) => {
-            Finding::warn(KIND, described)
-                .why("PSYNC exists since 2.8: --from sync is the only start, and it can't be resumed")
-        }
-        Family::Redis | Family::KeyDb if kind.version.is_some_and(|version| version < (6, 2)) => {
-            Finding::warn(KIND, described)
-                .why("redtail is tested with Redis 6.2 and later, and with Valkey; older servers may differ")
-        }
+        Family::Redis if is_before((2, 8)) => Finding::warn(KIND, described)
+            .why("PSYNC exists since 2.8: --from sync is the only start, and it can't be resumed"),
+        Family::Redis | Family::KeyDb if is_before((6, 2)) => Finding::warn(KIND, described)
+            .why("redtail is tested with Redis 6.2 and later, and with Valkey; older servers may differ"),
         Family::KeyDb => Finding::warn(KIND, described).why(
-            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY that contains the \
-             command, without it as from Redis 6",
+            "redtail is not tested with KeyDB. With active-replica its writes arrive as RREPLAY, which redtail unwraps; \
+             without it they arrive as from Redis 6",
         ),
+        _ if kind.server.is_some_and(|server| server.is_newer_than_tested()) => {
+            let newest = |product: Product| product.newest_tested();
+            let ((redis, redis_minor), (valkey, valkey_minor)) = (newest(Product::Redis), newest(Product::Valkey));
+            Finding::warn(KIND, described).why(format!(
+                "it is newer than any release that redtail was tested with (Redis {redis}.{redis_minor}, Valkey \
+                 {valkey}.{valkey_minor}); it may use commands, types and snapshots that redtail does not know"
+            ))
+        }
         _ => Finding::good(KIND, described),
     }
 }

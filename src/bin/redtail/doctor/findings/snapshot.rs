@@ -9,6 +9,10 @@ const ABOUT: &str = "fork";
 
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let Some(info) = subject.info else { return Vec::new() };
+    if subject.is_forkless() {
+        let what = "snapshots are made without a fork (forkless-infrastructure-enabled yes)";
+        return vec![Finding::good(ABOUT, what)];
+    }
     let mut findings = vec![cost(subject)];
     if info.is("rdb_last_bgsave_status", "err") {
         findings.push(

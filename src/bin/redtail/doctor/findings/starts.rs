@@ -24,6 +24,10 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
     let [psync, replconf]: [Need; 2] = [("+psync", may.psync), ("+replconf", may.replconf)];
     let (info, sync): (Need, Need) = (("+info", may.info), ("+sync", may.sync));
     let backlog = subject.info.map(|info| info.has_backlog());
+    let (fork, sends) = match subject.is_forkless() {
+        true => ("makes an empty snapshot", "sends everything, without a fork"),
+        false => ("forks once", "forks and sends everything"),
+    };
     let without_fork = |subject| match backlog {
         Some(false) => start(
             subject,
@@ -48,12 +52,12 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
         }
         now
     } else {
-        start(subject, "now", &[psync, replconf], Ok("forks once and sends no data".into()))
+        start(subject, "now", &[psync, replconf], Ok(format!("{fork} and sends no data")))
     };
     vec![
         now,
         without_fork(subject),
-        start(subject, "snapshot", &[psync, replconf], Ok(format!("forks and sends everything{}", size(subject)))),
+        start(subject, "snapshot", &[psync, replconf], Ok(format!("{sends}{}", size(subject)))),
         start(subject, "POSITION", &[psync, replconf], resume(subject)),
         start(subject, "sync", &[sync, replconf], Ok("as snapshot, but can't be resumed".into())),
     ]

@@ -1,7 +1,7 @@
 //! The input of the findings.
 
 use crate::doctor::facts::{Facts, Info};
-use crate::doctor::kind::{Family, ServerKind};
+use crate::doctor::kind::ServerKind;
 
 /// The server to report on.
 #[derive(Clone, Copy)]
@@ -26,12 +26,15 @@ impl Subject<'_> {
     /// Whether the server is Redis 7.0 or later, or a fork of it. True if unknown.
     pub(super) fn is_since_7(&self) -> bool {
         match self.kind {
-            Some(kind) => match kind.family {
-                Family::Redis | Family::KeyDb => kind.version.is_none_or(|version| version >= (7, 0)),
-                _ => true,
-            },
+            Some(kind) => kind.server.is_none_or(|server| server.is_since(Some((7, 0)), Some((7, 2)))),
             None => self.facts.filters != Some(false),
         }
+    }
+
+    /// Whether the server makes snapshots without a fork. With a module it may fork.
+    pub(super) fn is_forkless(&self) -> bool {
+        self.facts.settings.get("forkless-infrastructure-enabled") == Some("yes")
+            && self.info.is_some_and(|info| info.other_modules().next().is_none())
     }
 
     /// The write rate in bytes per second.

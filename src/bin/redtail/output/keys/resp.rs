@@ -20,12 +20,13 @@ const MODULE_TYPE: u8 = 7;
 
 pub(in crate::output) struct RespKeys {
     format: Option<Format>,
-    emptying: Emptying,
+    /// `None` for payloads.
+    emptying: Option<Emptying>,
+    /// The name of the key of a payload, which does not contain it.
+    given: Vec<u8>,
     database: u32,
     key: Option<KeyFacts>,
     name: Vec<u8>,
-    /// The target may hold a key of this name, which is deleted before the first command for it.
-    replaces: bool,
     command: Command,
     batch: Batch,
     /// Commands after the batch: expiries of its fields.
@@ -47,13 +48,18 @@ pub(in crate::output) struct RespKeys {
 
 impl RespKeys {
     pub(in crate::output) fn new(emptying: Emptying) -> Self {
+        Self { emptying: Some(emptying), ..Self::of_payloads() }
+    }
+
+    /// For the payloads of RESTORE.
+    pub(in crate::output) fn of_payloads() -> Self {
         Self {
             format: None,
-            emptying,
+            emptying: None,
+            given: Vec::new(),
             database: 0,
             key: None,
             name: Vec::new(),
-            replaces: false,
             command: Command::default(),
             batch: Batch::default(),
             after: Vec::new(),
@@ -68,6 +74,12 @@ impl RespKeys {
         }
     }
 
+    /// A payload begins, of the key with this name.
+    pub(in crate::output) fn begin_payload(&mut self, name: &[u8]) {
+        self.given.clear();
+        self.given.extend_from_slice(name);
+    }
+
     /// `selected`: the database selected by the output.
     pub(in crate::output) fn item(
         &mut self,
@@ -75,14 +87,12 @@ impl RespKeys {
         selected: &mut Option<u32>,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
-        let has_value = !matches!(item, Item::Key(_) | Item::KeyEnd | Item::Skipped { .. });
-        if has_value && std::mem::take(&mut self.replaces) {
-            write(out, &[b"DEL", &self.name])?;
-        }
         match *item {
             Item::Start(format) => {
                 self.format = Some(format);
-                self.emptying.begin(format, selected, out)?;
+                if let Some(emptying) = &mut self.emptying {
+                    emptying.begin(format, selected, out)?;
+                }
             }
             Item::Text(text) => self.text(&text, selected, out)?,
             Item::Key(key) => {
@@ -106,10 +116,7 @@ impl RespKeys {
                 self.losses.say(Loss::Metadata);
             }
             Item::Skipped { .. } => self.damaged(out)?,
-            Item::KeyEnd => {
-                self.replaces = false;
-                self.end(out)?;
-            }
+            Item::KeyEnd => self.end(out)?,
             _ => self.value(item, out)?,
         }
         Ok(())
@@ -117,7 +124,9 @@ impl RespKeys {
 
     /// The output ends.
     pub(in crate::output) fn finish(&self) {
-        self.emptying.finish();
+        if let Some(emptying) = &self.emptying {
+            emptying.finish();
+        }
     }
 
     /// The snapshot is cut off.
@@ -144,6 +153,7 @@ impl RespKeys {
         match text.role {
             Role::KeyName => {
                 self.name.extend_from_slice(text.bytes);
+                self.name.extend_from_slice(&self.given);
                 if text.is_last() {
                     self.begin(selected, out)?;
                 }
@@ -191,8 +201,6 @@ impl RespKeys {
             _ => {}
         }
         select(key.db, selected, out)?;
-        // SET replaces a key. Other commands would add to its elements. A key without elements is none for servers.
-        self.replaces = self.emptying.leaves_keys() && key.kind != Type::String;
         Ok(())
     }
 

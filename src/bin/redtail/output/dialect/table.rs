@@ -1,0 +1,182 @@
+//! What servers do not understand, and what is printed instead.
+//!
+//! Sources: `COMMAND` and `COMMAND DOCS` of Redis 6.2, 7.0, 8.2 and 8.10 and of Valkey 8.1 and 9.1. Redis 8.12 and
+//! Valkey 9.2 by their documentation.
+
+use redtail::Server;
+
+use crate::output::dialect::rewrites;
+
+/// The first release with a command or option: major and minor number. `None`: no release.
+type Since = Option<(u16, u16)>;
+
+/// A command or option that a target may lack.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) when: When,
+    redis: Since,
+    valkey: Since,
+    pub(super) instead: Instead,
+    /// What the target does not have then. Empty: nothing is lost.
+    pub(super) lost: &'static str,
+}
+
+/// The commands for which a row holds.
+#[derive(Clone, Copy)]
+pub(super) enum When {
+    /// Any.
+    Any,
+    /// One of these names is the argument at this index.
+    At(usize, &'static [&'static str]),
+    /// These arguments follow each other, at this index or later.
+    From(usize, &'static [&'static str]),
+    /// This name is one of the options of XADD.
+    OfXadd(&'static str),
+}
+
+/// What is printed instead.
+#[derive(Clone, Copy)]
+pub(super) enum Instead {
+    Nothing,
+    /// The command without this number of arguments, from the one that [`When`] finds.
+    Without(usize),
+    /// Other commands, which are examined again.
+    Commands(fn(&[Vec<u8>]) -> Rewritten),
+    /// The same: the target may have the command.
+    Same,
+}
+
+/// Commands instead of one, and whether something is lost.
+pub(super) struct Rewritten {
+    pub(super) commands: Vec<Vec<Vec<u8>>>,
+    pub(super) is_lossy: bool,
+}
+
+impl Row {
+    pub(super) fn is_understood_by(&self, target: &Server) -> bool {
+        target.is_since(self.redis, self.valkey)
+    }
+}
+
+/// The rows of a command, by its name in upper case.
+pub(super) fn rows(name: &str) -> impl Iterator<Item = &'static Row> + use<'_> {
+    ROWS.iter().filter(move |row| match row.name.strip_suffix('*') {
+        Some(family) => name.starts_with(family),
+        None => name == row.name,
+    })
+}
+
+const fn row(name: &'static str, when: When, redis: Since, valkey: Since, instead: Instead, lost: &'static str) -> Row {
+    Row { name, when, redis, valkey, instead, lost }
+}
+
+use Instead::{Commands, Nothing, Same, Without};
+use When::{Any, At, From, OfXadd};
+
+const FIELD_EXPIRY: &str = "the expiry of hash fields: a field is deleted when it expires at the source, as long as \
+                            redtail runs";
+const MEMBER_EXPIRY: &str = "the expiry of set members: a member is deleted when it expires at the source, as long as \
+                             redtail runs";
+const VECTOR_SETS: &str = "vector sets: those keys are missing";
+const ARRAYS: &str = "arrays: those keys are missing";
+const PATH_HASHES: &str = "path hashes: those keys are missing";
+const IDEMPOTENCE: &str = "the idempotency ids of streams";
+const RESULT: &str = "the result of a computation that the target can't repeat (BITOP DIFF, DIFF1, ANDOR and ONE, \
+                      AGGREGATE COUNT, BYPOLYGON): its key is deleted";
+const REFERENCES: &str = "the deletion of references in consumer groups (DELREF, ACKED): entries and pending entries \
+                          differ";
+const MODULE: &str = "nothing, if the target has the modules that Redis 8 contains (JSON, time series, probabilistic \
+                      types, search): their commands are printed unchanged";
+
+const ROWS: &[Row] = &[
+    // Strings.
+    row("DELEX", Any, Some((8, 4)), Some((9, 2)), Commands(rewrites::del), ""),
+    row("DELIFEQ", Any, None, Some((9, 0)), Commands(rewrites::del), ""),
+    row("MSETEX", Any, Some((8, 4)), Some((9, 1)), Commands(rewrites::msetex), ""),
+    row("SET", From(3, &["IFEQ"]), Some((8, 4)), Some((8, 1)), Without(2), ""),
+    row("SET", From(3, &["IFNE"]), Some((8, 4)), None, Without(2), ""),
+    row("SET", From(3, &["IFDEQ"]), Some((8, 4)), None, Without(2), ""),
+    row("SET", From(3, &["IFDNE"]), Some((8, 4)), None, Without(2), ""),
+    row("INCREX", Any, Some((8, 8)), None, Nothing, "INCREX, which servers write as SET"),
+    row("BITOP", At(1, &["DIFF", "DIFF1", "ANDOR", "ONE"]), Some((8, 2)), None, Commands(rewrites::del_third), RESULT),
+    // Expiry. A server propagates these options only if the command had an effect.
+    row("EXPIRE", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
+    row("EXPIREAT", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
+    row("PEXPIRE", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
+    row("PEXPIREAT", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
+    // Hashes.
+    row("HSETEX", Any, Some((8, 0)), Some((9, 0)), Commands(rewrites::hsetex), FIELD_EXPIRY),
+    row("HGETDEL", Any, Some((8, 0)), Some((9, 1)), Commands(rewrites::hgetdel), ""),
+    row("HGETEX", Any, Some((8, 0)), Some((9, 0)), Nothing, FIELD_EXPIRY),
+    row("HEXPIRE", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
+    row("HPEXPIRE", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
+    row("HEXPIREAT", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
+    row("HPEXPIREAT", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
+    row("HPERSIST", Any, Some((7, 4)), Some((9, 0)), Nothing, ""),
+    row("HIMPORT", Any, Some((8, 10)), None, Nothing, ""),
+    row("PH*", Any, None, Some((9, 2)), Nothing, PATH_HASHES),
+    // Sets.
+    row("SPEXPIREAT", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
+    row("SPEXPIRE", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
+    row("SEXPIREAT", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
+    row("SEXPIRE", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
+    row("SPERSIST", Any, Some((8, 12)), None, Nothing, ""),
+    // Sorted sets.
+    row("ZMOVE", Any, Some((8, 12)), None, Nothing, "the members that ZMOVE moves"),
+    row("ZUNIONSTORE", From(3, &["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), RESULT),
+    row("ZINTERSTORE", From(3, &["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), RESULT),
+    row("GEOSEARCHSTORE", From(3, &["BYPOLYGON"]), None, Some((9, 0)), Commands(rewrites::del), RESULT),
+    // Lists.
+    row("LMOVEM", Any, Some((8, 10)), None, Commands(rewrites::lmovem), ""),
+    // Streams.
+    row("XADD", OfXadd("KEEPREF"), Some((8, 2)), None, Without(1), ""),
+    row("XADD", OfXadd("DELREF"), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XADD", OfXadd("ACKED"), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XTRIM", From(2, &["KEEPREF"]), Some((8, 2)), None, Without(1), ""),
+    row("XTRIM", From(2, &["DELREF"]), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XTRIM", From(2, &["ACKED"]), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XDELEX", Any, Some((8, 2)), None, Commands(rewrites::xdelex), REFERENCES),
+    row("XACKDEL", Any, Some((8, 2)), None, Commands(rewrites::xackdel), REFERENCES),
+    row("XIDMPRECORD", Any, Some((8, 6)), None, Nothing, IDEMPOTENCE),
+    row("XCFGSET", Any, Some((8, 6)), None, Nothing, IDEMPOTENCE),
+    row("XNACK", Any, Some((8, 8)), None, Nothing, "the return of entries by XNACK: they stay with their consumer"),
+    row("XGROUP", From(5, &["ENTRIESREAD"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
+    row("XSETID", From(3, &["ENTRIESADDED"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
+    row("XSETID", From(3, &["MAXDELETEDID"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
+    // New types.
+    row("AR*", Any, Some((8, 8)), None, Nothing, ARRAYS),
+    row("VADD", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
+    row("VREM", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
+    row("VSETATTR", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
+    // Others.
+    row("SPUBLISH", Any, Some((7, 0)), Some((7, 2)), Nothing, "messages to sharded channels"),
+    row("BLESS", Any, Some((8, 12)), None, Nothing, "the protection of keys from eviction (BLESS)"),
+    row("JSON.*", Any, Some((8, 0)), None, Same, MODULE),
+    row("TS.*", Any, Some((8, 0)), None, Same, MODULE),
+    row("BF.*", Any, Some((8, 0)), None, Same, MODULE),
+    row("CF.*", Any, Some((8, 0)), None, Same, MODULE),
+    row("CMS.*", Any, Some((8, 0)), None, Same, MODULE),
+    row("TOPK.*", Any, Some((8, 0)), None, Same, MODULE),
+    row("TDIGEST.*", Any, Some((8, 0)), None, Same, MODULE),
+    row("FT.*", Any, Some((8, 0)), None, Same, MODULE),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::releases::has_command;
+
+    /// `tests/drift` compares the table of releases with servers.
+    #[test]
+    fn commands_have_the_releases_that_servers_state() {
+        let servers = ["redis", "valkey"].into_iter().flat_map(|product| {
+            (6..11).flat_map(move |major| (0..13).map(move |minor| format!("{product}-{major}.{minor}")))
+        });
+        for server in servers {
+            let server: Server = server.parse().unwrap();
+            for row in ROWS.iter().filter(|row| matches!(row.when, Any) && !row.name.contains('*')) {
+                assert_eq!(row.is_understood_by(&server), has_command(&server, row.name), "{} {server}", row.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `--target-version`: what older servers, or the other product, do not understand.
+
+use redtail::rdb::Crc64;
+
+use crate::filters::for_target;
+use crate::run::{command, commands, run, run_on};
+use crate::snapshots::small;
+
+/// The message is a part of the only line on standard error. Empty: there is none.
+#[test]
+fn each_command_becomes_what_the_target_understands() {
+    let old = "redis-7.0";
+    for (target, line, expected, message) in [
+        (old, "SET k v", "SET k v", ""),
+        (old, "SET k IFEQ IFEQ x", "SET k IFEQ", ""),
+        (old, "SET k v PXAT 4000000000000", "SET k v PXAT 4000000000000", ""),
+        ("valkey-8.1", "SET k v IFEQ x", "SET k v IFEQ x", ""),
+        ("valkey-8.1", "SET k v IFNE x", "SET k v", ""),
+        ("redis-8.4", "DELEX k", "DELEX k", ""),
+        (old, "DELEX k", "DEL k", ""),
+        ("valkey-9.1", "DELEX k", "DEL k", ""),
+        (old, "DELIFEQ k v", "DEL k", ""),
+        (old, "MSETEX 2 a 1 b 2 NX PXAT 4000000000000", "SET a 1 PXAT 4000000000000|SET b 2 PXAT 4000000000000", ""),
+        (old, "MSETEX 1 a NX KEEPTTL", "SET a NX KEEPTTL", ""),
+        ("valkey-9.1", "MSETEX 1 a 1 KEEPTTL", "MSETEX 1 a 1 KEEPTTL", ""),
+        ("redis-7.4", "HSETEX h PXAT 9 FIELDS 2 f 1 g 2", "HSET h f 1 g 2|HPEXPIREAT h 9 FIELDS 2 f g", ""),
+        ("redis-7.4", "HSETEX h FNX FIELDS 1 f PXAT", "HSET h f PXAT", ""),
+        (
+            "redis-7.4",
+            "HSETEX h KEEPTTL FIELDS 1 f 1",
+            "HSET h f 1",
+            "redis 7.4.0 does not have the expiry of hash fields",
+        ),
+        (old, "HSETEX h PXAT 9 FIELDS 1 f 1", "HSET h f 1", "the expiry of hash fields"),
+        (old, "HPEXPIREAT h 9 FIELDS 1 f", "", "redis 7.0.0 does not have the expiry of hash fields"),
+        ("valkey-9.0", "HPEXPIREAT h 9 FIELDS 1 f", "HPEXPIREAT h 9 FIELDS 1 f", ""),
+        ("valkey-8.1", "HPERSIST h FIELDS 1 f", "", ""),
+        ("valkey-9.0", "HGETDEL h FIELDS 2 f g", "HDEL h f g", ""),
+        (old, "SPEXPIREAT s 9 MEMBERS 1 m", "", "the expiry of set members"),
+        (old, "VADD v VALUES 1 1 e", "", "vector sets"),
+        ("redis-8.0", "VADD v VALUES 1 1 e", "VADD v VALUES 1 1 e", ""),
+        (old, "ARSET a 1 x", "", "arrays"),
+        (old, "PHSET p a f v", "", "path hashes"),
+        (old, "BITOP ONE d a b", "DEL d", "BITOP DIFF, DIFF1, ANDOR and ONE"),
+        (old, "BITOP AND d a b", "BITOP AND d a b", ""),
+        (old, "ZUNIONSTORE d 1 a AGGREGATE COUNT", "DEL d", "AGGREGATE COUNT"),
+        (old, "GEOSEARCHSTORE d a BYPOLYGON 3 1 1 2 2 3 3", "DEL d", "BYPOLYGON"),
+        (old, "XADD s KEEPREF MAXLEN = 3 1-1 KEEPREF DELREF", "XADD s MAXLEN = 3 1-1 KEEPREF DELREF", ""),
+        (old, "XADD s MAXLEN = 3 DELREF 1-1 f v", "XADD s MAXLEN = 3 1-1 f v", "references in consumer groups"),
+        (old, "XTRIM s MAXLEN = 3 ACKED", "XTRIM s MAXLEN = 3", "references in consumer groups"),
+        (old, "XDELEX s KEEPREF IDS 2 1-1 2-1", "XDEL s 1-1 2-1", ""),
+        (old, "XDELEX s DELREF IDS 1 1-1", "XDEL s 1-1", "references in consumer groups"),
+        (old, "XDELEX s ACKED IDS 2 1-1 2-1", "", "references in consumer groups"),
+        (old, "XACKDEL s g IDS 1 1-1", "XACK s g 1-1|XDEL s 1-1", ""),
+        (old, "XACKDEL s g ACKED IDS 1 1-1", "XACK s g 1-1", "references in consumer groups"),
+        (old, "XADD s IDMP p i 1-1 f v", "XADD s 1-1 f v", "the idempotency ids of streams"),
+        (old, "XNACK s g FAIL IDS 1 1-1", "", "the return of entries by XNACK"),
+        ("redis-6.2", "XGROUP CREATE s g 0 MKSTREAM ENTRIESREAD 5", "XGROUP CREATE s g 0 MKSTREAM", ""),
+        ("redis-6.2", "XSETID s 1-1 ENTRIESADDED 5 MAXDELETEDID 0-1", "XSETID s 1-1", ""),
+        ("redis-6.2", "PEXPIREAT k 9 NX", "PEXPIREAT k 9", ""),
+        ("redis-6.2", "FUNCTION FLUSH", "", ""),
+        ("redis-6.2", "FUNCTION LOAD x", "", "functions"),
+        ("redis-6.2", "SPUBLISH c m", "", "messages to sharded channels"),
+        ("valkey-9.1", "JSON.SET k $ 1", "JSON.SET k $ 1", "if the target has the modules"),
+        ("redis-8.12", "SPEXPIREAT s 9 MEMBERS 1 m", "SPEXPIREAT s 9 MEMBERS 1 m", ""),
+    ] {
+        let (out, errors) = for_target(&["--target-version", target], &commands(&["SELECT 0", "MULTI", line, "EXEC"]));
+        let expected = ["SELECT 0", "MULTI", expected, "EXEC"].into_iter().filter(|part| !part.is_empty());
+        assert_eq!(out, expected.collect::<Vec<_>>().join("|"), "{target}: {line}");
+        let expected = usize::from(!message.is_empty());
+        assert!(errors.contains(message) && errors.lines().count() == expected, "{target}: {line}: {errors}");
+    }
+}
+
+/// A payload of this version.
+fn payload(value: &[u8], version: u16, has_checksum: bool) -> Vec<u8> {
+    let mut bytes = [value, &version.to_le_bytes()].concat();
+    let crc = if has_checksum { Crc64::new().update(&bytes).value() } else { 0 };
+    bytes.extend(crc.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn payloads_get_the_version_of_the_target_or_are_opened() {
+    let string = b"\x00\x03abc";
+    // A hash with one field that expires, with its expiry times inside: only since Redis 7.4.
+    let hash = [&b"\x18"[..], &4_000_000_000_000_u64.to_le_bytes(), b"\x01\x01\x01f\x01v"].concat();
+    let restore =
+        |bytes: &[u8], rest: &[&[u8]]| command(&[&[&b"RESTORE"[..], b"k", rest[0], bytes], &rest[1..]].concat());
+    let on = |target: &str, input: Vec<u8>| {
+        let input = [commands(&["SELECT 0"]), input].concat();
+        let ran = run_on(&["decode", "--format", "resp", "--target-version", target], &input).ok();
+        (ran.out[23..].to_vec(), ran.err)
+    };
+    for (target, version, made) in [
+        ("redis-7.0", 10, 10),
+        ("redis-7.0", 9, 9),
+        ("redis-7.0", 15, 10),
+        ("redis-7.0", 80, 10),
+        ("redis-8.10", 80, 11),
+        ("redis-6.2", 11, 9),
+        ("valkey-9.1", 80, 80),
+        ("valkey-9.1", 11, 11),
+        ("valkey-9.1", 12, 11),
+        ("valkey-8.1", 80, 11),
+    ] {
+        let input = restore(&payload(string, version, true), &[b"0", b"REPLACE"]);
+        let expected = restore(&payload(string, made, true), &[b"0", b"REPLACE"]);
+        assert_eq!(on(target, input), (expected, String::new()), "{target}, {version}");
+    }
+    let input = restore(&payload(&hash, 12, true), &[b"5000000000000", b"REPLACE", b"ABSTTL"]);
+    let opened =
+        commands(&["DEL k", "HSET k f v", "HPEXPIREAT k 4000000000000 FIELDS 1 f", "PEXPIREAT k 5000000000000"]);
+    assert_eq!(on("valkey-9.1", input.clone()), (opened, String::new()));
+    assert_eq!(on("redis-7.4", input.clone()).0, input);
+    let (out, errors) = on("redis-7.0", restore(&payload(&hash, 12, true), &[b"7000"]));
+    assert_eq!(out, commands(&["HSET k f v", "PEXPIRE k 7000"]));
+    assert!(errors.contains("redis 7.0.0 does not have the expiry of hash fields"), "{errors}");
+    // Functions.
+    let library = payload(b"\xf5\x0d#!lua name=l\n", 12, true);
+    let input = command(&[b"FUNCTION", b"RESTORE", &library, b"FLUSH"]);
+    let expected = command(&[b"FUNCTION", b"RESTORE", &payload(b"\xf5\x0d#!lua name=l\n", 10, true), b"FLUSH"]);
+    assert_eq!(on("redis-7.0", input.clone()).0, expected);
+    assert_eq!(on("redis-6.2", input).0, b"");
+}
+
+/// Large commands are examined as far as their names decide, and pass otherwise.
+#[test]
+fn large_commands_pass_through_the_dialect() {
+    let value = vec![b'v'; 3_000_000];
+    let input = [
+        commands(&["SELECT 0"]),
+        command(&[b"SET", b"k", &value]),
+        command(&[b"VADD", b"v", &value]),
+        command(&[b"MSETEX", b"1", b"k", &value[..500_000], b"KEEPTTL"]),
+        command(&[b"DELEX", b"k"]),
+    ]
+    .concat();
+    let ran = run_on(&["decode", "--format", "resp", "--target-version", "redis-7.0"], &input).ok();
+    let expected = [
+        commands(&["SELECT 0"]),
+        command(&[b"SET", b"k", &value]),
+        command(&[b"SET", b"k", &value[..500_000], b"KEEPTTL"]),
+        commands(&["DEL k"]),
+    ];
+    assert!(ran.out == expected.concat());
+    assert!(ran.err.contains("vector sets") && ran.err.lines().count() == 1, "{}", ran.err);
+}
+
+/// A snapshot of a server without functions leaves none in a target that may have some.
+#[test]
+fn a_snapshot_for_a_known_target() {
+    let args = ["decode", "--format", "resp", "--empty-target", "--target-version"];
+    let ran = run_on(&[&args[..], &["redis-6.2"]].concat(), &small()).ok();
+    assert!(ran.text().starts_with("*1\r\n$8\r\nFLUSHALL\r\n*2\r\n$6\r\nSELECT\r\n"), "{}", ran.text());
+    assert!(!ran.text().contains("FUNCTION") && ran.err.contains("redis 6.2.0 does not have functions"), "{}", ran.err);
+    let empty = b"REDIS0009\xff\0\0\0\0\0\0\0\0";
+    let ran = run_on(&[&args[..], &["redis-7.0"]].concat(), empty).ok();
+    assert_eq!(ran.out, commands(&["FLUSHALL", "FUNCTION FLUSH"]));
+}
+
+#[test]
+fn targets_are_named_by_product_and_version() {
+    for (target, message) in [
+        ("redis", "not a server: the product and its version, such as redis-7.0 or valkey-8.1"),
+        ("redis-5.0", "targets are supported from redis-6.2 and valkey-7.2 on"),
+    ] {
+        let ran = run(&["tail", "h:1", "--format", "resp", "--target-version", target]);
+        assert!(ran.code == 2 && ran.err.contains(message), "{}", ran.err);
+    }
+    let ran = run(&["tail", "h:1", "--target-version", "redis-7.0"]);
+    assert!(ran.code == 2 && ran.err.contains("--target-version is for --format resp only"), "{}", ran.err);
+}
+
+/// HIMPORT and slot migrations write it. Only Redis 8.10 accepts it from a client.
+#[test]
+fn a_payload_without_a_checksum_gets_one() {
+    for length in [3, 100_000, 2_000_000] {
+        let value = [&b"\x00\x80"[..], &u32::try_from(length).unwrap().to_be_bytes(), &vec![b'v'; length]].concat();
+        for (name, rest) in [(&b"RESTORE"[..], &b"REPLACE"[..]), (b"restore-asking", b"ABSTTL")] {
+            let restore = |name, has| command(&[name, b"k", b"0", &payload(&value, 11, has), rest]);
+            let made = [commands(&["SELECT 0"]), restore(b"RESTORE", true)].concat();
+            for has in [false, true] {
+                let input = [commands(&["SELECT 0"]), restore(name, has)].concat();
+                let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+                assert!(ran.out == made, "{length}, {name:?}, {has}");
+                let ran = run_on(&["decode", "--format", "resp", "--target-version", "valkey-8.1"], &input).ok();
+                assert!(ran.out == made, "{length}, {name:?}, {has}");
+            }
+        }
+    }
+    let library = |has| command(&[b"FUNCTION", b"RESTORE", &payload(b"\xf5\x01l", 10, has), b"REPLACE"]);
+    let select = commands(&["SELECT 0"]);
+    let ran = run_on(&["decode", "--format", "resp"], &[&select[..], &library(false)].concat()).ok();
+    assert_eq!(ran.out, [&select[..], &library(true)].concat());
+}
