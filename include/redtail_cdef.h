@@ -353,7 +353,7 @@ const char *redtail_rdb_role_name(int role);
 const char *redtail_rdb_magic_name(int magic);
 const char *redtail_rdb_checksum_name(int checksum);
 static const int REDTAIL_RDB_MIN_INPUT = 16896;
-static const int REDTAIL_RDB_TEMPLATES = 65536;
+static const int REDTAIL_RDB_TEMPLATES = 32768;
 static const int REDTAIL_RDB_FLAG_LENIENT = 1;
 static const int REDTAIL_RDB_FLAG_NO_CHECKSUM = 2;
 typedef struct redtail_rdb redtail_rdb;

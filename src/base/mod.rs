@@ -5,4 +5,5 @@ pub(crate) mod compression;
 pub(crate) mod error;
 pub(crate) mod excerpt;
 pub(crate) mod limits;
+pub(crate) mod speaker;
 pub(crate) mod status;

@@ -38,7 +38,7 @@ pub enum redtail_protocol_error {
 pub enum redtail_rdb_error {
     /// The first nine bytes are not the magic of a snapshot.
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    /// The field names of hash templates need more than REDTAIL_RDB_TEMPLATES bytes.
+    /// The hash templates need more than REDTAIL_RDB_TEMPLATES bytes.
     REDTAIL_RDB_ERROR_TEMPLATES = 2,
     /// A type or opcode that the format does not have.
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,

@@ -59,7 +59,7 @@ use crate::replication::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BufferedSession {
-    /// About 82 KB, boxed so that moves stay cheap.
+    /// About 115 KB, boxed so that moves stay cheap.
     session: Box<Session>,
     buffer: ReceiveBuffer,
     /// The capacity that the buffer returns to.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::base::limits::Limits;
+use crate::base::speaker::Answers;
 use crate::io::{FrameReader, ReadError};
 use crate::net::login::Login;
 use crate::net::socket::Socket;
@@ -60,7 +61,7 @@ pub enum ClientError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The bytes received are not RESP.
-    #[error("the server does not speak the protocol of Redis and Valkey; it sent \"{}\"", heard.escape_ascii())]
+    #[error("the server does not speak the protocol of Redis and Valkey: {}", Answers(heard))]
     Protocol {
         /// The first bytes received over the connection, at most 80.
         heard: Vec<u8>,

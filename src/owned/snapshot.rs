@@ -46,6 +46,10 @@ pub struct Collector {
     /// The entry being read comes without names.
     unnamed: bool,
     module_aux: Option<(ModuleId, u64, Vec<u8>)>,
+    /// The database of the next command.
+    db: u32,
+    /// A command and the number of its missing arguments.
+    command: Option<(Vec<Vec<u8>>, u64)>,
     metadata: Vec<Metadata>,
 }
 
@@ -64,6 +68,14 @@ pub enum Whole {
     },
     /// The code of a function library.
     Function(Vec<u8>),
+    /// A command between the keys (Valkey's forkless save). It changes keys that were delivered before it, or creates
+    /// keys.
+    Command {
+        /// The number of its database.
+        db: u32,
+        /// Its arguments.
+        args: Vec<Vec<u8>>,
+    },
     /// Data of a module outside of the keys.
     ModuleAux {
         /// The module.
@@ -77,7 +89,7 @@ pub enum Whole {
     Omitted(Omitted),
 }
 
-/// A key, library, auxiliary field or module data that was passed over. A part of it is never delivered.
+/// A key, library, command, auxiliary field or module data that was passed over. A part of it is never delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Omitted {
@@ -85,7 +97,8 @@ pub struct Omitted {
     pub db: u32,
     /// The name of the key or auxiliary field. `None` if it has no name, or if the name alone exceeds the limit.
     pub name: Option<Vec<u8>>,
-    /// The type of the key's value. `None` for a library, an auxiliary field or module data.
+    /// The type of the key's value. `None` for a library, a command, an auxiliary field or module
+    /// data.
     pub kind: Option<Type>,
     /// The reason.
     pub reason: Omission,
@@ -307,6 +320,8 @@ impl Collector {
             sharing: false,
             unnamed: false,
             module_aux: None,
+            db: 0,
+            command: None,
             metadata: Vec::new(),
         }
     }
@@ -351,6 +366,12 @@ impl Collector {
                 }
             }
             Item::ModuleAux { module, when } => self.module_aux = Some((module, when, Vec::new())),
+            Item::Database(db) => {
+                self.held = 0;
+                self.db = db;
+            }
+            Item::Command { argc: 0 } => return Ok(Some(Whole::Command { db: self.db, args: Vec::new() })),
+            Item::Command { argc } => self.command = Some((Vec::new(), argc)),
             Item::KeyMetadata { class } => {
                 self.hold(OVERHEAD)?;
                 self.metadata.push(Metadata { class, raw: Vec::new() });
@@ -382,6 +403,9 @@ impl Collector {
         if let Some((_, _, raw)) = &mut self.module_aux {
             *raw = Vec::new();
         }
+        if let Some((args, _)) = &mut self.command {
+            *args = Vec::new();
+        }
     }
 
     /// Takes an item of data that is omitted.
@@ -396,6 +420,12 @@ impl Collector {
                 false
             }
             Item::KeyEnd => true,
+            Item::Text(text) if text.role == Role::Argument => {
+                if let Some((_, left)) = &mut self.command {
+                    *left -= u64::from(text.is_last());
+                }
+                self.command.take_if(|(_, left)| *left == 0).is_some()
+            }
             Item::Text(text) => {
                 self.key.is_none() && matches!(text.role, Role::AuxValue | Role::Function) && text.is_last()
             }
@@ -456,7 +486,7 @@ impl Collector {
                 self.extend_name(text);
                 return Ok(None);
             }
-            Role::SlotImport | Role::Argument => return Ok(None),
+            Role::SlotImport => return Ok(None),
             // Its name was damaged, and the field is omitted.
             Role::AuxValue if self.aux_name.is_none() => return Ok(None),
             _ => {}
@@ -482,6 +512,16 @@ impl Collector {
             Role::Function => {
                 self.held = 0;
                 return Ok(Some(Whole::Function(bytes)));
+            }
+            Role::Argument => {
+                if let Some((args, left)) = &mut self.command {
+                    args.push(bytes);
+                    *left -= 1;
+                }
+                if let Some((args, _)) = self.command.take_if(|(_, left)| *left == 0) {
+                    self.held = 0;
+                    return Ok(Some(Whole::Command { db: self.db, args }));
+                }
             }
             Role::SharedField => {
                 if !self.sharing {

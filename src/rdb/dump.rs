@@ -19,7 +19,7 @@ use crate::rdb::text_range::TextRange;
 /// database or expiry: the name of its [`Item::Key`] is empty, and `RESTORE` has the others as arguments. A payload of
 /// `FUNCTION DUMP` has a [`Role::Function`] for each library instead.
 ///
-/// The size is that of a [`Decoder`], about 117 KiB. Items borrow from the payload and from this value, until the next
+/// The size is that of a [`Decoder`], about 86 KiB. Items borrow from the payload and from this value, until the next
 /// call.
 ///
 /// ```

@@ -30,7 +30,7 @@ pub struct RdbError {
 #[non_exhaustive]
 pub enum RdbErrorKind {
     /// The first bytes are not a magic. Contains at most nine of them.
-    #[error("not a snapshot: expected REDIS and four digits or VALKEY and three, found \"{0}\"")]
+    #[error("not a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY999, found \"{0}\"")]
     NotRdb(Excerpt<9>),
     /// The snapshot is compressed. `io::DecompressReader` decompresses it.
     #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
@@ -101,8 +101,8 @@ pub enum RdbErrorKind {
     /// A compressed (LZF) string that can't be decompressed. Contains the reason.
     #[error("invalid compressed (LZF) string: {0}")]
     Compression(&'static str),
-    /// The names of hash templates need more memory than the decoder has: [`TEMPLATES`](super::TEMPLATES).
-    #[error("the field names of hash templates need more than {TEMPLATES} bytes")]
+    /// The hash templates need more memory than the decoder has: [`TEMPLATES`](super::TEMPLATES).
+    #[error("the hash templates of the snapshot need more than {TEMPLATES} bytes")]
     Templates,
     /// The checksum at the end differs from the checksum of the bytes.
     #[error("wrong checksum: {stored:016x} is stored, {computed:016x} is computed")]

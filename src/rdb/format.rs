@@ -6,9 +6,9 @@ use core::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Magic {
-    /// `REDIS` and four digits: every Redis, and Valkey before 9.0.
+    /// `REDIS` and four digits, 1 to 79: every Redis, and Valkey before 9.0.
     Redis,
-    /// `VALKEY` and three digits: Valkey 9.0 and later.
+    /// `VALKEY` and three digits, 80 or more: Valkey 9.0 and later.
     Valkey,
 }
 

@@ -15,119 +15,194 @@ use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table::{self, Layout};
 use crate::rdb::value::PackedElement;
 
-/// The templates of a snapshot, and behind them the one that is being read.
+/// The templates of a snapshot, and the one that is being read.
 ///
-/// Each is a record: its id (8 bytes), the position of the previous record in its bucket (4), the number of its names
-/// (4), then each name after its length (2).
+/// Templates share names, so each name is kept once: names grow from the front, templates from the back. A name is the
+/// position of the previous name in its bucket (2 bytes), its length (2) and its bytes. A template is its id (8 bytes),
+/// the position of the previous template in its bucket (2) and the number of its names (2); before that, towards the
+/// front, are the positions of its names (2 each). A stored position is one more than the index; 0 is none.
 #[derive(Debug, Clone)]
 pub(super) struct Templates {
     bytes: [u8; TEMPLATES],
-    /// The end of the last complete record.
-    used: usize,
-    /// The end of the record that is being read.
-    end: usize,
-    /// The position of the latest record of each bucket, plus one; 0 for none.
-    buckets: [u32; BUCKETS],
+    /// The end of the names, and of those that complete templates use.
+    names: usize,
+    kept_names: usize,
+    /// The beginning of the templates, and of the complete ones.
+    start: usize,
+    kept_start: usize,
+    name_buckets: [u16; BUCKETS],
+    buckets: [u16; BUCKETS],
 }
 
 /// The names of a template that are not delivered yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names {
     pub(super) left: u64,
+    /// The index behind the position of the next name.
     at: usize,
 }
 
-const BUCKETS: usize = 256;
-const HEADER: usize = 16;
+const BUCKETS: usize = 128;
+const NAME_HEADER: usize = 4;
+const HEADER: usize = 12;
+/// In a template, the indexes of the previous one and of the number of its names.
+const PREVIOUS: usize = 8;
+const COUNT: usize = 10;
+
+// Positions have 16 bits.
+const _: () = assert!(TEMPLATES < u16::MAX as usize);
 
 impl Templates {
-    pub(super) const NONE: Self = Self { bytes: [0; TEMPLATES], used: 0, end: 0, buckets: [0; BUCKETS] };
+    pub(super) const NONE: Self = Self {
+        bytes: [0; TEMPLATES],
+        names: 0,
+        kept_names: 0,
+        start: TEMPLATES,
+        kept_start: TEMPLATES,
+        name_buckets: [0; BUCKETS],
+        buckets: [0; BUCKETS],
+    };
 
     pub(super) fn part(&self, from: usize, to: usize) -> &[u8] {
         self.bytes.get(from..to).unwrap_or_default()
     }
 
-    /// Begins a record.
+    /// Begins a template. Drops the one before it, unless it was kept.
     fn begin(&mut self, id: u64) -> Attempt<()> {
-        self.end = self.used;
-        self.append(&id.to_le_bytes())?;
-        self.append(&[0; HEADER - 8])
+        self.start = self.kept_start;
+        self.names = self.kept_names;
+        for bucket in 0..BUCKETS {
+            while let Some(at) = index(self.name_buckets[bucket]).filter(|at| *at >= self.names) {
+                self.name_buckets[bucket] = self.number(at);
+            }
+        }
+        let at = self.reserve(HEADER)?;
+        self.write(at, &id.to_le_bytes());
+        self.write(at + PREVIOUS, &[0; HEADER - PREVIOUS]);
+        Ok(())
     }
 
     fn push(&mut self, name: &[u8]) -> Attempt<()> {
-        let length = u16::try_from(name.len()).map_err(|_| FULL)?;
-        self.append(&length.to_le_bytes())?;
-        self.append(name)?;
-        let count = self.number(self.used + 12) + 1;
-        self.set(self.used + 12, count);
+        let position = match self.find_name(name) {
+            Some(at) => at,
+            None => self.add_name(name)?,
+        };
+        let at = self.reserve(2)?;
+        self.write_number(at, position + 1);
+        let count = self.kept_start - HEADER + COUNT;
+        self.write_number(count, usize::from(self.number(count)) + 1);
         Ok(())
     }
 
-    /// Keeps the record. Its id must be new.
+    fn find_name(&self, name: &[u8]) -> Option<usize> {
+        let mut next = *self.name_buckets.get(name_bucket(name))?;
+        while let Some(at) = index(next) {
+            let (from, to) = self.name(at);
+            if self.part(from, to) == name {
+                return Some(at);
+            }
+            next = self.number(at);
+        }
+        None
+    }
+
+    fn add_name(&mut self, name: &[u8]) -> Attempt<usize> {
+        let at = self.names;
+        let end = at + NAME_HEADER + name.len();
+        if end > self.start {
+            return Err(FULL);
+        }
+        self.names = end;
+        let bucket = name_bucket(name);
+        self.write(at, &self.name_buckets[bucket].to_le_bytes());
+        self.write_number(at + 2, name.len());
+        self.write(at + NAME_HEADER, name);
+        self.name_buckets[bucket] = at as u16 + 1;
+        Ok(at)
+    }
+
+    /// Keeps the template. Its id must be new.
     fn keep(&mut self) -> Attempt<()> {
-        let id = self.id(self.used);
+        let at = self.kept_start - HEADER;
+        let id = u64::from_le_bytes(self.array(at));
         if self.find(id).is_some() {
             return Err(invalid("hash template", "an id that no other template has"));
         }
-        if let Some(bucket) = self.buckets.get_mut(bucket(id)) {
-            let before = core::mem::replace(bucket, self.used as u32 + 1);
-            self.set(self.used + 8, before);
-        }
-        self.used = self.end;
+        let bucket = bucket(id);
+        self.write(at + PREVIOUS, &self.buckets[bucket].to_le_bytes());
+        self.buckets[bucket] = at as u16 + 1;
+        (self.kept_start, self.kept_names) = (self.start, self.names);
         Ok(())
     }
 
-    /// The names of the record that was read last.
+    /// The names of the template that was read last.
     fn last(&self) -> Names {
-        self.names(self.used)
+        self.names_of(self.kept_start - HEADER)
     }
 
     fn find(&self, id: u64) -> Option<Names> {
         let mut next = *self.buckets.get(bucket(id))?;
-        loop {
-            let at = next.checked_sub(1)? as usize;
-            if self.id(at) == id {
-                return Some(self.names(at));
+        while let Some(at) = index(next) {
+            if u64::from_le_bytes(self.array(at)) == id {
+                return Some(self.names_of(at));
             }
-            next = self.number(at + 8);
+            next = self.number(at + PREVIOUS);
         }
+        None
     }
 
-    fn names(&self, at: usize) -> Names {
-        Names { left: self.number(at + 12).into(), at: at + HEADER }
+    fn names_of(&self, at: usize) -> Names {
+        Names { left: self.number(at + COUNT).into(), at }
     }
 
-    fn id(&self, at: usize) -> u64 {
-        u64::from_le_bytes(self.array(at))
+    /// The range of a name.
+    fn name(&self, at: usize) -> (usize, usize) {
+        let from = at + NAME_HEADER;
+        (from, from + usize::from(self.number(at + 2)))
     }
 
-    fn number(&self, at: usize) -> u32 {
-        u32::from_le_bytes(self.array(at))
+    fn number(&self, at: usize) -> u16 {
+        u16::from_le_bytes(self.array(at))
     }
 
     fn array<const N: usize>(&self, at: usize) -> [u8; N] {
         self.bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
     }
 
-    fn set(&mut self, at: usize, number: u32) {
-        if let Some(to) = self.bytes.get_mut(at..at + 4) {
-            to.copy_from_slice(&number.to_le_bytes());
-        }
+    /// Makes room in front of the templates. Returns its index.
+    fn reserve(&mut self, count: usize) -> Attempt<usize> {
+        let at = self.start.checked_sub(count).filter(|at| *at >= self.names).ok_or(FULL)?;
+        self.start = at;
+        Ok(at)
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Attempt<()> {
-        let end = self.end + bytes.len();
-        self.bytes.get_mut(self.end..end).ok_or(FULL)?.copy_from_slice(bytes);
-        self.end = end;
-        Ok(())
+    /// The number is below `TEMPLATES`.
+    fn write_number(&mut self, at: usize, number: usize) {
+        self.write(at, &(number as u16).to_le_bytes());
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(to) = self.bytes.get_mut(at..at + bytes.len()) {
+            to.copy_from_slice(bytes);
+        }
     }
 }
 
 const FULL: Halt = Halt::Error(RdbErrorKind::Templates);
 
+/// The index of a stored position.
+fn index(position: u16) -> Option<usize> {
+    position.checked_sub(1).map(usize::from)
+}
+
 /// Servers count the ids up from one.
 fn bucket(id: u64) -> usize {
     (id % BUCKETS as u64) as usize
+}
+
+fn name_bucket(name: &[u8]) -> usize {
+    let hash = name.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    hash as usize % BUCKETS
 }
 
 impl Names {
@@ -137,9 +212,8 @@ impl Names {
     #[inline]
     pub(super) fn next(&mut self, templates: &Templates) -> Option<(usize, usize)> {
         self.left = self.left.checked_sub(1)?;
-        let from = self.at + 2;
-        self.at = from + usize::from(u16::from_le_bytes(templates.array(self.at)));
-        Some((from, self.at))
+        self.at = self.at.checked_sub(2)?;
+        Some(templates.name(index(templates.number(self.at))?))
     }
 }
 

@@ -179,9 +179,9 @@ pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
     let version = digits
         .iter()
         .try_fold(0, |version: u16, digit| digit.is_ascii_digit().then(|| version * 10 + u16::from(digit - b'0')))?;
-    let first = match magic {
-        Magic::Redis => 1,
-        Magic::Valkey => 80,
+    let versions = match magic {
+        Magic::Redis => 1..=79,
+        Magic::Valkey => 80..=999,
     };
-    (version >= first).then_some(Format { magic, version })
+    versions.contains(&version).then_some(Format { magic, version })
 }

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::base::error::ProtocolError;
 use crate::base::excerpt::Excerpt;
+use crate::base::speaker::Answers;
 use crate::rdb::RdbError;
 use crate::replication::event::{DisconnectReason, Gap};
 use crate::replication::server::Server;
@@ -14,12 +15,14 @@ use crate::replication::server::Server;
 pub enum SessionError {
     /// The bytes received are not the replication protocol, or exceed a limit. A reconnect would receive the same
     /// bytes.
-    #[error("{stage}: {source}")]
+    #[error("{}{stage}: {source}", heard_from(heard))]
     Protocol {
         /// The stage of the connection, which says what the offset in `source` counts.
         stage: SessionStage,
         /// The error and its offset.
         source: ProtocolError,
+        /// In the handshake: the first bytes of the answer that no server gives. Otherwise empty.
+        heard: Excerpt<80>,
     },
     /// An answer that no primary gives at this point.
     #[error("unexpected answer to {asked}: {answer}")]
@@ -166,6 +169,14 @@ pub enum SessionStage {
     /// The stream; offsets are replication offsets.
     #[error("in the stream (replication offsets)")]
     Stream,
+}
+
+/// The answer of another program than a server, for the beginning of a message.
+fn heard_from(heard: &Excerpt<80>) -> Excerpt<400> {
+    match heard.as_bytes() {
+        [] => Excerpt::EMPTY,
+        bytes => Excerpt::of(format_args!("{}; ", Answers(bytes))),
+    }
 }
 
 /// The system's message does not name its subject.

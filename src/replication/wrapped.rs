@@ -1,8 +1,8 @@
 //! Writes that a KeyDB active replica wraps in RREPLAY.
 //!
 //! `RREPLAY uuid commands [db [mvcc]]`: the server that executed the write, the write as commands in RESP, its
-//! database, and its version. KeyDB rewrites some commands, so one write may be several commands. A server that forwards
-//! a write of another one may wrap it again. Source: KeyDB's `replication.cpp` (`replicationFeedSlavesCore`,
+//! database, and its version. KeyDB rewrites some commands, so one write may be several commands. A server that
+//! forwards a write of another one may wrap it again. Source: KeyDB's `replication.cpp` (`replicationFeedSlavesCore`,
 //! `replicaReplayCommand`).
 
 use crate::resp::Command;
@@ -36,7 +36,8 @@ use crate::resp::Command;
 pub struct Wrapped<'a> {
     /// The id (a UUID of 36 characters) of the server that a client sent the write to.
     pub origin: &'a [u8],
-    /// The write: one or more commands in RESP, for [`CommandParser::stream`](crate::CommandParser::stream). They are not verified.
+    /// The write: one or more commands in RESP, for [`CommandParser::stream`](crate::CommandParser::stream). They are
+    /// not verified.
     pub commands: &'a [u8],
     /// The database of the write; `None` if the server does not tell it.
     pub db: Option<u32>,

@@ -265,7 +265,7 @@ static void wrapped_writes() {
     input = write;
     redtail::parser inner(REDTAIL_MODE_STREAM);
     CHECK(inner.next(input, command) && command.args()[0] == "SET" && !redtail::unwrap(command.args()));
-    CHECK(thrown([] { redtail::unwrap(redtail::args()); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([] { redtail::unwrap(redtail::args(nullptr, 0)); }) == REDTAIL_ERROR_ARGUMENT);
 }
 
 static void migrations() {

@@ -1,5 +1,6 @@
 //! `--format resp` prints only commands that clients may send, with the same effect.
 
+use crate::append_only::decoded;
 use crate::client::{Value, command};
 use crate::copy::replay_bytes;
 use crate::help::eventually;
@@ -63,8 +64,7 @@ fn every_write_is_accepted_from_a_client() {
         }
 
         let files = server.folder().join(if kind == Kind::Redis62 { "appendonly.aof" } else { "appendonlydir" });
-        let (bytes, _) =
-            printed(&["decode", "--format", "resp", "--empty-target", files.to_str().expect("a path")], b"");
+        let (bytes, _) = decoded(files.to_str().expect("a path"), kind != Kind::Redis62);
         let copy = Server::start(kind);
         replay_bytes(&copy, &bytes);
         same_but_for_what_is_not_replicated(&server, &copy, &format!("{kind:?}, its append-only files"));
@@ -92,7 +92,7 @@ fn groups_from_before_7_have_read_what_redis_7_estimates() {
     client.call(&["SAVE"]);
     let dump = std::fs::read(old.folder().join("dump.rdb")).expect("the snapshot");
     let (resp, _) = printed(&["decode", "--format", "resp", "--empty-target"], &dump);
-    for kind in [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
         let reference = Server::start_from_dump(kind, &dump);
         let copy = Server::start(kind);
         replay_bytes(&copy, &resp);

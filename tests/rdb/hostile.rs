@@ -170,9 +170,10 @@ fn unknown_numbers_are_named() {
     says(File::new("REDIS0016").number(33), "33 in a REDIS0016 snapshot can't be read: a rate limiter or a bitmap", 9);
     says(File::new("REDIS0017").number(36), "36 in a REDIS0017 snapshot can't be read: probably a roaring bitmap", 9);
     says(File::new("VALKEY081").number(241), "unknown type or opcode 241 in a VALKEY081 snapshot: expected", 9);
+    says(File::new("REDIS0080"), "found \"REDIS0080\"", 0);
     says(File::new("REDIS0000"), "found \"REDIS0000\"", 0);
     says(File::new("VALKEY079"), "found \"VALKEY079\"", 0);
-    says(File::new("RADISH123"), "expected REDIS and four digits or VALKEY and three, found \"RA\"", 0);
+    says(File::new("RADISH123"), "expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY999, found \"RA\"", 0);
     says(File::new("REDIS00x1"), "found \"REDIS00x1\"", 0);
     says(redis().raw([0, 0xc4]), "unknown string encoding 4", 10);
     says(redis().raw([0, 0x82]), "unknown length encoding 130", 10);
@@ -245,23 +246,35 @@ fn invalid_templates_are_refused() {
 
 #[test]
 fn templates_need_bounded_memory() {
-    // 16 bytes for each template, and 2 for the length of each name.
+    // 12 bytes for each template and 2 for each of its fields; 4 for each name and its bytes, once.
     let most = redtail::rdb::TEMPLATES as u64;
     let define = |count: u64| {
+        let own = |id: u64| format!("{id:060}");
         let file = (0..count).fold(File::new("REDIS0015"), |file, id| {
-            file.number(242).lens(&[id, 2]).string([b'f'; 100]).string(id.to_string().repeat(20))
+            file.number(242).lens(&[id, 2]).string([b'f'; 100]).string(own(id))
         });
         (0..count).fold(file, |file, id| file.number(32).string(id.to_string()).len(id).string("v").string("w")).end()
     };
-    let count = most / (16 + 102 + 2 + 60);
+    let count = (most - 104) / (12 + 2 * 2 + 64);
     let (seen, end) = run(&define(count), &[]);
     assert!(end.is_ok() && seen.len() as u64 == 2 + count * 6, "{end:?}");
-    let error = run(&define(2 * count), &[]).1.unwrap_err();
-    assert_eq!(error.kind.to_string(), "the field names of hash templates need more than 65536 bytes");
+    let last = Seen::Text(redtail::rdb::Role::Field, format!("{:060}", count - 1).into_bytes());
+    assert_eq!(seen[seen.len() - 4], last);
+    let error = run(&define(count + 1), &[]).1.unwrap_err();
+    assert_eq!(error.kind.to_string(), "the hash templates of the snapshot need more than 32768 bytes");
+    // Those inside of values take the memory only while their value is read.
+    let names: Vec<String> = (0..100).map(|n| format!("{n:0100}")).collect();
+    let inside = |file: File, other: &str| {
+        let file = names.iter().fold(file.key(31, "h").lens(&[1, 101]).string(other), File::string);
+        (0..101).fold(file, |file, n| file.string(n.to_string()))
+    };
+    let bytes = (0..50).fold(File::new("REDIS0015"), |file, n| inside(file, &format!("{n:0100}!"))).end();
+    let (seen, end) = run(&bytes, &[]);
+    assert_eq!((end, seen.len()), (Ok(bytes.len()), 2 + 50 * (2 + 202)));
     // Declared counts need no memory.
     says(File::new("REDIS0015").number(242).lens(&[1, u64::MAX]).raw([0]), "unknown string encoding 63", 21);
     let long = File::new("REDIS0015").number(242).lens(&[1, 1]).string(vec![b'f'; 20_000]);
-    says(long, "need more than 65536 bytes", 12);
+    says(long, "need more than 32768 bytes", 12);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A server of the future: what it says beside what is known changes nothing.
 
-use redtail::{OnGap, Options, Start};
+use redtail::{OnGap, Start};
 
 use crate::shell::{Seen, Shell, command};
 

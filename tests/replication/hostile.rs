@@ -42,7 +42,7 @@ fn garbage_in_mid_stream_is_named_with_its_replication_offset() {
         shell.arrive(good);
         shell.arrive(bad);
         let error = failure(&mut shell);
-        let SessionError::Protocol { stage: SessionStage::Stream, source } = error else { panic!("{error:?}") };
+        let SessionError::Protocol { stage: SessionStage::Stream, source, .. } = error else { panic!("{error:?}") };
         assert_eq!(source.offset, 1000 + good.len() as u64 + at, "{} {source}", String::from_utf8_lossy(bad));
         assert!(error.to_string().contains(words), "{error}");
         shell.arrive(good);
@@ -141,10 +141,10 @@ fn offsets_beyond_what_servers_count_overflow_nothing() {
     }
     // Such a position counts as missing from INFO.
     assert!(matches!(failure(&mut shell), SessionError::NoBacklog));
-    for mut shell in [
-        Shell::new(Session::recorded(Options::default(), Some(u64::MAX))),
-        Shell::new(Session::commands(Options::default(), u64::MAX)),
-    ] {
+    let sessions: [fn() -> Session; 2] =
+        [|| Session::recorded(Options::default(), Some(u64::MAX)), || Session::commands(Options::default(), u64::MAX)];
+    for session in sessions {
+        let mut shell = Shell::new(session());
         shell.arrive(b"*1\r\n$4\r\nping\r\n*1\r\n$8\r\nFLUSHALL\r\n");
         shell.events();
     }
@@ -183,7 +183,9 @@ fn a_snapshot_header_that_is_none() {
         shell.arrive(reply.as_bytes());
         shell.arrive(bytes);
         let error = failure(&mut shell);
-        let SessionError::Protocol { stage: SessionStage::SnapshotHeader, source } = error else { panic!("{error:?}") };
+        let SessionError::Protocol { stage: SessionStage::SnapshotHeader, source, .. } = error else {
+            panic!("{error:?}")
+        };
         assert_eq!(source.offset, reply.len() as u64 + at, "{error}");
     }
 }

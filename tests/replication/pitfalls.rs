@@ -87,7 +87,7 @@ fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
     for (middle, unknown_at) in
         [(&b"\x00\x01k\x01v"[..], None), (b"\xc8\x01kwhatever that is", Some(11)), (b"\x00\x01k\xc9abc", Some(14))]
     {
-        let data = [b"REDIS0099\xfe\x06", middle, b"\xff\0\0\0\0\0\0\0\0"].concat();
+        let data = [b"REDIS0079\xfe\x06", middle, b"\xff\0\0\0\0\0\0\0\0"].concat();
         let marked = [format!("$EOF:{MARK}\r\n").as_bytes(), &data, MARK.as_bytes()].concat();
         let sized = [format!("${}\r\n", data.len()).as_bytes(), &data].concat();
         for framed in [marked, sized] {

@@ -37,7 +37,8 @@ pub(crate) enum Seen {
 }
 
 pub(crate) struct Shell {
-    pub(crate) session: Session,
+    /// Boxed: unoptimized code copies a session several times, and the stack of a test is small.
+    pub(crate) session: Box<Session>,
     unread: Vec<u8>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) now_ms: u64,
@@ -46,7 +47,7 @@ pub(crate) struct Shell {
 
 impl Shell {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session, unread: Vec::new(), seen: Vec::new(), now_ms: 0, over: false }
+        Self { session: Box::new(session), unread: Vec::new(), seen: Vec::new(), now_ms: 0, over: false }
     }
 
     /// A session that is connected without a password.

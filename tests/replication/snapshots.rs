@@ -222,6 +222,27 @@ fn a_future_version_is_read_up_to_the_first_unknown_number() {
     }
 }
 
+/// A sync of Valkey 9.2 without a fork, as a file with a length and with an end mark: the commands between the keys are
+/// items, and those behind it are the stream.
+#[test]
+fn commands_between_the_keys_are_no_commands_of_the_stream() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/handmade");
+    let rdb = fs::read(folder.join("valkey-81-forkless-sync.rdb")).unwrap();
+    for bytes in connections(&rdb) {
+        let whole = run(items(), &bytes, &[]);
+        assert_eq!((&whole.items, &whole.end), (&decoded(&rdb), &Progress::Ended));
+        let commands = whole.items.iter().filter(|(item, _)| matches!(item, Item::Command { .. })).count();
+        assert_eq!(commands, 6);
+        let streamed: Vec<_> = whole.others.iter().filter(|event| event.starts_with("Command")).collect();
+        assert!(streamed.len() == 1 && streamed[0].contains("INCR"), "{streamed:?}");
+        for cut in 0..bytes.len() {
+            assert_eq!(run(items(), &bytes, &[cut]), whole, "cut at {cut}");
+        }
+        assert_eq!(run(items(), &bytes, &(0..bytes.len()).collect::<Vec<_>>()), whole, "byte by byte");
+        assert_eq!(run(Options::default(), &bytes, &[]).end, Progress::Ended);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

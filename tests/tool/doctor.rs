@@ -756,11 +756,13 @@ fn says(words: &'static [u8]) -> Examined {
 #[test]
 fn what_is_no_server_of_ours_is_named() {
     says(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-        .only("bad", &["does not speak the protocol", "HTTP/1.1 400 Bad Request"]);
+        .only("bad", &["does not speak the protocol", "an HTTP server answers", "HTTP/1.1 400 Bad Request"]);
     says(b"\x15\x03\x01\x00\x02\x02\x46").only("bad", &["requires TLS"]);
-    says(b"SSH-2.0-OpenSSH_9.2p1\r\n").only("bad", &["does not speak the protocol", "SSH-2.0-OpenSSH_9.2p1"]);
-    says(b"ERROR\r\nERROR\r\n").only("bad", &["does not speak the protocol", "ERROR"]);
-    says(b"220 mail.example.org ESMTP\r\n").only("bad", &["does not speak the protocol", "220 mail.example.org"]);
+    says(b"SSH-2.0-OpenSSH_9.2p1\r\n")
+        .only("bad", &["does not speak the protocol", "an SSH server answers", "SSH-2.0-OpenSSH_9.2p1"]);
+    says(b"ERROR\r\nERROR\r\n").only("bad", &["does not speak the protocol", "a memcached server answers", "ERROR"]);
+    says(b"220 mail.example.org ESMTP\r\n")
+        .only("bad", &["does not speak the protocol", "a mail or FTP server answers", "220 mail.example.org"]);
     says(b"").only("bad", &["closed without an answer", "TLS"]);
     says(b"-DENIED Redis is running in protected mode because\r\n").only("bad", &["protected mode"]);
     // A proxy that permits few commands.

@@ -376,8 +376,15 @@ fn what_is_unknown_names_number_place_and_remedy() {
     for word in ["99", "at byte 31 ", "newer than this version"] {
         assert!(ran.err.contains(word), "{}", ran.err);
     }
-    let ran = json(b"REDIS0099\xff\0\0\0\0\0\0\0\0", &[]);
-    assert!(ran.code == 1 && ran.err.contains("REDIS0099") && ran.err.contains("newer"), "{}", ran.err);
+    let ran = json(b"REDIS0079\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0", &[]);
+    let expected = "redtail: the snapshot has the format REDIS0079, which is newer than this version of redtail: it is \
+                    read up to the first unknown type or opcode\n";
+    assert_eq!((ran.code, ran.err.as_str(), &ran.json()[0]["value"]), (0, expected, &json!("v")));
+    let ran = json(b"REDIS0079\x00\x01k\x01v\x63\x01k", &[]);
+    assert!(ran.code == 1 && ran.json()[0]["value"] == json!("v"), "{}", ran.err);
+    for word in ["99", "REDIS0079", "at byte 14 ", "newer than this version"] {
+        assert!(ran.err.contains(word), "{}", ran.err);
+    }
     let ran = json(b"REDISXXXX\xff\0\0\0\0\0\0\0\0", &[]);
     assert!(ran.code == 1 && ran.err.contains("not a snapshot"), "{}", ran.err);
     let mut wrong = small();

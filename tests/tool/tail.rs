@@ -278,7 +278,7 @@ fn a_refusal_at_a_reconnect_is_told_and_tried_again() {
     for (refusal, told) in [
         (&b"-NOAUTH Authentication required.\r\n"[..], "NOAUTH Authentication required."),
         (b"-DENIED Redis is running in protected mode\r\n", "DENIED Redis is running in protected mode"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "in the handshake"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "an HTTP server answers: \"HTTP/1.1 400 Bad Request\"; in the handshake"),
     ] {
         for reconnect in [&["--reconnect", "forever"][..], &[], &["--reconnect", "7"]] {
             let address = refusing(link.clone(), refusal);
@@ -686,6 +686,48 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Programs that are no server of Redis or Valkey, on a plain port and on one with TLS.
+#[test]
+fn the_answer_of_another_program_is_quoted() {
+    for (answer, plain, tls) in [
+        (
+            "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+            "an HTTP server answers: \"HTTP/1.1 400 Bad Request\"",
+            true,
+        ),
+        ("SSH-2.0-OpenSSH_9.2p1\r\n", "an SSH server answers: \"SSH-2.0-OpenSSH_9.2p1\"", true),
+        ("220 mail.example.org ESMTP\r\n", "a mail or FTP server answers: \"220 mail.example.org ESMTP\"", true),
+        ("ERROR\r\n", "a memcached server answers: \"ERROR\"", false),
+        ("hello \u{1}\r\n", "something that is not Redis or Valkey answers: \"hello \\x01\"", false),
+        ("-ERR unknown command\r\n", "ERR unknown command", false),
+        ("-ERR unknown command\r\n", "a server answers: \"-ERR unknown command\"", true),
+    ] {
+        let answers = |arguments: &[&str]| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            let peer = std::thread::spawn(move || {
+                let (mut link, _) = listener.accept().unwrap();
+                let _ = link.read(&mut [0; 1024]);
+                link.write_all(answer.as_bytes()).unwrap();
+                close(link);
+            });
+            let ran = run(&[&["tail", &address, "--reconnect", "never"], arguments].concat());
+            peer.join().unwrap();
+            assert_eq!(ran.code, 1, "{}", ran.err);
+            ran.err
+        };
+        let is_error = answer.starts_with('-');
+        if !(is_error && tls) {
+            let err = answers(&[]);
+            assert!(err.contains(plain) && (is_error || err.contains("check host and port")), "{err}");
+        }
+        if cfg!(feature = "tls") && tls {
+            let err = answers(&["--tls"]);
+            assert!(err.contains("not TLS") && err.contains(plain) && err.contains("remove --tls"), "{err}");
+        }
     }
 }
 

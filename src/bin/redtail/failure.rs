@@ -99,6 +99,7 @@ impl Display for Hinted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
         f.write_str(match self.0 {
+            SessionError::Protocol { heard, .. } if !heard.as_bytes().is_empty() => "; check host and port",
             SessionError::Protocol { stage: SessionStage::Handshake, .. } => {
                 ": the server does not speak the protocol of Redis and Valkey; check host and port"
             }
@@ -131,6 +132,7 @@ impl Failure {
             SessionError::Protocol {
                 stage: SessionStage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
+                ..
             } => Self::Message(format!("the server requires TLS: {OURS}")),
             SessionError::Lost { reason, .. } if is_hung_up(reason) => {
                 Self::Message(format!("{error}; if the server requires TLS, {OURS}"))
@@ -159,7 +161,7 @@ pub(crate) fn tls_hint(error: &io::Error) -> &'static str {
             ": use --verify ca --cacert FILE with that certificate"
         }
         Some(TlsError::CertificateWanted) => ": use --cert FILE --cert-key FILE",
-        Some(TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_)) => {
+        Some(TlsError::NotTls { .. } | TlsError::Closed | TlsError::TimedOut(_)) => {
             "; if it has no TLS, remove --tls, or use redis://"
         }
         _ => "",

@@ -8,6 +8,8 @@ use std::{fmt, io};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 
+use crate::base::speaker::Answers;
+
 /// The reason why a TLS connection failed. Inside an [`io::Error`]: see [`TlsError::find`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -61,8 +63,11 @@ pub enum TlsError {
     #[error("the server ended the TLS handshake: {0}")]
     Alert(String),
     /// The server does not speak TLS.
-    #[error("the server's reply is not TLS: is it the port without TLS?")]
-    NotTls,
+    #[error("the server's reply is not TLS: is it the port without TLS? {}", Answers(heard))]
+    NotTls {
+        /// The first bytes of the reply, at most 80.
+        heard: Vec<u8>,
+    },
     /// The server closed the connection during the handshake.
     #[error("the server closed the connection during the TLS handshake: is it the port without TLS?")]
     Closed,
@@ -142,7 +147,7 @@ impl TlsError {
                 }
                 alert => Self::Alert(format!("{alert:?}")),
             },
-            rustls::Error::InvalidMessage(_) => Self::NotTls,
+            rustls::Error::InvalidMessage(_) => Self::NotTls { heard: Vec::new() },
             error => Self::other(error),
         }
     }

@@ -108,7 +108,9 @@ impl TlsStream {
             }
             while self.start < self.end {
                 let mut connection = self.shared.lock();
-                self.start += self.shared.decrypt(&mut connection, &self.received[self.start..self.end])?;
+                let received = &self.received[self.start..self.end];
+                self.start +=
+                    self.shared.decrypt(&mut connection, received).map_err(|error| quoting(error, received))?;
                 if !connection.is_handshaking() {
                     // The bytes after the handshake stay for the first read.
                     break;
@@ -268,6 +270,18 @@ impl TlsState {
             Err(error) if error.kind() == io::ErrorKind::TimedOut || is_disconnect(&error) => Ok(count),
             sent => sent.map(|()| count),
         }
+    }
+}
+
+/// Adds the bytes of the reply to the error that they are not TLS.
+fn quoting(error: io::Error, received: &[u8]) -> io::Error {
+    const LONGEST: usize = 80;
+    match TlsError::find(&error) {
+        Some(TlsError::NotTls { .. }) => {
+            let heard = received.iter().take(LONGEST).copied().collect();
+            TlsError::NotTls { heard }.into()
+        }
+        _ => error,
     }
 }
 

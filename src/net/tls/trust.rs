@@ -151,3 +151,69 @@ impl ServerCertVerifier for Lenient {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::server::{ClientHello, ResolvesServerCert};
+    use rustls::sign::CertifiedKey;
+    use rustls::{
+        CertificateError, ClientConfig, ClientConnection, ServerConfig, ServerConnection, SupportedProtocolVersion,
+    };
+
+    use super::*;
+
+    /// Shows the certificate of version 1, and signs with any key.
+    #[derive(Debug)]
+    struct Shows(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for Shows {
+        fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+
+    fn handshake(version: &'static SupportedProtocolVersion, verify: Verify, key_file: &str) -> Result<(), Error> {
+        let file = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tls").join(name);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authorities = [Authority::File(file("version1.crt"))];
+        let verifier = verifier(verify, &authorities, &provider).unwrap();
+        let config =
+            ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(&[version]).unwrap();
+        let config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
+
+        let signing = provider.key_provider.load_private_key(key(&file(key_file)).unwrap()).unwrap();
+        let shows = Shows(Arc::new(CertifiedKey::new(certificates(&file("version1.crt")).unwrap(), signing)));
+        let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
+        let config = config.with_no_client_auth().with_cert_resolver(Arc::new(shows));
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+
+        while client.is_handshaking() {
+            let mut bytes = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut bytes).unwrap();
+            }
+            server.read_tls(&mut bytes.as_slice()).unwrap();
+            server.process_new_packets()?;
+            bytes.clear();
+            while server.wants_write() {
+                server.write_tls(&mut bytes).unwrap();
+            }
+            client.read_tls(&mut bytes.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_wrong_signature_with_a_certificate_of_version_1_is_refused() {
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            for verify in [Verify::Nothing, Verify::Authority] {
+                handshake(version, verify, "version1.key").unwrap();
+                let error = handshake(version, verify, "server.key").unwrap_err();
+                assert_eq!(error, CertificateError::BadSignature.into(), "{version:?} {verify:?}");
+            }
+        }
+    }
+}

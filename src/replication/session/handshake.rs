@@ -176,7 +176,7 @@ impl Handshake {
         }
         let heard = match parser.next(&mut rest) {
             Ok(Status::Incomplete { needed }) => return (skipped, Reply::Part { needed }),
-            Err(source) => Reply::Broken(broken(source)),
+            Err(source) => Reply::Broken(broken(source, bytes)),
             Ok(Status::Complete(frame)) => match (frame.kind(), self.asked) {
                 (Kind::Error | Kind::BulkError, asked) => {
                     let message = frame.as_bytes().unwrap_or_default();
@@ -304,6 +304,9 @@ const LIMITS: Limits = Limits {
 /// `+` or `-`, CR, LF.
 const LEAST_REPLY: usize = 3;
 
-const fn broken(source: ProtocolError) -> SessionError {
-    SessionError::Protocol { stage: SessionStage::Handshake, source }
+/// `reply`: the bytes of the reply that have arrived.
+fn broken(source: ProtocolError, reply: &[u8]) -> SessionError {
+    let is_reply = reply.first().is_some_and(|first| b"+-:$*_,#!=(%~>|".contains(first));
+    let heard = if is_reply { Excerpt::EMPTY } else { Excerpt::new(reply) };
+    SessionError::Protocol { stage: SessionStage::Handshake, source, heard }
 }

@@ -32,7 +32,8 @@ impl Session {
     }
 
     pub(super) fn broken(&self, stage: SessionStage, kind: ProtocolErrorKind) -> SessionError {
-        SessionError::Protocol { stage, source: ProtocolError { kind, offset: self.link_bytes } }
+        let source = ProtocolError { kind, offset: self.link_bytes };
+        SessionError::Protocol { stage, source, heard: Excerpt::EMPTY }
     }
 
     pub(super) fn error_line(&mut self, asked: Question, message: &[u8]) -> Step {
@@ -48,7 +49,8 @@ impl Session {
         let keepalives = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
         let message = unread.get(keepalives..).unwrap_or_default().strip_prefix(b"-");
         let (Some(message), false) = (message, self.stream.in_parts()) else {
-            return self.fail(SessionError::Protocol { stage: SessionStage::Stream, source });
+            let heard = Excerpt::EMPTY;
+            return self.fail(SessionError::Protocol { stage: SessionStage::Stream, source, heard });
         };
         let end = memchr::memchr2(b'\r', b'\n', message);
         if end.is_none() && message.len() < LONGEST_MESSAGE {

@@ -370,7 +370,7 @@ mod tests {
 
     /// The same with a key of a type that is not known, behind which only the frame tells the end.
     fn unknown(value: &[u8]) -> Vec<u8> {
-        [b"REDIS0099\xfe\0\xc8", value, b"\xff12345678"].concat()
+        [b"REDIS0079\xfe\0\xc8", value, b"\xff12345678"].concat()
     }
 
     #[test]

@@ -337,13 +337,13 @@ impl Judge {
             (How::NotEmpty, SessionError::SnapshotNotEmpty { .. }) => true,
             (How::BrokenSnapshot, SessionError::Snapshot(_) | SessionError::SnapshotFrame { .. }) => true,
             (How::Unexpected, SessionError::Unexpected { asked: "PSYNC" | "SYNC", .. }) => true,
-            (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source }) => {
+            (How::Protocol { stage, at }, SessionError::Protocol { stage: told, source, .. }) => {
                 *stage == told && source.offset == *at as u64
             }
             (How::Stream { from, at, .. }, SessionError::Refused { message, advice }) if advice == ENDED => {
                 message.to_string() == "ERR no" && *at == Some(*from)
             }
-            (How::Stream { from, to, at }, SessionError::Protocol { stage: SessionStage::Stream, source }) => {
+            (How::Stream { from, to, at }, SessionError::Protocol { stage: SessionStage::Stream, source, .. }) => {
                 let is_limit = matches!(source.kind, ProtocolErrorKind::CommandTooLong { .. });
                 at.map_or(is_limit && (*from..=*to).contains(&source.offset), |at| source.offset == at)
             }

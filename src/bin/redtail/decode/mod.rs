@@ -127,7 +127,7 @@ impl Display for EndOfLink<'_> {
 /// Adds the replication offset to a protocol error in a recorded stream.
 fn broken(error: &SessionError) -> Failure {
     Failure::Message(match error {
-        SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset } } => {
+        SessionError::Protocol { stage: SessionStage::Stream, source: ProtocolError { kind, offset }, .. } => {
             format!("protocol error in the recording at offset {offset}: {kind}")
         }
         error => error.to_string(),

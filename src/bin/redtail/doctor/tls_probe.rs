@@ -25,7 +25,8 @@ pub(super) fn speaks(address: &Address, target: &Target, met: &ProbeError) -> Op
     let short = Duration::from_secs(2);
     let timeouts = Timeouts::all(short);
     let of_tls = |error: &std::io::Error| TlsError::find(error).cloned();
-    let is_none = |error: &TlsError| matches!(error, TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_));
+    let is_none =
+        |error: &TlsError| matches!(error, TlsError::NotTls { .. } | TlsError::Closed | TlsError::TimedOut(_));
     match (&address.security, met) {
         (Security::Plain, ProbeError::Client(ClientError::Closed { asked }))
             if matches!(asked.as_str(), "AUTH" | "PING") =>

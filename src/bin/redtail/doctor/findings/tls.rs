@@ -57,7 +57,7 @@ pub(super) fn finding(error: &io::Error, target: &str, speaks: Option<Speaks>) -
         TlsError::CertificateRefused(_) => certificate
             .why("it accepts certificates that a CA in its tls-ca-cert-file has signed and that have not expired")
             .fix("openssl verify -CAfile THE-SERVERS-CA.crt OURS.crt"),
-        TlsError::NotTls | TlsError::Closed | TlsError::TimedOut(_) => {
+        TlsError::NotTls { .. } | TlsError::Closed | TlsError::TimedOut(_) => {
             let plain = format!("redtail doctor {}", target.trim_start_matches("rediss://"));
             match speaks {
                 Some(Speaks::Plain) => Finding::bad(CONNECTION, "the server does not speak TLS")
@@ -110,7 +110,7 @@ mod tests {
             (TlsError::AuthorityAsServer, "redtail doctor rediss://db:1 --verify ca"),
             (TlsError::CertificateWanted, "redtail doctor rediss://db:1 --cert FILE --cert-key FILE"),
             (TlsError::CertificateRefused("x".into()), "openssl verify"),
-            (TlsError::NotTls, "redtail doctor db:1"),
+            (TlsError::NotTls { heard: Vec::new() }, "redtail doctor db:1"),
             (TlsError::Closed, "redtail doctor db:1"),
         ] {
             let finding = found(error, None);

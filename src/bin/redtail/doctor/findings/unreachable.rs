@@ -42,7 +42,7 @@ fn client(error: &ClientError, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
         ClientError::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
-        ClientError::Protocol { heard } => foreign(heard),
+        ClientError::Protocol { .. } => foreign(error),
         ClientError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed after {asked}"))
                 .why("a proxy that permits few commands does so; connect to the server itself")
@@ -88,10 +88,8 @@ fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     }
 }
 
-fn foreign(bytes: &[u8]) -> Finding {
-    let what = "the server does not speak the protocol of Redis and Valkey";
-    Finding::bad(CONNECTION, what)
-        .why(format!("it answers \"{}\"; check host and port", bytes[..bytes.len().min(32)].escape_ascii()))
+fn foreign(error: &ClientError) -> Finding {
+    Finding::bad(CONNECTION, error.to_string()).why("check host and port")
 }
 
 fn refused(message: &str) -> Finding {

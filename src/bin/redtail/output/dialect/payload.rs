@@ -2,8 +2,8 @@
 //!
 //! A payload whose type the target knows gets the version of the target. Another one is opened into commands.
 
+use redtail::Server;
 use redtail::rdb::{Crc64, Dump, Format, Item, Magic, Role, Text};
-use redtail::{Product, Server};
 
 use crate::output::dialect::Phrases;
 use crate::output::keys::resp::RespKeys;
@@ -36,7 +36,7 @@ impl Phrases {
         if kind == MODULE && !self.has_module(payload) {
             return Vec::new();
         }
-        if is_loaded_by(&self.target, dump.format()) {
+        if self.target.reads(dump.format()) {
             return vec![args];
         }
         let version = shared_version(&self.target);
@@ -87,15 +87,6 @@ impl Phrases {
             }
         }
         true
-    }
-}
-
-/// Whether the server loads payloads of this format.
-fn is_loaded_by(target: &Server, format: Format) -> bool {
-    let own = target.snapshot_format();
-    match (format.magic, target.product) {
-        (Magic::Redis, Product::Valkey) => format.version <= SHARED,
-        (magic, _) => magic == own.magic && format.version <= own.version,
     }
 }
 

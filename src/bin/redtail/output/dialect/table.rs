@@ -160,3 +160,23 @@ const ROWS: &[Row] = &[
     row("TDIGEST.*", Any, Some((8, 0)), None, Same, MODULE),
     row("FT.*", Any, Some((8, 0)), None, Same, MODULE),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::releases::has_command;
+
+    /// `tests/drift` compares the table of releases with servers.
+    #[test]
+    fn commands_have_the_releases_that_servers_state() {
+        let servers = ["redis", "valkey"].into_iter().flat_map(|product| {
+            (6..11).flat_map(move |major| (0..13).map(move |minor| format!("{product}-{major}.{minor}")))
+        });
+        for server in servers {
+            let server: Server = server.parse().unwrap();
+            for row in ROWS.iter().filter(|row| matches!(row.when, Any) && !row.name.contains('*')) {
+                assert_eq!(row.is_understood_by(&server), has_command(&server, row.name), "{} {server}", row.name);
+            }
+        }
+    }
+}
