@@ -84,6 +84,7 @@ fn killed_again_and_again(kind: Kind, times: u32, extra: &[&str]) {
             tool.kill().expect("kill -9");
             tool.wait().expect("it ends");
         }
+        eventually("enough writes to check", || recorder.seen().writes().len() > 1000);
         enough.store(true, Ordering::Release);
     });
     froms.push(saved());

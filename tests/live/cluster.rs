@@ -28,7 +28,9 @@ use load::everywhere;
 use nodes::Nodes;
 use watched::Watched;
 
-const KINDS: [Kind; 3] = [Kind::Redis70, Kind::Redis810, Kind::Valkey91];
+fn kinds() -> Vec<Kind> {
+    Kind::few(&[Kind::Redis810, Kind::Valkey91])
+}
 
 /// The events of each shard rebuild the data of its primary, and every key is in the stream of the shard that has its
 /// slot.
@@ -48,7 +50,7 @@ fn nothing_is_missing(nodes: &Nodes, watched: Watched) {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn each_write_comes_from_the_shard_that_has_its_slot() {
-    for kind in KINDS {
+    for kind in kinds() {
         let nodes = Nodes::start(kind, 3, 0);
         let watched = Watched::start(nodes.cluster(), 3);
         everywhere(&load::start(&nodes));
@@ -101,7 +103,7 @@ fn failovers(kind: Kind, count: usize) {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn shards_that_fail_over_are_followed_on() {
-    for kind in KINDS {
+    for kind in kinds() {
         failovers(kind, 2);
     }
 }
@@ -109,7 +111,7 @@ fn shards_that_fail_over_are_followed_on() {
 #[test]
 #[ignore = "takes minutes: tests/soak cluster"]
 fn every_shard_fails_over_twice() {
-    for kind in KINDS {
+    for kind in kinds() {
         failovers(kind, 12);
     }
 }
@@ -123,7 +125,7 @@ fn marked_as(tool: &mut Tool, word: &str) -> Value {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn slots_move_and_nodes_come_and_go() {
-    for kind in KINDS {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
         let mut nodes = Nodes::start(kind, 3, 0);
         let watched = Watched::start(nodes.cluster(), 3);
         let mut tool = Tool::start(&["tail", &nodes.servers[0].address(), "--cluster", "--format", "json"]);
@@ -293,7 +295,7 @@ fn slots_that_move_at_once_are_marked_on_redis() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn one_saved_value_resumes_all_shards() {
-    for kind in KINDS {
+    for kind in kinds() {
         let nodes = Nodes::start(kind, 3, 1);
         let mut watched = Watched::start(nodes.cluster(), 3);
         let load = load::start(&nodes);
@@ -402,7 +404,7 @@ fn the_tool_follows_a_cluster() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn replicas_may_be_followed_instead() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut nodes = Nodes::start(kind, 3, 1);
         let watched = Watched::start(nodes.cluster().prefer_replica(true), 3);
         let roles = |watched: &Watched| {
@@ -486,7 +488,7 @@ fn a_cluster_is_followed_over_tls() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn the_doctor_knows_all_nodes() {
-    for kind in KINDS {
+    for kind in kinds() {
         let mut nodes = Nodes::start(kind, 3, 1);
         let address = nodes.servers[1].address();
         let doctor = || {

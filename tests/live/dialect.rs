@@ -11,12 +11,12 @@ use crate::tool::Tool;
 use crate::workload::{parse, workload};
 
 /// Source, target, and the target's name.
-const MOVES: [(Kind, Kind, &str); 4] = [
-    // (Kind::Redis810, Kind::Valkey91, "valkey-9.1"),
+const MOVES: [(Kind, Kind, &str); 6] = [
+    (Kind::Redis810, Kind::Valkey91, "valkey-9.1"),
     (Kind::Redis82, Kind::Redis70, "redis-7.0"),
     (Kind::Valkey91, Kind::Redis82, "redis-8.2"),
     (Kind::Redis82, Kind::Valkey81, "valkey-8.1"),
-    // (Kind::Redis810, Kind::Redis62, "redis-6.2"),
+    (Kind::Redis810, Kind::Redis62, "redis-6.2"),
     (Kind::Valkey81, Kind::Redis62, "redis-6.2"),
 ];
 

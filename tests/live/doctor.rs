@@ -309,7 +309,7 @@ fn the_backlog_is_measured() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_backlog_that_does_not_fit_costs_keys() {
-    for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91] {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Redis810, Kind::Valkey81, Kind::Valkey91]) {
         for heeded in [false, true] {
             let server = Server::start_with(kind, &["--maxmemory-policy", "allkeys-lru"]);
             let fill = |name: &str| {
@@ -343,7 +343,7 @@ fn a_backlog_that_does_not_fit_costs_keys() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_replica_and_those_who_replicate() {
-    for kind in [Kind::Redis62, Kind::Redis82, Kind::Valkey91] {
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis810, Kind::Valkey91]) {
         let mut primary = Server::start_with(kind, &GOOD);
         let replica = Server::start_with(kind, &GOOD);
         replica.replica_of(&primary);
@@ -414,7 +414,7 @@ fn a_sentinel_and_the_nodes_of_a_cluster() {
     let dead = format!("redis+sentinel://{},{}/watched", sentinel.address(), refusing.address);
     examine_as(&dead, &[], &[]).says("warn", &["does not answer: Connection refused"]);
 
-    for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
         let args = ["--cluster-enabled", "yes", "--save", "3600 1", "--cluster-config-file", "nodes.conf"];
         let nodes = [Server::start_with(kind, &args), Server::start_with(kind, &args)];
         nodes[0].call(&["CLUSTER", "ADDSLOTSRANGE", "0", "8191"]);

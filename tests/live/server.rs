@@ -21,11 +21,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 5] = [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
+    pub(crate) const ALL: [Kind; 6] =
+        [Kind::Redis62, Kind::Redis70, Kind::Redis82, Kind::Redis810, Kind::Valkey81, Kind::Valkey91];
 
     /// Servers that support `REPLCONF rdb-filter-only`, whose history survives a restart, and that report when a key
     /// expires.
-    pub(crate) const SINCE_7: [Kind; 4] = [Kind::Redis70, Kind::Redis82, Kind::Valkey81, Kind::Valkey91];
+    pub(crate) const SINCE_7: [Kind; 5] =
+        [Kind::Redis70, Kind::Redis82, Kind::Redis810, Kind::Valkey81, Kind::Valkey91];
+
+    /// The servers of a scenario: these few, and with REDTAIL_MATRIX (`tests/soak matrix`) all that are as capable.
+    pub(crate) fn few(few: &[Kind]) -> Vec<Kind> {
+        match std::env::var_os("REDTAIL_MATRIX") {
+            None => few.to_vec(),
+            Some(_) if few.contains(&Kind::Redis62) => Kind::ALL.to_vec(),
+            Some(_) => Kind::SINCE_7.to_vec(),
+        }
+    }
 
     /// Its name in INFO, and the start of its version.
     pub(crate) fn version(self) -> (&'static str, &'static str) {

@@ -27,7 +27,7 @@ fn shown(server: &Server, user: &str, arguments: &str) -> String {
 #[ignore = "needs real servers: tests/run"]
 fn the_lag_is_asked_for_where_that_is_allowed() {
     std::thread::scope(|scope| {
-        for kind in [Kind::Redis62, Kind::Redis82, Kind::Valkey91] {
+        for kind in Kind::few(&[Kind::Redis62, Kind::Redis810, Kind::Valkey91]) {
             scope.spawn(move || {
                 let server = Server::start(kind);
                 server.make_backlog();

@@ -264,7 +264,7 @@ fn all_shows_what_passes_beside_the_writes() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn passwords_and_addresses_of_all_kinds() {
-    for kind in [Kind::Redis62, Kind::Redis70, Kind::Valkey91] {
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis70, Kind::Valkey91]) {
         let server = Server::start_with(kind, &["--requirepass", "p:w @%"]);
         server.make_backlog();
         server.call(&["ACL", "SETUSER", "cdc", "on", ">pw", "+psync", "+replconf", "+ping", "+info"]);

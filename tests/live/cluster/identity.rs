@@ -3,7 +3,7 @@
 use redtail::Start;
 use redtail::topology::Notice;
 
-use super::KINDS;
+use super::kinds;
 use super::nodes::Nodes;
 use super::watched::Watched;
 use crate::help::eventually;
@@ -36,7 +36,7 @@ fn doctor(nodes: &Nodes) -> String {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn nodes_without_a_hostname_are_found_at_their_ips() {
-    for kind in [Kind::Redis70, Kind::Redis82, Kind::Valkey91] {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
         let nodes = Nodes::at_one_port(kind);
         let ids = [0, 1, 2].map(|node| id(&nodes, node));
         let watched = Watched::start(nodes.cluster(), 3);
@@ -81,7 +81,7 @@ fn nodes_without_a_hostname_are_found_at_their_ips() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn the_address_of_another_node_is_never_followed() {
-    for kind in KINDS {
+    for kind in kinds() {
         let nodes = Nodes::start(kind, 3, 0);
         let ids = [0, 1, 2].map(|node| id(&nodes, node));
         for is_wrong in [false, true] {

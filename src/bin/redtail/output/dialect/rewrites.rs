@@ -5,15 +5,14 @@ use crate::output::dialect::table::Rewritten;
 /// The conditions of EXPIRE and its relatives.
 pub(super) const CONDITIONS: &[&str] = &["NX", "XX", "GT", "LT"];
 
-/// Moves elements as LMOVEM does. With BULK they keep their order.
+/// Moves elements as LMOVEM does: all are popped, then pushed one by one. With BULK they keep their order.
 const LMOVEM: &str = concat!(
     "local pop = string.sub(ARGV[1], 1, 1) .. 'POP' local push = string.sub(ARGV[2], 1, 1) .. 'PUSH' ",
     "local moved = {} for count = 1, ARGV[3] do local element = redis.call(pop, KEYS[1]) ",
-    "if not element then break end moved[count] = element ",
-    "if ARGV[4] == 'OBO' then redis.call(push, KEYS[2], element) end end ",
-    "if ARGV[4] == 'BULK' then local first, last, step = 1, #moved, 1 ",
-    "if pop == push:gsub('PUSH', 'POP') then first, last, step = #moved, 1, -1 end ",
-    "for number = first, last, step do redis.call(push, KEYS[2], moved[number]) end end",
+    "if not element then break end moved[count] = element end ",
+    "local first, last, step = 1, #moved, 1 ",
+    "if ARGV[4] == 'BULK' and ARGV[1] == ARGV[2] then first, last, step = #moved, 1, -1 end ",
+    "for number = first, last, step do redis.call(push, KEYS[2], moved[number]) end",
 );
 
 fn commands(commands: Vec<Vec<Vec<u8>>>) -> Rewritten {
