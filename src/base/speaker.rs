@@ -1,4 +1,4 @@
-//! Programs that answer in place of a Redis or Valkey server.
+//! Programs that answer instead of a Redis or Valkey server.
 
 use core::fmt;
 

@@ -1,13 +1,13 @@
-//! The parser without an operating system: a digest of all frames of an input, computed alike in WebAssembly and on this
-//! machine. `run.mjs` compares the two.
+//! The parser without an operating system: a digest of all frames of an input, computed alike in WebAssembly and on
+//! this machine. `run.mjs` compares the two.
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 use core::fmt::{self, Write};
 
 use redtail::{FrameParser, Status};
 
-/// FNV-1a over the display of every frame, then over the error or the final offset. The input is handed to the parser `step`
-/// bytes more at a time.
+/// FNV-1a over the display of every frame, then over the error or the final offset. Each call of the parser gets at
+/// most `step` bytes more.
 pub fn digest(input: &[u8], step: usize) -> u64 {
     let mut seen = Fnv(0xcbf2_9ce4_8422_2325);
     let (mut parser, mut read, mut given) = (FrameParser::new(), 0, 0);
