@@ -192,7 +192,11 @@ impl Judge {
                 told.starts_with(&line[1..]) && (is_few || *verdict == Verdict::Fatal)
             }
             Some(How::Unexpected) => told.starts_with("unexpected answer to "),
-            Some(How::Protocol { stage, .. }) => told.starts_with(&stage.to_string()),
+            // Before it may be what the server seems to be, and what it sent.
+            Some(How::Protocol { stage, .. }) => {
+                told.starts_with(&stage.to_string())
+                    || told.contains(" answers: \"") && told.contains(&format!("; {stage}"))
+            }
             Some(How::Stream { from, at, .. }) => told == format!("ERR no: {ENDED}").as_str() && *at == Some(*from),
             None if told.starts_with("INFO is not allowed here") => {
                 // Permission may have been given meanwhile, so the next link asks again.
