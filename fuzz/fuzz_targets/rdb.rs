@@ -2,7 +2,7 @@
 //! The snapshot decoder: pieces and whole agree, memory is bounded, and the oracle reads an accepted snapshot alike.
 //!
 //! Byte 0: options. Byte 1: the number of following bytes that are lengths of pieces, as in `parser_splits`. The rest
-//! is the snapshot.
+//! is the snapshot. With bit 1 of the options the rest is a version, a type and a value of a payload of `DUMP`.
 #![allow(clippy::unwrap_used, reason = "a panic is how a fuzz target fails")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 use redtail::Status;
 use redtail::owned::Collector;
 use redtail::owned::Whole;
-use redtail::rdb::{Decoder, RdbError};
+use redtail::rdb::{Decoder, Dump, Item, RdbError};
 
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/rdb/build.rs"]
@@ -29,6 +29,9 @@ use run::{one_byte_at_a_time, run_with};
 fuzz_target!(|data: &[u8]| {
     let [choice, count, rest @ ..] = data else { return };
     let (lengths, bytes) = rest.split_at(usize::from(*count % 16).min(rest.len()));
+    if choice & 2 != 0 {
+        return payload(bytes);
+    }
     let decoder = || {
         let mut decoder = Decoder::new();
         // A checksum would reject all damaged input.
@@ -58,6 +61,38 @@ fuzz_target!(|data: &[u8]| {
     // Compared by their text form: NaN does not equal itself.
     assert_eq!(format!("{in_pieces:?}"), format!("{at_once:?}"));
 });
+
+/// A payload is read to its end, or to an error that is final. A snapshot with the same value has the same items.
+fn payload(bytes: &[u8]) {
+    let [version, value @ ..] = bytes else { return };
+    let payload = [value, &[*version, 0], &[0; 8]].concat();
+    let Ok(mut dump) = Dump::new(&payload) else { return };
+    let mut seen = Vec::new();
+    let end = loop {
+        match dump.next_item() {
+            Ok(Some(Item::End(_))) => break Ok(()),
+            Ok(Some(item)) => run::take(&mut seen, item),
+            Ok(None) => panic!("no end"),
+            Err(error) => break Err(error),
+        }
+    };
+    match end {
+        Ok(()) => assert_eq!(dump.next_item(), Ok(None)),
+        Err(error) => {
+            assert!(error.offset <= payload.len() as u64);
+            return assert_eq!(dump.next_item(), Err(error));
+        }
+    }
+    let [number, value @ ..] = value else { return };
+    let magic = dump.format().to_string();
+    if !(1..240).contains(number) || magic.len() != 9 || magic == "REDIS0000" || *version > 199 {
+        return;
+    }
+    let snapshot = [magic.as_bytes(), &[*number, 0], value, &[255; 1], &[0; 8]].concat();
+    let (found, end) = run_with(Decoder::new(), &snapshot, &[]);
+    assert!(end.is_ok() || *version < 5, "{end:?}");
+    assert_eq!(found[..seen.len()], seen[..]);
+}
 
 /// The oracle requires the right checksum. Its checksum item is the last one, and is not compared here.
 fn by_the_oracle(snapshot: &[u8]) -> Vec<run::Seen> {

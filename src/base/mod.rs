@@ -5,5 +5,6 @@ pub(crate) mod compression;
 pub(crate) mod error;
 pub(crate) mod excerpt;
 pub(crate) mod limits;
+#[cfg(feature = "std")]
 pub(crate) mod speaker;
 pub(crate) mod status;

@@ -1,4 +1,4 @@
-//! Programs that answer where a Redis or Valkey server was expected.
+//! Programs that answer instead of a Redis or Valkey server.
 
 use core::fmt;
 

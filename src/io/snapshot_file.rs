@@ -165,8 +165,8 @@ impl SnapshotFile {
         }
     }
 
-    /// Whether the last eight bytes so far are a checksum, which [`finish`](Self::finish) verifies. They are zero if
-    /// the server has `rdbchecksum no`.
+    /// Whether the last eight bytes so far are a checksum, which [`finish`](Self::finish) verifies. A server with
+    /// `rdbchecksum no` writes zeros.
     #[must_use]
     pub fn has_checksum(&self) -> bool {
         self.trailer.last != [0; 8]

@@ -30,7 +30,7 @@ pub struct RdbError {
 #[non_exhaustive]
 pub enum RdbErrorKind {
     /// The first bytes are not a magic. Contains at most nine of them.
-    #[error("not a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY999, found \"{0}\"")]
+    #[error("not a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY199, found \"{0}\"")]
     NotRdb(Excerpt<9>),
     /// The snapshot is compressed. `io::DecompressReader` decompresses it.
     #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]

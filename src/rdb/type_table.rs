@@ -169,7 +169,8 @@ pub(super) fn expected(format: Format) -> &'static str {
     }
 }
 
-/// Reads the magic and version. `None` for a version that no server has.
+/// Reads the magic and version. `None` for a version that no server has: from 80 on the magic is that of Valkey, and a
+/// version far beyond today's is damage.
 pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
     let (magic, digits) = match bytes {
         [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Magic::Redis, &digits[..]),
@@ -181,7 +182,7 @@ pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
         .try_fold(0, |version: u16, digit| digit.is_ascii_digit().then(|| version * 10 + u16::from(digit - b'0')))?;
     let versions = match magic {
         Magic::Redis => 1..=79,
-        Magic::Valkey => 80..=999,
+        Magic::Valkey => 80..=199,
     };
     versions.contains(&version).then_some(Format { magic, version })
 }

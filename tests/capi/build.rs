@@ -33,7 +33,8 @@ pub(crate) fn library(how: How) -> &'static Path {
     static SANITIZED: OnceLock<PathBuf> = OnceLock::new();
     match how {
         How::Debug => DEBUG.get_or_init(|| {
-            let built = cargo("debug", &[]);
+            // With the dependencies that the tests have built.
+            let built = cargo("debug", None, &[]);
             let mut link = Command::new(root().join("packaging/link-shared"));
             run(link.arg(built.join("libredtail.a")).arg(built.join("libredtail.so")).arg(SONAME));
             built
@@ -44,6 +45,7 @@ pub(crate) fn library(how: How) -> &'static Path {
             // A stable compiler has the sanitizer behind this switch. An explicit target excludes build scripts.
             cargo(
                 "asan",
+                Some(&folder("asan")),
                 &[("RUSTC_BOOTSTRAP", "1"), ("RUSTFLAGS", "-Zsanitizer=address"), ("CARGO_BUILD_TARGET", host)],
             )
         }),
@@ -54,14 +56,14 @@ pub(crate) fn library(how: How) -> &'static Path {
 pub(crate) const SONAME: &str =
     concat!("libredtail.so.", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
-/// Builds the static library with cargo in a folder, and gives the folder that has it.
-fn cargo(name: &str, environment: &[(&str, &str)]) -> PathBuf {
-    let target = folder(name);
-    let built = target.join("library");
+/// Builds the static library with cargo in this target folder, and gives the folder that has it.
+fn cargo(name: &str, target: Option<&Path>, environment: &[(&str, &str)]) -> PathBuf {
+    let built = folder(name).join("library");
     let mut command = Command::new(root().join("packaging/cargo-into"));
     let features = if cfg!(feature = "tls") { "capi,tls" } else { "capi" };
     command.arg(&built).args(["libredtail.a", "rustc", "--lib", "--features", features]);
-    command.args(["--crate-type", "staticlib", "--target-dir"]).arg(target);
+    command.args(target.map(|target| format!("--target-dir={}", target.display())));
+    command.args(["--crate-type", "staticlib"]);
     run(command.env("CARGO", env!("CARGO")).envs(environment.iter().copied()).current_dir(root()));
     built
 }

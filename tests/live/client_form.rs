@@ -111,3 +111,29 @@ fn groups_from_before_7_have_read_what_redis_7_estimates() {
         same_but_for_what_is_lost(&reference, &copy, &format!("{kind:?}"));
     }
 }
+
+/// A stream that is late has times that are past for the target. Its own clock deletes keys then, and the DEL of the
+/// source finds nothing.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn expiry_times_of_a_late_stream_are_accepted() {
+    for kind in Kind::ALL.into_iter().chain([Kind::Redis810]) {
+        let server = Server::start(kind);
+        let dump = |server: &Server| match server.call(&["DUMP", "kept"]) {
+            Value::Bulk(bytes) => bytes,
+            other => panic!("{other:?}"),
+        };
+        server.call(&["SET", "kept", "v"]);
+        let payload = dump(&server);
+        let mut commands = parse("SET a v PXAT 1000\nSET b v\nPEXPIREAT b 1000\nDEL a\nDEL b\nHSET h f v");
+        commands.push([&b"RESTORE"[..], b"c", b"1000", &payload, b"ABSTTL"].map(<[u8]>::to_vec).to_vec());
+        if kind.expires_fields() {
+            commands.extend(parse("HSET h g v\nHPEXPIREAT h 1000 FIELDS 1 g\nHSETEX h PXAT 1000 FIELDS 1 i v"));
+        }
+        for (command, reply) in commands.iter().zip(server.client().pipeline(&commands)) {
+            assert!(!reply.is_error(), "{kind:?}: {command:?}: {reply:?}");
+        }
+        assert_eq!(server.call(&["DBSIZE"]).int(), 2, "{kind:?}");
+        assert_eq!(server.call(&["HLEN", "h"]).int(), 1, "{kind:?}");
+    }
+}

@@ -172,8 +172,9 @@ fn unknown_numbers_are_named() {
     says(File::new("VALKEY081").number(241), "unknown type or opcode 241 in a VALKEY081 snapshot: expected", 9);
     says(File::new("REDIS0080"), "found \"REDIS0080\"", 0);
     says(File::new("REDIS0000"), "found \"REDIS0000\"", 0);
+    says(File::new("VALKEY200"), "found \"VALKEY200\"", 0);
     says(File::new("VALKEY079"), "found \"VALKEY079\"", 0);
-    says(File::new("RADISH123"), "expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY999, found \"RA\"", 0);
+    says(File::new("RADISH123"), "expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY199, found \"RA\"", 0);
     says(File::new("REDIS00x1"), "found \"REDIS00x1\"", 0);
     says(redis().raw([0, 0xc4]), "unknown string encoding 4", 10);
     says(redis().raw([0, 0x82]), "unknown length encoding 130", 10);

@@ -171,3 +171,26 @@ fn targets_are_named_by_product_and_version() {
     let ran = run(&["tail", "h:1", "--target-version", "redis-7.0"]);
     assert!(ran.code == 2 && ran.err.contains("--target-version is for --format resp only"), "{}", ran.err);
 }
+
+/// HIMPORT and slot migrations write it. Only Redis 8.10 accepts it from a client.
+#[test]
+fn a_payload_without_a_checksum_gets_one() {
+    for length in [3, 100_000, 2_000_000] {
+        let value = [&b"\x00\x80"[..], &u32::try_from(length).unwrap().to_be_bytes(), &vec![b'v'; length]].concat();
+        for (name, rest) in [(&b"RESTORE"[..], &b"REPLACE"[..]), (b"restore-asking", b"ABSTTL")] {
+            let restore = |name, has| command(&[name, b"k", b"0", &payload(&value, 11, has), rest]);
+            let made = [commands(&["SELECT 0"]), restore(b"RESTORE", true)].concat();
+            for has in [false, true] {
+                let input = [commands(&["SELECT 0"]), restore(name, has)].concat();
+                let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+                assert!(ran.out == made, "{length}, {name:?}, {has}");
+                let ran = run_on(&["decode", "--format", "resp", "--target-version", "valkey-8.1"], &input).ok();
+                assert!(ran.out == made, "{length}, {name:?}, {has}");
+            }
+        }
+    }
+    let library = |has| command(&[b"FUNCTION", b"RESTORE", &payload(b"\xf5\x01l", 10, has), b"REPLACE"]);
+    let select = commands(&["SELECT 0"]);
+    let ran = run_on(&["decode", "--format", "resp"], &[&select[..], &library(false)].concat()).ok();
+    assert_eq!(ran.out, [&select[..], &library(true)].concat());
+}

@@ -192,6 +192,11 @@ impl Judge {
                 told.starts_with(&line[1..]) && (is_few || *verdict == Verdict::Fatal)
             }
             Some(How::Unexpected) => told.starts_with("unexpected answer to "),
+            Some(How::Protocol { stage: stage @ SessionStage::Handshake, .. }) => {
+                // The answer of another program comes first.
+                let told = told.split_once(" answers: \"").map_or(told, |(_, rest)| rest);
+                told.starts_with(&stage.to_string()) || told.contains(&format!("\"; {stage}: "))
+            }
             Some(How::Protocol { stage, .. }) => told.starts_with(&stage.to_string()),
             Some(How::Stream { from, at, .. }) => told == format!("ERR no: {ENDED}").as_str() && *at == Some(*from),
             None if told.starts_with("INFO is not allowed here") => {

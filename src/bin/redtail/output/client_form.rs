@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use redtail::rdb::Crc64;
 use redtail::resp::Part;
 
 use crate::output::keys::command::append;
@@ -14,7 +15,7 @@ use crate::terminal::log;
 const SENTINEL_CHANNEL: &[u8] = b"__sentinel__:hello";
 
 /// The names of the commands that are examined further.
-const NAMES: [&[u8]; 11] = [
+const NAMES: [&[u8]; 13] = [
     b"XADD",
     b"XTRIM",
     b"PUBLISH",
@@ -25,13 +26,18 @@ const NAMES: [&[u8]; 11] = [
     b"SYNCSLOTS",
     b"BITCONVERT",
     b"BITROAROP",
+    b"RESTORE",
     b"RESTORE-ASKING",
+    b"FUNCTION",
 ];
 
 const LONGEST_NAME: u64 = 14;
 
 /// The bytes held of a command until its form is known.
 const MOST_HELD: usize = 1 << 20;
+
+/// The same for a RESTORE, whose checksum is behind its value.
+const MOST_OF_PAYLOAD: usize = 64 << 20;
 
 /// What to send instead of a command.
 #[derive(Debug, PartialEq)]
@@ -136,7 +142,15 @@ impl ClientForms {
             Part::Begin { argc, .. } => self.open = Open { state: State::Holding, argc, ..Open::default() },
             Part::Argument { index, length } if self.open.state == State::Holding => {
                 let is_other = index == 0 && length > LONGEST_NAME;
-                if is_other || length > MOST_HELD as u64 || self.open.held > MOST_HELD {
+                let most = if self.open.args.first().is_some_and(|name| is_restore(name)) {
+                    MOST_OF_PAYLOAD
+                } else {
+                    MOST_HELD
+                };
+                if is_other || length > most as u64 || self.open.held > most {
+                    if let Some(name) = self.open.args.first_mut().filter(|name| is_restore(name)) {
+                        b"RESTORE".as_slice().clone_into(name);
+                    }
                     self.warn((!is_other && !self.is_before_fields()).then_some(Omission::Unexamined));
                     self.print_held(out);
                     header(out, length);
@@ -240,7 +254,23 @@ fn is_examined(name: &[u8]) -> bool {
     // Most commands differ in their first letter.
     matches!(
         name.first(),
-        Some(b'X' | b'x' | b'P' | b'p' | b'C' | b'c' | b'R' | b'r' | b'T' | b't' | b'S' | b's' | b'B' | b'b')
+        Some(
+            b'X' | b'x'
+                | b'P'
+                | b'p'
+                | b'C'
+                | b'c'
+                | b'R'
+                | b'r'
+                | b'T'
+                | b't'
+                | b'S'
+                | b's'
+                | b'B'
+                | b'b'
+                | b'F'
+                | b'f'
+        )
     ) && NAMES.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 
@@ -262,10 +292,44 @@ fn verdict<'a>(argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> Verdict 
         b"REPLCONF" | b"PING" => omit(None),
         // With the option that a server stores bitmaps compactly: the same result for every client.
         b"BITROAROP" => rename(b"BITOP"),
-        // Outside of a migration it is RESTORE. Access rules of the target may lack it.
-        b"RESTORE-ASKING" => rename(b"RESTORE"),
+        b"RESTORE" | b"RESTORE-ASKING" => restoring(argc, 3, &[b"RESTORE"], name == b"RESTORE", arg),
+        b"FUNCTION" => match arg(1) {
+            None if argc > 1 => Verdict::Unknown,
+            Some(word) if word.eq_ignore_ascii_case(b"RESTORE") => restoring(argc, 2, &[b"FUNCTION"], true, arg),
+            _ => Verdict::Known(ClientForm::Same, None),
+        },
         _ => Verdict::Known(ClientForm::Same, None),
     }
+}
+
+fn is_restore(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"RESTORE") || name.eq_ignore_ascii_case(b"RESTORE-ASKING")
+}
+
+/// A command with a payload. HIMPORT and slot migrations write the checksum 0, which only Redis 8.10 and later accept
+/// from a client. RESTORE-ASKING is RESTORE outside of a migration, and access rules of the target may lack it.
+fn restoring<'a>(
+    argc: usize,
+    index: usize,
+    name: &[&[u8]],
+    is_named: bool,
+    arg: impl Fn(usize) -> Option<&'a [u8]>,
+) -> Verdict {
+    let Some(payload) = arg(index) else {
+        return if index < argc { Verdict::Unknown } else { Verdict::Known(ClientForm::Same, None) };
+    };
+    let mut arguments: Vec<Vec<u8>> = name.iter().map(|name| name.to_vec()).collect();
+    let of = match payload.split_last_chunk::<8>() {
+        Some((signed, [0, 0, 0, 0, 0, 0, 0, 0])) => {
+            let crc = Crc64::new().update(signed).value();
+            arguments.extend((1..index).filter_map(&arg).map(<[u8]>::to_vec));
+            arguments.push([signed, &crc.to_le_bytes()].concat());
+            index + 1
+        }
+        _ if is_named => return Verdict::Known(ClientForm::Same, None),
+        _ => 1,
+    };
+    Verdict::Known(ClientForm::Instead { arguments, of, then: None }, None)
 }
 
 /// XADD and XTRIM. A primary writes `MAXLEN ~ 3 LIMIT 10` with the exact result of the trimming, `MAXLEN = 3 LIMIT 10`.
