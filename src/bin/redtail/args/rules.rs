@@ -10,8 +10,8 @@ use clap::{ArgMatches, Command};
 use crate::args::fact::{
     ALL_COMMANDS, ALL_SHARDS, ANY_FILE, BARE_RECORDING, BY_PATH, CHECKPOINT, COMMANDS, DEVICE, DIRECTORY, DUMP,
     EMPTIED, Facts, GAP_CONTINUE, GAP_STOP, JSON, KEYS, NEW_FILE, NO_KEYS, NO_TLS, NOW, NOW_WITHOUT_FORK, OBSERVE,
-    ONE_FILE, ONE_SERVER, POSITION, READ_ONCE, RESP, SENTINEL_TLS, SENTINELS, SERVER, SNAPSHOT, STDOUT, SYNC, TEXT,
-    TLS, TLS_IN_ADDRESS, UNIX,
+    ONE_FILE, ONE_SERVER, PLAIN, POSITION, READ_ONCE, RESP, SENTINEL_TLS, SENTINELS, SERVER, SNAPSHOT, STDOUT, SYNC,
+    TEXT, TLS, TLS_IN_ADDRESS, UNIX,
 };
 use crate::args::output::SNAPSHOT_NEEDS_EMPTYING;
 
@@ -215,6 +215,7 @@ pub(super) const RULES: &[Rule] = &[
         BY_PATH,
         "{} needs a file or directory, and standard input is read to its end anyway; remove --follow",
     ),
+    rule(DECODE, &["follow"], PLAIN, "{} needs a file that grows, and a compressed file does not: remove --follow"),
     rule(
         DECODE,
         &["offset"],

@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use super::*;
-use crate::args::fact::{BARE_RECORDING, COMMANDS, DIRECTORY, DUMP, Facts, RECORDING};
+use crate::args::fact::{BARE_RECORDING, COMMANDS, COMPRESSED, DIRECTORY, DUMP, Facts, RECORDING};
 use crate::args::rules::RULES;
 
 /// clap reports a duplicate option only when it is used.
@@ -159,6 +159,7 @@ fn options_without_effect_are_refused_with_every_input() {
     for (words, input, expected) in [
         ("decode none".to_owned(), DUMP, text.to_owned()),
         ("decode none".into(), COMMANDS, format!("{text} skip-damaged")),
+        ("decode none".into(), DUMP | COMPRESSED, format!("{text} follow")),
         ("decode none".into(), RECORDING, format!("{text} offset max-corrupt-tail")),
         ("decode none".into(), BARE_RECORDING, format!("{text} max-corrupt-tail")),
         (format!("decode {folder}"), DIRECTORY, format!("{text} offset until")),
