@@ -133,7 +133,12 @@ pub(super) const RULES: &[Rule] = &[
         NOW | GAP_CONTINUE,
         "{} is for --from now and --on-gap continue: remove it",
     ),
-    always(TAIL, &["on-gap"]),
+    rule(
+        TAIL_AND_RECORD,
+        &["on-gap"],
+        NOW | NOW_WITHOUT_FORK | SNAPSHOT | POSITION,
+        "{} is for a run that resumes, and a stream of --from sync has no position to resume from: remove {}",
+    ),
     rule(
         TAIL,
         &["ack"],
@@ -153,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         "--on-gap snapshot replaces the file of --snapshot-to, and the target of --format resp would keep the data of \
          the earlier file: remove --on-gap snapshot",
     ),
-    always(RECORD, &["from", "on-gap"]),
+    always(RECORD, &["from"]),
     always(TAIL_AND_RECORD, &["reconnect"]),
     always(TAIL, &["checkpoint-commands", "checkpoint-interval", "heartbeat"]),
     // The file that is written.

@@ -126,7 +126,7 @@ fn options_without_effect_are_refused_with_every_target() {
         ),
         (
             "tail h:1 --from sync",
-            format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe elements keys {for_resp}"),
+            format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe on-gap elements keys {for_resp}"),
         ),
         ("snapshot h:1", format!("{SENTINEL} {of_tls} empty-target elements")),
         ("snapshot h:1 --format resp --empty-target", format!("{SENTINEL} {of_tls} output all elements max-arg")),
@@ -137,6 +137,8 @@ fn options_without_effect_are_refused_with_every_target() {
         ("snapshot redis+sentinel://h/m", format!("{no_tls} empty-target elements")),
         ("record h:1 -o new-file", format!("{SENTINEL} {of_tls}")),
         ("record h:1 -o new-file --from snapshot", format!("{SENTINEL} {of_tls} allow-probe")),
+        ("record h:1 -o new-file --from sync", format!("{SENTINEL} {of_tls} allow-probe on-gap")),
+        ("record h:1 -o new-file --from sync --append", format!("{SENTINEL} {of_tls} allow-probe")),
         ("record redis+sentinel://h/m -o new-file", no_tls.into()),
         ("doctor h:1", format!("{SENTINEL} {of_tls}")),
         ("doctor h:1 --cluster", format!("{SENTINEL} {of_tls}")),
