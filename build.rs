@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first is the comment at the top of the header.
-    const SECTIONS: [&str; 27] = [
+    const SECTIONS: [&str; 28] = [
         "mod",
         "basics",
         "position",
@@ -30,6 +30,7 @@ mod header {
         "rdb_item",
         "rdb",
         "dump",
+        "server",
         "tls",
         "options",
         "event",

@@ -39,8 +39,8 @@
  * STRUCTS that you fill begin with struct_size: set it to sizeof the struct. 0 and NULL always select the default.
  * Later versions add fields at the end. A library accepts structs of older headers. It rejects structs of newer
  * headers with REDTAIL_ERROR_ARGUMENT. Structs that the library fills are pointers to const. Later versions add fields
- * at their end, and new kinds of events and items: ignore unknown kinds. redtail_slice and redtail_position never
- * change.
+ * at their end, and new kinds of events and items: ignore unknown kinds. redtail_slice, redtail_position and
+ * redtail_server never change.
  *
  * THREADS. Only one thread at a time may use a handle, but not always the same thread. Exceptions are redtail_handle,
  * redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
@@ -1275,6 +1275,112 @@ REDTAIL_API int redtail_dump_error_offset(redtail_dump *dump,
  * Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
  */
 REDTAIL_API int redtail_dump_error_kind(redtail_dump *dump, int *kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Servers: product and version, and what follows from them
+ */
+
+/** Size in bytes that suffices for any server as text, including the NUL. */
+#define REDTAIL_SERVER_TEXT_SIZE 32
+
+/** The program that a server runs. */
+typedef enum redtail_product {
+    /** Redis, or a server that reports a redis_version. */
+    REDTAIL_PRODUCT_REDIS = 1,
+    /** Valkey. */
+    REDTAIL_PRODUCT_VALKEY = 2,
+} redtail_product;
+
+/**
+ * Product and version of a server. The caller may fill it. Everything that differs between releases depends on it. A
+ * version in development is 255.255.255. This struct never changes.
+ */
+typedef struct redtail_server {
+    /** One of redtail_product. */
+    int product;
+    /** The first number of the version. 8.10 is later than 8.9. */
+    uint16_t major;
+    /** The second number. */
+    uint16_t minor;
+    /** The third number. */
+    uint16_t patch;
+    /** 0. */
+    uint16_t reserved;
+} redtail_server;
+
+/**
+ * Parses the product, "-" or a space, and two or three numbers: redis-7.0, "valkey 9.1.2". attached->server of an
+ * event has this form.
+ *
+ * Returns REDTAIL_OK and sets server; REDTAIL_NONE if the text has another form; REDTAIL_ERROR_ARGUMENT if a pointer
+ * is NULL. Any thread.
+ */
+REDTAIL_API int redtail_server_parse(const char *text,
+                                     redtail_server *server);
+
+/**
+ * Writes a server as text with a NUL, for example "redis 7.0.15". size: room in bytes; REDTAIL_SERVER_TEXT_SIZE always
+ * suffices.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if a pointer is NULL, the product is unknown or the room is too small.
+ * After an error nothing was written. Any thread.
+ */
+REDTAIL_API int redtail_server_format(const redtail_server *server,
+                                      char *text,
+                                      size_t size);
+
+/**
+ * Whether the server is of this product, and of this release or a later one. A release is the major and the minor
+ * number. HEXPIRE exists since Redis 7.4 and Valkey 9.0: ask for one, then for the other.
+ *
+ * Returns 1 or 0; 0 also if server is NULL or its product is unknown. Any thread.
+ */
+REDTAIL_API int redtail_server_is_since(const redtail_server *server,
+                                        int product,
+                                        uint16_t major,
+                                        uint16_t minor);
+
+/**
+ * Whether the server is of a later release than those that this version of redtail was tested with. It may use
+ * commands, types and snapshots that redtail does not know. attached->newer_than_tested of an event tells the same.
+ *
+ * Returns 1 or 0; 0 also if server is NULL or its product is unknown. Any thread.
+ */
+REDTAIL_API int redtail_server_is_newer_than_tested(const redtail_server *server);
+
+/**
+ * The latest release of a product that this version of redtail was tested with. The third number of the version is 0.
+ *
+ * Returns REDTAIL_OK and sets server; REDTAIL_ERROR_ARGUMENT if server is NULL or the product is unknown. Any thread.
+ */
+REDTAIL_API int redtail_product_newest_tested(int product,
+                                              redtail_server *server);
+
+/**
+ * The snapshot format that the server writes, which is the latest that it reads: one of redtail_rdb_magic, and the
+ * version. For a release that is newer than redtail: the latest known format.
+ *
+ * Returns REDTAIL_OK and sets magic and version; REDTAIL_ERROR_ARGUMENT if a pointer is NULL or the product is
+ * unknown. Any thread.
+ */
+REDTAIL_API int redtail_server_snapshot_format(const redtail_server *server,
+                                               int *magic,
+                                               uint64_t *version);
+
+/**
+ * Whether the server loads snapshots and payloads of this format: each of its product, up to its own. Valkey also
+ * loads those of Redis up to 7.2. magic and version: as in a REDTAIL_RDB_ITEM_START, or of
+ * redtail_server_snapshot_format.
+ *
+ * Returns 1 or 0; 0 also if server is NULL, or its product, magic or version is unknown. Any thread.
+ */
+REDTAIL_API int redtail_server_reads(const redtail_server *server,
+                                     int magic,
+                                     uint64_t version);
+
+/** The name of a redtail_product: "redis" or "valkey"; "unknown" for other numbers. Static. Any thread. */
+REDTAIL_API const char *redtail_product_name(int product);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

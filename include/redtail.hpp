@@ -247,6 +247,68 @@ private:
     redtail_position position_;
 };
 
+/** A snapshot format: the server family and the version. */
+struct snapshot_format {
+    /** One of redtail_rdb_magic. */
+    int magic;
+    std::uint64_t version;
+};
+
+/** The name of a redtail_product, for example "valkey". */
+inline std::string_view product_name(int product) noexcept { return redtail_product_name(product); }
+
+/** Product and version of a server; a value. */
+class server {
+public:
+    explicit server(const redtail_server &from) noexcept : server_(from) {}
+    /** Parses the product, "-" or a space, and the version: redis-7.0, "valkey 9.1.2". Throws error if the text has
+     * another form. */
+    explicit server(const std::string &text) : server_() {
+        if (redtail_server_parse(text.c_str(), &server_) != REDTAIL_OK)
+            throw error(REDTAIL_ERROR_ARGUMENT, "this is not a server: product and version, such as redis-7.0");
+    }
+    /** Nothing if the text is not a server. */
+    static std::optional<server> parse(const std::string &text) noexcept {
+        redtail_server parsed;
+        if (redtail_server_parse(text.c_str(), &parsed) != REDTAIL_OK) return std::nullopt;
+        return server(parsed);
+    }
+    /** The latest release of a product that this version of redtail was tested with. Throws error if the product is
+     * unknown. */
+    static server newest_tested(int product) {
+        redtail_server newest;
+        if (int number = redtail_product_newest_tested(product, &newest)) throw error(number, "this is no product");
+        return server(newest);
+    }
+    /** Whether it is of this product, and of this release or a later one. */
+    bool is_since(int product, std::uint16_t release, std::uint16_t minor_release) const noexcept {
+        return redtail_server_is_since(&server_, product, release, minor_release) == 1;
+    }
+    /** Whether it is of a later release than those that this version of redtail was tested with. */
+    bool is_newer_than_tested() const noexcept { return redtail_server_is_newer_than_tested(&server_) == 1; }
+    /** The format that it writes, the latest that it reads. Throws error if the product is unknown. */
+    redtail::snapshot_format snapshot_format() const {
+        redtail::snapshot_format found = {};
+        if (int number = redtail_server_snapshot_format(&server_, &found.magic, &found.version)) throw error(number, "this is no server");
+        return found;
+    }
+    /** Whether it loads snapshots and payloads of this format. */
+    bool reads(const redtail::snapshot_format &format) const noexcept {
+        return redtail_server_reads(&server_, format.magic, format.version) == 1;
+    }
+    /** As redtail_server_format writes it; "" if the product is unknown. */
+    std::string text() const {
+        char text[REDTAIL_SERVER_TEXT_SIZE];
+        return redtail_server_format(&server_, text, sizeof text) == REDTAIL_OK ? text : "";
+    }
+    /** Its numbers: server->major. */
+    const redtail_server *operator->() const noexcept { return &server_; }
+    const redtail_server &c() const noexcept { return server_; }
+
+private:
+    redtail_server server_;
+};
+
 /** The next item of a snapshot; a view. */
 class snapshot_item {
 public:

@@ -379,6 +379,37 @@ int redtail_dump_next(redtail_dump *dump,
 int redtail_dump_error_offset(redtail_dump *dump,
                                           uint64_t *offset);
 int redtail_dump_error_kind(redtail_dump *dump, int *kind);
+static const int REDTAIL_SERVER_TEXT_SIZE = 32;
+typedef enum redtail_product {
+    REDTAIL_PRODUCT_REDIS = 1,
+    REDTAIL_PRODUCT_VALKEY = 2,
+} redtail_product;
+typedef struct redtail_server {
+    int product;
+    uint16_t major;
+    uint16_t minor;
+    uint16_t patch;
+    uint16_t reserved;
+} redtail_server;
+int redtail_server_parse(const char *text,
+                                     redtail_server *server);
+int redtail_server_format(const redtail_server *server,
+                                      char *text,
+                                      size_t size);
+int redtail_server_is_since(const redtail_server *server,
+                                        int product,
+                                        uint16_t major,
+                                        uint16_t minor);
+int redtail_server_is_newer_than_tested(const redtail_server *server);
+int redtail_product_newest_tested(int product,
+                                              redtail_server *server);
+int redtail_server_snapshot_format(const redtail_server *server,
+                                               int *magic,
+                                               uint64_t *version);
+int redtail_server_reads(const redtail_server *server,
+                                     int magic,
+                                     uint64_t version);
+const char *redtail_product_name(int product);
 typedef enum redtail_verify {
     REDTAIL_VERIFY_FULL = 0,
     REDTAIL_VERIFY_AUTHORITY = 1,

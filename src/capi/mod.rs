@@ -38,8 +38,8 @@
 //! STRUCTS that you fill begin with struct_size: set it to sizeof the struct. 0 and NULL always select the default.
 //! Later versions add fields at the end. A library accepts structs of older headers. It rejects structs of newer
 //! headers with REDTAIL_ERROR_ARGUMENT. Structs that the library fills are pointers to const. Later versions add fields
-//! at their end, and new kinds of events and items: ignore unknown kinds. redtail_slice and redtail_position never
-//! change.
+//! at their end, and new kinds of events and items: ignore unknown kinds. redtail_slice, redtail_position and
+//! redtail_server never change.
 //!
 //! THREADS. Only one thread at a time may use a handle, but not always the same thread. Exceptions are redtail_handle,
 //! redtail_cluster and redtail_shard, which several threads may use at once. Different handles share nothing.
@@ -97,6 +97,7 @@ pub mod primary;
 pub mod rdb;
 pub mod rdb_item;
 pub mod sentinel;
+pub mod server;
 pub mod session;
 pub mod shard;
 mod structs;

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn redtail_position_format(
 impl Out<c_char> {
     /// # Safety
     /// There is room for all bytes.
-    unsafe fn fill(self, bytes: &[u8]) {
+    pub(super) unsafe fn fill(self, bytes: &[u8]) {
         // SAFETY: as promised; our own bytes don't overlap the caller's.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.pointer().cast(), bytes.len()) }
     }

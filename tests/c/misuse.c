@@ -138,6 +138,43 @@ static void keys(void) {
     CHECK(count == 0);
 }
 
+static void servers(void) {
+    static const char *const WRONG[] = {"", "redis", "redis-7", "redis-7.x", "keydb-6.3", "redis-7.65536", "redis-\xff"};
+    redtail_server server = {7, 7, 7, 7, 7}, unknown = {3, 9, 0, 0, 0};
+    char text[REDTAIL_SERVER_TEXT_SIZE] = "x", memory[2 * sizeof server + 1];
+    int magic = 7;
+    uint64_t version = 7;
+    size_t i;
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_parse(NULL, &server));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_parse("redis-7.0", NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_parse("redis-7.0", (redtail_server *)ODD(memory)));
+    for (i = 0; i < sizeof WRONG / sizeof *WRONG; i++)
+        IS(REDTAIL_NONE, redtail_server_parse(WRONG[i], &server));
+    CHECK(server.product == 7 && server.reserved == 7);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_format(NULL, text, sizeof text));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_format((redtail_server *)ODD(memory), text, sizeof text));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_format(&unknown, text, sizeof text));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_format(&server, NULL, sizeof text));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_product_newest_tested(0, &server));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_product_newest_tested(REDTAIL_PRODUCT_REDIS, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_snapshot_format(NULL, &magic, &version));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_snapshot_format(&unknown, &magic, &version));
+    CHECK(strcmp(text, "x") == 0 && server.product == 7 && magic == 7 && version == 7);
+    IS(REDTAIL_OK, redtail_server_parse("redis 7.0.15", &server));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_format(&server, text, 12));
+    IS(REDTAIL_OK, redtail_server_format(&server, text, 13));
+    CHECK(strcmp(text, "redis 7.0.15") == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_snapshot_format(&server, NULL, &version));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_server_snapshot_format(&server, &magic, NULL));
+    CHECK(redtail_server_is_since(NULL, REDTAIL_PRODUCT_REDIS, 0, 0) == 0);
+    CHECK(redtail_server_is_since(&unknown, 3, 0, 0) == 0 && redtail_server_is_since(&server, 3, 0, 0) == 0);
+    CHECK(redtail_server_is_newer_than_tested(NULL) == 0 && redtail_server_is_newer_than_tested(&unknown) == 0);
+    CHECK(redtail_server_reads(NULL, REDTAIL_RDB_MAGIC_REDIS, 9) == 0 && redtail_server_reads(&unknown, REDTAIL_RDB_MAGIC_REDIS, 9) == 0);
+    CHECK(redtail_server_reads(&server, 0, 9) == 0 && redtail_server_reads(&server, REDTAIL_RDB_MAGIC_REDIS, UINT64_C(65536 + 9)) == 0);
+    CHECK(redtail_server_reads(&server, REDTAIL_RDB_MAGIC_REDIS, 9) == 1);
+    CHECK(strcmp(redtail_product_name(0), "unknown") == 0);
+}
+
 static void encoder(void) {
     redtail_slice args[2], wrong;
     char out[16];
@@ -800,6 +837,7 @@ static void follower(void) {
 int main(void) {
     basics();
     keys();
+    servers();
     encoder();
     parser();
     rdb();

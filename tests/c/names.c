@@ -23,6 +23,7 @@ int main(void) {
     PRINT("disconnect_reason", redtail_disconnect_reason_name(n));
     PRINT("notice", redtail_notice_name(n));
     PRINT("migration", redtail_migration_name(n));
+    PRINT("product", redtail_product_name(n));
     PRINT("migration_side", redtail_migration_side_name(n));
     return 0;
 }

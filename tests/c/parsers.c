@@ -205,6 +205,21 @@ static void encodes(void) {
     redtail_parser_free(parser);
 }
 
+/* The write inside of an RREPLAY is a stream of its own. */
+static void unwraps(void) {
+    const char commands[] = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n";
+    const char origin[] = "8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55";
+    redtail_slice args[5] = {{"RREPLAY", 7}, {origin, 36}, {commands, sizeof commands - 1}, {"3", 1}, {"77", 2}}, inner[3];
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    const redtail_item *item;
+    redtail_wrapped wrapped;
+    MUST(redtail_unwrap(args, 5, &wrapped) == REDTAIL_OK && is(wrapped.origin, origin) && wrapped.db == 3 && wrapped.mvcc == 77);
+    MUST(redtail_parser_next(parser, &wrapped.commands, inner, 3, &item) == REDTAIL_OK && wrapped.commands.len == 0);
+    MUST(item->argc == 3 && is(inner[0], "SET") && is(inner[1], "k") && is(inner[2], "v"));
+    MUST(redtail_unwrap(inner, 3, &wrapped) == REDTAIL_NONE);
+    redtail_parser_free(parser);
+}
+
 /* A value that is larger than the buffer passes through it. */
 static void in_parts(size_t step) {
     enum { VALUE = 5000, BUFFER = 64 };
@@ -264,6 +279,7 @@ int main(void) {
     modes();
     walks_again();
     encodes();
+    unwraps();
     for (size_t step = 1; step <= 64; step++)
         in_parts(step);
     puts("the parsers hold");

@@ -61,7 +61,11 @@ static int on_event(void *context, redtail_shard *shard, const redtail_event *ev
         in_callbacks();
         say(shard, "attached", ROLES[event->attached->role]);
         break;
-    case REDTAIL_EVENT_GAP: say(shard, "gap", redtail_shard_message(shard)); break;
+    case REDTAIL_EVENT_SNAPSHOT_BEGIN: IS(REDTAIL_OK, redtail_migrations_clear(my->migrations)); break;
+    case REDTAIL_EVENT_GAP:
+        IS(REDTAIL_OK, redtail_migrations_clear(my->migrations));
+        say(shard, "gap", redtail_shard_message(shard));
+        break;
     case REDTAIL_EVENT_DISCONNECTED:
         CHECK(strlen(redtail_shard_message(shard)) > 0);
         break;
@@ -69,6 +73,7 @@ static int on_event(void *context, redtail_shard *shard, const redtail_event *ev
         snprintf(words, sizeof words, "%.*s", (int)event->args[1].len, event->args[1].data);
         if (equals(&event->args[0], "SET")) CHECK(has_slot(shard, redtail_slot(event->args[1].data, event->args[1].len)));
         migration = redtail_migrations_next(my->migrations, event->args, event->argc, NULL);
+        CHECK(migration >= 0 && strcmp(redtail_migrations_message(my->migrations), "") == 0);
         say(shard, migration == REDTAIL_MIGRATION_NONE ? "wrote" : redtail_migration_name(migration), words);
         if (my->has_last) IS(REDTAIL_OK, redtail_handle_commit(redtail_shard_handle(shard), &my->last));
         my->has_last = redtail_event_position(event, &my->last) == REDTAIL_OK;

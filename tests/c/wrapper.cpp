@@ -82,6 +82,20 @@ template <class Call> static bool throws_out(Call call) {
     }
 }
 
+static void servers() {
+    const redtail::server redis("redis-8.10.2"), valkey("valkey 9.1.2");
+    CHECK(redis.text() == "redis 8.10.2" && valkey->major == 9 && valkey->minor == 1 && valkey.c().patch == 2);
+    CHECK(redtail::product_name(valkey->product) == "valkey" && !redtail::server::parse("keydb-6.3"));
+    CHECK(redtail::server::parse("redis-7.0")->text() == "redis 7.0.0");
+    CHECK(thrown([] { redtail::server("7.0"); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([] { redtail::server::newest_tested(3); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(thrown([] { redtail::server(redtail_server{}).snapshot_format(); }) == REDTAIL_ERROR_ARGUMENT);
+    CHECK(redis.is_since(REDTAIL_PRODUCT_REDIS, 8, 9) && !redis.is_since(REDTAIL_PRODUCT_VALKEY, 8, 9));
+    CHECK(!redis.is_newer_than_tested() && !redtail::server::newest_tested(REDTAIL_PRODUCT_VALKEY).is_newer_than_tested());
+    CHECK(redis.snapshot_format().magic == REDTAIL_RDB_MAGIC_REDIS && redis.snapshot_format().version == 15);
+    CHECK(valkey.reads({REDTAIL_RDB_MAGIC_REDIS, 11}) && !valkey.reads(redis.snapshot_format()));
+}
+
 static void batches() {
     const std::string bytes = "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\nhello";
     redtail::parser parser(REDTAIL_MODE_STREAM);
@@ -130,7 +144,8 @@ static void sessions() {
         if (event.kind() == REDTAIL_EVENT_COMMAND) {
             seen = event.args()[0];
             CHECK(event.offset() == 117 && !event.db() && event.raw().size() == 17);
-            CHECK(event.keys().kind == REDTAIL_ALL_KEYS && event.keys().touched.size() == 1 && event.keys().touched[0].db == -1);
+            CHECK(event.keys().kind == REDTAIL_ALL_KEYS && event.keys().touched.size() == 1);
+            CHECK(event.keys().touched[0].index == 0 && event.keys().touched[0].db == -1);
             CHECK(event.is("flushdb") && !event.is("FLUSHALL"));
         }
         if (event.kind() == REDTAIL_EVENT_ATTACHED)
@@ -399,6 +414,7 @@ static void clusters() {
 
 int main() {
     parsers();
+    servers();
     batches();
     sessions();
     followers();

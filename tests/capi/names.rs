@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::build::{How, program, root, stdout};
 
 /// The function between `redtail_` and `_name`, its enum, and the prefix of the enum's constants.
-const FUNCTIONS: [(&str, &str, &str); 18] = [
+const FUNCTIONS: [(&str, &str, &str); 19] = [
     ("item", "redtail_item_kind", "REDTAIL_ITEM_"),
     ("token", "redtail_token_step", "REDTAIL_TOKEN_"),
     ("kind", "redtail_kind", "REDTAIL_KIND_"),
@@ -25,6 +25,7 @@ const FUNCTIONS: [(&str, &str, &str); 18] = [
     ("disconnect_reason", "redtail_disconnect_reason", "REDTAIL_DISCONNECT_"),
     ("notice", "redtail_notice_kind", "REDTAIL_NOTICE_"),
     ("migration", "redtail_migration", "REDTAIL_MIGRATION_"),
+    ("product", "redtail_product", "REDTAIL_PRODUCT_"),
     ("migration_side", "redtail_migration_side", "REDTAIL_MIGRATION_SIDE_"),
 ];
 

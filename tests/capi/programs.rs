@@ -108,6 +108,11 @@ fn parsers_beyond_the_examples_under_valgrind_and_asan() {
     assert_eq!(stdout(&mut Command::new(program("tests/c/parsers.c", How::Sanitized))), "the parsers hold\n");
 }
 
+#[test]
+fn servers_are_compared_by_release() {
+    assert_eq!(stdout(&mut Command::new(program("tests/c/servers.c", How::Debug))), "the servers hold\n");
+}
+
 /// Misuse does not count: there, most calls end before they do anything.
 #[test]
 fn every_exported_function_is_used_by_a_c_program() {
