@@ -1290,7 +1290,7 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
  * redtail_dump reads it with the items of a snapshot. A payload has no key name, database or expiry.
  */
 
-/** Reads one payload. One thread at a time. About 86 KiB; it allocates nothing after its creation. */
+/** Reads one payload. One thread at a time. About 172 KiB; it allocates nothing after its creation. */
 typedef struct redtail_dump redtail_dump;
 
 /**

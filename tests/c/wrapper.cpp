@@ -157,7 +157,8 @@ static void sessions() {
         if (event.kind() == REDTAIL_EVENT_COMMAND) {
             seen = event.args()[0];
             CHECK(event.offset() == 117 && !event.db() && event.raw().size() == 17);
-            CHECK(event.keys().kind == REDTAIL_ALL_KEYS && event.keys().touched.size() == 1 && event.keys().touched[0].db == -1);
+            CHECK(event.keys().kind == REDTAIL_ALL_KEYS && event.keys().touched.size() == 1);
+            CHECK(event.keys().touched[0].index == 0 && event.keys().touched[0].db == -1);
             CHECK(event.is("flushdb") && !event.is("FLUSHALL"));
         }
         if (event.kind() == REDTAIL_EVENT_ATTACHED)

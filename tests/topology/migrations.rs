@@ -37,16 +37,22 @@ fn imported_writes_are_distinguished_from_those_of_clients() {
                 00e90991ee2c8d285ed86ffda0f5e791f25a3ce9 7b1804b51029a92f6c14c84929dcae70c3ce7fc2";
     let retries = ["begins", "failed", "trimmed"].repeat(4);
     for (bytes, task, course, imported, clients) in [
-        (&include_bytes!("../data/slots/completed-target.bin")[..], completed, vec!["begins", "ends"], 86, 45),
+        (&include_bytes!("../data/slots/completed-target.commands")[..], completed, vec!["begins", "ends"], 86, 45),
         (
-            include_bytes!("../data/slots/failed-target.bin"),
+            include_bytes!("../data/slots/failed-target.commands"),
             failed,
             vec!["begins", "failed", "trimmed", "begins", "ends"],
             95,
             67,
         ),
-        (include_bytes!("../data/slots/cancelled-target.bin"), cancelled, vec!["begins", "failed", "trimmed"], 11, 14),
-        (include_bytes!("../data/slots/source-lost-target.bin"), lost, retries, 54, 142),
+        (
+            include_bytes!("../data/slots/cancelled-target.commands"),
+            cancelled,
+            vec!["begins", "failed", "trimmed"],
+            11,
+            14,
+        ),
+        (include_bytes!("../data/slots/source-lost-target.commands"), lost, retries, 54, 142),
     ] {
         let [id, side, source, target] = task.split(' ').collect::<Vec<_>>()[..] else { panic!("four words") };
         let full = format!("{side} {id} {source} {target} 0-2000");
@@ -79,7 +85,7 @@ fn imported_writes_are_distinguished_from_those_of_clients() {
 fn the_source_names_the_task_and_its_writes_are_of_clients() {
     let task = "migrate ff0e2edb159d6f35ad5fec3e2ae42c756cab9618 821c9f676d7988514d70d5e1cb98e847c924a8d9 \
                 8c0224e180826d9dde252498cdc78e68f3855e95 0-2000";
-    let terms = terms(include_bytes!("../data/slots/failed-source.bin"));
+    let terms = terms(include_bytes!("../data/slots/failed-source.commands"));
     let (clients, marked): (Vec<_>, Vec<_>) =
         terms.into_iter().map(|(_, term)| term).partition(|term| term == "client");
     let course = ["begins", "failed", "begins", "ends"].map(|word| format!("{word} {task}"));

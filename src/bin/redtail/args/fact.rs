@@ -62,6 +62,9 @@ pub(crate) const GAP_CONTINUE: Facts = fact(32);
 pub(crate) const OBSERVE: Facts = fact(33);
 pub(crate) const CHECKPOINT: Facts = fact(34);
 
+/// The input is read as commands, a snapshot or a recording.
+pub(crate) const NO_FRAMES: Facts = fact(35);
+
 /// `yes` if the condition holds, else `no`.
 pub(crate) fn either(condition: bool, yes: Facts, no: Facts) -> Facts {
     if condition { yes } else { no }

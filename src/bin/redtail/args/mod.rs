@@ -26,7 +26,7 @@ pub(crate) use fact::{ANY_FILE, BARE_RECORDING, COMMANDS, DIRECTORY, DUMP, Facts
 pub(crate) use filter::Filter;
 pub(crate) use follow::{Follow, SnapshotTo};
 pub(crate) use manual::{Completions, Man};
-pub(crate) use output::{Format, Output, SNAPSHOT_NEEDS_EMPTYING};
+pub(crate) use output::{Format, Output};
 pub(crate) use parse::survive;
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};

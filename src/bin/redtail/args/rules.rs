@@ -9,9 +9,9 @@ use clap::{ArgMatches, Command};
 
 use crate::args::fact::{
     ALL_COMMANDS, ALL_SHARDS, ANY_FILE, BARE_RECORDING, BY_PATH, CHECKPOINT, COMMANDS, DEVICE, DIRECTORY, DUMP,
-    EMPTIED, Facts, GAP_CONTINUE, GAP_STOP, JSON, KEYS, NEW_FILE, NO_KEYS, NO_TLS, NOW, NOW_WITHOUT_FORK, OBSERVE,
-    ONE_FILE, ONE_SERVER, POSITION, READ_ONCE, RESP, SENTINEL_TLS, SENTINELS, SERVER, SNAPSHOT, STDOUT, SYNC, TEXT,
-    TLS, TLS_IN_ADDRESS, UNIX,
+    EMPTIED, Facts, GAP_CONTINUE, GAP_STOP, JSON, KEYS, NEW_FILE, NO_FRAMES, NO_KEYS, NO_TLS, NOW, NOW_WITHOUT_FORK,
+    OBSERVE, ONE_FILE, ONE_SERVER, POSITION, READ_ONCE, RESP, SENTINEL_TLS, SENTINELS, SERVER, SNAPSHOT, STDOUT, SYNC,
+    TEXT, TLS, TLS_IN_ADDRESS, UNIX,
 };
 use crate::args::output::SNAPSHOT_NEEDS_EMPTYING;
 
@@ -235,6 +235,36 @@ pub(super) const RULES: &[Rule] = &[
         &["max-corrupt-tail"],
         DUMP | COMMANDS | DIRECTORY,
         "{} is for append-only files, and this is a recording: remove it",
+    ),
+    rule(
+        DECODE,
+        &["max-corrupt-tail"],
+        READ_ONCE,
+        "{} can't be used with --follow, which reads what comes behind the end: remove one of them",
+    ),
+    rule(
+        DECODE,
+        &[
+            "offset",
+            "all",
+            "until",
+            "assume-db",
+            "elements",
+            "skip-damaged",
+            "follow",
+            "commands-only",
+            "snapshot-to",
+            "db",
+            "command",
+            "key",
+            "keys",
+            "stats",
+            "empty-target",
+            "target-version",
+            "max-corrupt-tail",
+        ],
+        NO_FRAMES,
+        "{} can't be used with --frames, which prints any kind of RESP: remove one of them",
     ),
     rule(DECODE, &["frames"], TEXT | JSON, "{} prints text or json: use --format text or --format json"),
     // The output.

@@ -164,7 +164,7 @@ fn options_without_effect_are_refused_with_every_input() {
         (format!("decode {folder}"), DIRECTORY, format!("{text} offset until")),
         ("decode -".into(), DUMP, format!("{text} follow")),
         ("decode -".into(), COMMANDS, format!("{text} follow skip-damaged")),
-        ("decode none --follow".into(), DUMP, format!("{text} offset")),
+        ("decode none --follow".into(), DUMP, format!("{text} offset frames max-corrupt-tail")),
         ("decode none --format json".into(), DUMP, "assume-db empty-target".into()),
         ("decode none --format json".into(), COMMANDS, "elements skip-damaged assume-db empty-target".into()),
         ("decode none --format resp".into(), DUMP, "all max-arg keys elements frames".into()),
@@ -176,14 +176,21 @@ fn options_without_effect_are_refused_with_every_input() {
         (
             "decode none --format json --commands-only".into(),
             DUMP,
-            "elements skip-damaged assume-db empty-target".into(),
+            "elements skip-damaged assume-db empty-target frames".into(),
         ),
         (
             "decode none --format json --snapshot-to new".into(),
             DUMP,
-            "elements skip-damaged assume-db empty-target".into(),
+            "elements skip-damaged assume-db empty-target frames".into(),
         ),
-        ("decode none --frames".into(), DUMP, String::new()),
+        (
+            "decode none --frames".into(),
+            DUMP,
+            format!(
+                "{text} offset all until skip-damaged follow commands-only snapshot-to db command key stats \
+                 max-corrupt-tail"
+            ),
+        ),
     ] {
         assert_eq!(sorted(&refused(&words, Some(input))), sorted(&expected), "{words} {input:b}");
     }
