@@ -128,6 +128,24 @@ fn resp_makes_the_keys_again() {
     );
 }
 
+/// A file is not a server that is followed: its keys are printed, and one message says what stays.
+#[test]
+fn resp_of_a_file_needs_no_empty_target() {
+    for input in [small(), [small(), commands(&["SELECT 0", "SET k v"])].concat()] {
+        let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+        let expected = [
+            commands(&["SELECT 0", "SET s value", "DEL l", "RPUSH l a b", "DEL h", "HSET h f v"]),
+            commands(&["PEXPIREAT h 4000000000000", "SELECT 3"]),
+            commands(&["DEL z", "ZADD z 1.5 m inf n", "DEL t", "SADD t x"]),
+            command(&[b"FUNCTION", b"LOAD", b"REPLACE", b"#!lua name=l\n"]),
+        ];
+        assert!(ran.text().starts_with(&String::from_utf8(expected.concat()).unwrap()), "{}", ran.text());
+        let message = "redtail: without --empty-target the target is not emptied: keys of the same name are replaced, \
+                       and other keys stay that the input does not have\n";
+        assert_eq!(ran.err.matches(message).count(), 1, "{}", ran.err);
+    }
+}
+
 #[test]
 fn many_elements_come_in_batches() {
     let list = (0..1000).fold(Snapshot::new().key(1, "l").len(1001), |list, n| list.string(n.to_string()));

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use redtail::{Options, SnapshotForm};
 
-use crate::args::fact::{BY_PATH, DIRECTORY, Facts, KEYS, NO_KEYS, ONE_FILE, READ_ONCE, either};
+use crate::args::fact::{
+    BY_PATH, COMPRESSED, DIRECTORY, Facts, KEYS, NO_FRAMES, NO_KEYS, ONE_FILE, PLAIN, READ_ONCE, either,
+};
 use crate::args::output::Output;
 use crate::args::parse::facts_of_file;
 use crate::args::rules::Given;
@@ -69,7 +71,7 @@ pub(crate) struct Decode {
     /// An incomplete command is printed once it is complete. After a rewrite (BGREWRITEAOF) of a directory the new
     /// increment is printed, but not the new base, which repeats old data. The run ends if a rewrite replaces a single
     /// file (Redis before 7.0). Writes made while appendonly is off, and snapshots received by a replica, are in no
-    /// file and go unnoticed.
+    /// file and go unnoticed. A compressed file can't be followed.
     #[arg(long)]
     pub(crate) follow: bool,
 
@@ -90,10 +92,7 @@ pub(crate) struct Decode {
     pub(crate) force: bool,
 
     /// Read the input as any kind of RESP, and print one frame per line
-    #[arg(long, conflicts_with_all = [
-        "offset", "all", "until", "assume_db", "elements", "skip_damaged", "follow", "commands_only", "snapshot_to",
-        "db", "command", "key", "keys", "stats", "empty_target", "target_version",
-    ])]
+    #[arg(long)]
     pub(crate) frames: bool,
 
     /// Skip damaged values in a snapshot, with one message each
@@ -106,9 +105,7 @@ pub(crate) struct Decode {
     ///
     /// A loss of power can leave zeros at the end of the last file. Everything before them is printed, and the exit
     /// code is 0. Redis 8.4 and later do the same if aof-load-corrupt-tail-max-size is set.
-    #[arg(long, value_name = "BYTES", default_value_t = 0, hide_default_value = true, conflicts_with_all = [
-        "follow", "frames",
-    ])]
+    #[arg(long, value_name = "BYTES", default_value_t = 0, hide_default_value = true)]
     pub(crate) max_corrupt_tail: u64,
 
     #[command(flatten)]
@@ -152,6 +149,8 @@ impl Decode {
             | self.output.facts()
             | either(self.is_standard_input(), 0, BY_PATH)
             | either(self.follow, 0, READ_ONCE)
+            | either(input & COMPRESSED == 0, PLAIN, 0)
+            | either(self.frames, 0, NO_FRAMES)
             | either(self.without_keys(), NO_KEYS, KEYS)
             | self.snapshot_to.as_deref().map_or(0, facts_of_file)
     }

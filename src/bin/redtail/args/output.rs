@@ -58,8 +58,9 @@ pub(crate) struct Output {
     /// With --format resp: delete the selected keys of the target before each snapshot
     ///
     /// Without filters this is FLUSHALL and FUNCTION FLUSH, with --db FLUSHDB in each of these databases. With --key a
-    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot needs this option,
-    /// because the target may hold selected keys that the server does not have.
+    /// script deletes the keys that match. Nothing outside of the filters is touched. A snapshot of a server needs this
+    /// option, because the target may hold selected keys that the server does not have. Without it a snapshot in a
+    /// file replaces keys of the same name, and other keys of the target stay.
     #[arg(long)]
     pub(crate) empty_target: bool,
 
@@ -89,7 +90,7 @@ pub(crate) enum Format {
     Resp,
 }
 
-/// A snapshot as commands, without --empty-target.
+/// A snapshot of a server as commands, without --empty-target.
 pub(crate) const SNAPSHOT_NEEDS_EMPTYING: &str = "--format resp of a snapshot needs --empty-target: the target may hold keys that the server does not have. It \
      deletes only keys that the filters select; without filters, all keys and functions of the target";
 

@@ -1,7 +1,7 @@
 //! A snapshot as commands empties the target of what the filters select, with `--empty-target`.
 //!
 //! Nothing outside of the filters is touched, and nothing inside stays that the source does not have. Without the
-//! option a snapshot is refused.
+//! option a snapshot of a server is refused before the run, and one in a file replaces keys of the same name only.
 
 use std::io::Write;
 
@@ -30,18 +30,29 @@ impl Emptying {
         Self { is_wanted: options.empty_target, dbs, patterns, has_begun: false, is_target_known }
     }
 
-    /// A snapshot begins: empties the target, or refuses.
+    /// Whether a key of the snapshot may exist in the target.
+    pub(super) const fn leaves_keys(&self) -> bool {
+        !self.is_wanted
+    }
+
+    /// A snapshot begins: empties the target, or says once that it is not emptied.
     pub(super) fn begin(
         &mut self,
         format: Format,
         selected: &mut Option<u32>,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
-        self.has_begun = true;
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
         if self.is_wanted {
             return self.empty(format, selected, out);
         }
-        Err(Failure::Message(args::SNAPSHOT_NEEDS_EMPTYING.into()))
+        if is_first {
+            log::say(
+                "without --empty-target the target is not emptied: keys of the same name are replaced, and other keys \
+                 stay that the input does not have",
+            );
+        }
+        Ok(())
     }
 
     /// The output ends.

@@ -27,6 +27,8 @@ pub(in crate::output) struct RespKeys {
     database: u32,
     key: Option<KeyFacts>,
     name: Vec<u8>,
+    /// The target may hold a key of this name, which is deleted before the first command for it.
+    replaces: bool,
     command: Command,
     batch: Batch,
     /// Commands after the batch: expiries of its fields.
@@ -60,6 +62,7 @@ impl RespKeys {
             database: 0,
             key: None,
             name: Vec::new(),
+            replaces: false,
             command: Command::default(),
             batch: Batch::default(),
             after: Vec::new(),
@@ -87,6 +90,10 @@ impl RespKeys {
         selected: &mut Option<u32>,
         out: &mut impl Write,
     ) -> Result<(), Failure> {
+        let has_value = !matches!(item, Item::Key(_) | Item::KeyEnd | Item::Skipped { .. });
+        if has_value && std::mem::take(&mut self.replaces) {
+            write(out, &[b"DEL", &self.name])?;
+        }
         match *item {
             Item::Start(format) => {
                 self.format = Some(format);
@@ -116,7 +123,10 @@ impl RespKeys {
                 self.losses.say(Loss::Metadata);
             }
             Item::Skipped { .. } => self.damaged(out)?,
-            Item::KeyEnd => self.end(out)?,
+            Item::KeyEnd => {
+                self.replaces = false;
+                self.end(out)?;
+            }
             _ => self.value(item, out)?,
         }
         Ok(())
@@ -201,6 +211,9 @@ impl RespKeys {
             _ => {}
         }
         select(key.db, selected, out)?;
+        // SET replaces a key. Other commands would add to its elements. A key without elements is none for servers.
+        let keeps = self.emptying.as_ref().is_some_and(Emptying::leaves_keys);
+        self.replaces = keeps && key.kind != Type::String;
         Ok(())
     }
 
