@@ -45,7 +45,13 @@ fn imported_writes_are_distinguished_from_those_of_clients() {
             95,
             67,
         ),
-        (include_bytes!("../data/slots/cancelled-target.commands"), cancelled, vec!["begins", "failed", "trimmed"], 11, 14),
+        (
+            include_bytes!("../data/slots/cancelled-target.commands"),
+            cancelled,
+            vec!["begins", "failed", "trimmed"],
+            11,
+            14,
+        ),
         (include_bytes!("../data/slots/source-lost-target.commands"), lost, retries, 54, 142),
     ] {
         let [id, side, source, target] = task.split(' ').collect::<Vec<_>>()[..] else { panic!("four words") };
