@@ -1,6 +1,10 @@
 //! The command-line tool, run as a person runs it. No server is needed.
 #![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, unused_imports, reason = "what the tests for Linux and Unix use")
+)]
 
 #[macro_use]
 #[path = "help/playback.rs"]

@@ -82,6 +82,8 @@ pub struct Decoder {
     pub(super) templates: Templates,
     /// The names of the current hash's template that are not delivered yet.
     pub(super) template_names: Names,
+    /// The field names in front of a hash's values are not kept but delivered. [`Dump`](super::Dump) orders them.
+    pub(super) delivers_names: bool,
     /// The auxiliary field that states the version of the server.
     pub(super) writer: Excerpt<24>,
     /// The next auxiliary value is that of `writer`.
@@ -153,6 +155,7 @@ impl Decoder {
             names: SharedNames::NONE,
             templates: Templates::NONE,
             template_names: Names::NONE,
+            delivers_names: false,
             writer: Excerpt::EMPTY,
             in_writer: false,
         }
@@ -160,7 +163,7 @@ impl Decoder {
 
     /// A decoder of the value in a `DUMP` payload, whose checksum is not this decoder's.
     pub(super) const fn of_dump(format: Format) -> Self {
-        Self { format, ignore_checksum: true, state: DecoderState::Opcode, ..Self::new() }
+        Self { format, ignore_checksum: true, delivers_names: true, state: DecoderState::Opcode, ..Self::new() }
     }
 
     /// Does not verify the checksum. The result is [`Checksum::Ignored`](super::Checksum::Ignored), or

@@ -113,7 +113,7 @@ pub enum RdbErrorKind {
         computed: u64,
     },
     /// The input ends before the snapshot does. Contains the missing part.
-    #[error("the snapshot is cut short: expected {0}")]
+    #[error("the data is cut short: expected {0}")]
     Truncated(&'static str),
 }
 

@@ -1,7 +1,8 @@
 //! Hash templates (Redis 8.10): field names that hashes share. A hash with a template stores only its values.
 //!
 //! A snapshot defines its templates before its keys, and a hash refers to one by its id. A payload of `DUMP` holds the
-//! names in front of the values instead. In both cases the fields are delivered as those of any other hash.
+//! names in front of the values instead: [`Dump`](super::Dump) reads them a second time, beside the values. In both cases
+//! the fields are delivered as those of any other hash.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::early_library::is_short;
@@ -12,7 +13,7 @@ use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
 use crate::rdb::sizes::{TEMPLATES, WHOLE_TEXT};
 use crate::rdb::state::{AfterPacked, DecoderState, FoundItem};
 use crate::rdb::text_range::TextRange;
-use crate::rdb::type_table::{self, Layout};
+use crate::rdb::type_table::{self, Column, Layout};
 use crate::rdb::value::PackedElement;
 
 /// The templates of a snapshot, and the one that is being read.
@@ -227,6 +228,10 @@ impl Decoder {
     /// Reads the next name of a template.
     pub(super) fn template_name(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Attempt<bool> {
         let Some(left) = left.checked_sub(1) else { return self.template_end() };
+        if self.delivers_names {
+            self.template_names.left += 1;
+            return self.string(cursor, Role::Field, DecoderState::TemplateNames { left });
+        }
         if !is_short(cursor, WHOLE_TEXT)? {
             return Err(FULL);
         }
@@ -240,6 +245,10 @@ impl Decoder {
     /// Reads the next name of a template whose names are a listpack.
     pub(super) fn packed_template_name(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         let Some(element) = self.element(cursor)? else { return self.template_end() };
+        if self.delivers_names {
+            self.template_names.left += 1;
+            return self.emit_element(cursor, Role::Field, element);
+        }
         match element {
             PackedElement::Integer(value) => {
                 self.decimal.set(value);
@@ -264,11 +273,38 @@ impl Decoder {
     /// All names of a template were read. Those in a value are not kept: its values follow.
     fn template_end(&mut self) -> Attempt<bool> {
         if self.key.named {
-            self.template_names = self.templates.last();
+            if !self.delivers_names {
+                self.template_names = self.templates.last();
+            }
             return self.advance_to(DecoderState::TemplatedValues);
         }
         self.templates.keep()?;
         self.advance_to(DecoderState::Opcode)
+    }
+
+    /// Whether the field names in front of a hash's values are being read.
+    pub(super) fn is_in_names(&self) -> bool {
+        matches!(self.state, DecoderState::TemplateNames { .. } | DecoderState::Packed(AfterPacked::TemplateNames))
+    }
+
+    /// Whether a name is due that this decoder has delivered before.
+    pub(super) fn awaits_name(&self) -> bool {
+        let column = match self.state {
+            DecoderState::Rows { left: 1.., column } => column,
+            DecoderState::Packed(AfterPacked::KeyEnd) => self.column,
+            _ => return false,
+        };
+        let is_name = self.columns.get(usize::from(column)) == Some(&Column::Name);
+        is_name && self.text.is_none() && self.template_names.left > 0
+    }
+
+    /// Passes the name that is due.
+    pub(super) fn pass_name(&mut self) {
+        self.template_names.left -= 1;
+        match self.state {
+            DecoderState::Rows { left, column } => self.state = self.next_part(left, column),
+            _ => self.column = self.next_column(self.column),
+        }
     }
 
     /// Reads the front of a hash that has a template.

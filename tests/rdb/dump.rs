@@ -3,6 +3,7 @@
 use redtail::rdb::{Checksum, Crc64, Decoder, Dump, Item, Magic, RdbError, RdbErrorKind, Role};
 use redtail::resp::Status;
 
+use crate::build::{Atom, File, listpack};
 use crate::corpus::{Snapshot, carried};
 use crate::run::{Seen, take};
 
@@ -112,6 +113,48 @@ fn a_payload_never_refers_to_a_template() {
         let error = read(&payload(number, value, 15)).1.unwrap_err();
         let expected = "invalid hash: expected the id of a template that the snapshot has defined, at byte";
         assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+/// Those of a snapshot need memory: see `templates_need_bounded_memory`.
+#[test]
+fn the_field_names_in_a_payload_need_no_memory() {
+    let mut names: Vec<Vec<u8>> = (0..2_200).map(|n| format!("field_number_{n:06}").into_bytes()).collect();
+    names.extend([
+        b"12".to_vec(),
+        vec![b'n'; 100],
+        vec![b'n'; 100_000],
+        vec![],
+        (0..=255).cycle().take(40_000).collect(),
+    ]);
+    let values: Vec<Vec<u8>> = (0..names.len()).map(|n| vec![b'v'; n * 7 % 1_000]).collect();
+    let begin = || File(Vec::new());
+    let all = |file: File, texts: &[Vec<u8>]| {
+        texts.iter().enumerate().fold(file, |file, (n, text)| match &text[..] {
+            b"12" => file.raw([0xc0, 12]),
+            // Compressed names beside compressed values.
+            _ if n % 3 == 0 && text.len() > 4 => file.lzf(text),
+            _ => file.string(text),
+        })
+    };
+    let atoms = |texts: &[Vec<u8>]| texts.iter().map(|text| Atom::from(&text[..])).collect::<Vec<_>>();
+    let packed_values = || listpack(&[vec![Atom::from(0)], atoms(&values)].concat());
+    let front = || begin().lens(&[1, names.len() as u64]);
+    let forms = [
+        (31, all(all(front(), &names), &values)),
+        (31, all(begin().len(0).string(listpack(&atoms(&names))), &values)),
+        (31, all(begin().len(0).lzf(listpack(&atoms(&names))), &values)),
+        (29, all(front(), &names).lzf(packed_values())),
+        (29, begin().len(0).lzf(listpack(&atoms(&names))).lzf(packed_values())),
+        (29, begin().len(0).string(listpack(&atoms(&names))).string(packed_values())),
+    ];
+    for (number, file) in forms {
+        let (seen, end) = read(&payload(number, &file.0, 15));
+        assert_eq!(end, Ok(Checksum::Verified));
+        let pairs = names.iter().zip(&values).flat_map(|(n, v)| [text(Role::Field, n), text(Role::FieldValue, v)]);
+        assert!(seen[1..seen.len() - 1].iter().eq(&pairs.collect::<Vec<_>>()), "{number}: {seen:?}");
+        let (_, end) = read(&payload(number, &file.0[..file.0.len() - 1], 15));
+        assert_eq!(end.unwrap_err().kind.to_string(), "the data is cut short: expected the rest of a value");
     }
 }
 

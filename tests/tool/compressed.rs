@@ -112,3 +112,17 @@ fn recordings_commands_and_frames_may_be_compressed() {
         assert!(!plain.out.is_empty() && ran.out == plain.out, "{arguments:?} {}", ran.text());
     }
 }
+
+/// It does not grow, so the run would wait for ever.
+#[test]
+fn a_compressed_file_is_not_followed() {
+    let folder = Folder::new("followed");
+    let aof = commands(&["SELECT 0", "SET k v"]);
+    for file in files().into_iter().map(|(_, file)| file).chain([gzip(&aof), gzip(&gzip(&aof))]) {
+        folder.write("a", &file);
+        let ran = run(&["decode", "--follow", &folder.path("a")]);
+        assert_eq!((ran.code, ran.text()), (2, ""), "{}", ran.err);
+        let message = "--follow needs a file that grows, and a compressed file does not: remove --follow";
+        assert!(ran.err.contains(message), "{}", ran.err);
+    }
+}

@@ -454,13 +454,52 @@ fn resp_of_rreplay_is_for_servers_that_do_not_know_it() {
         let ran = run_on(&["decode", "--format", "resp", "--assume-db", "5"], &input).ok();
         assert_eq!(ran.out, [commands(&["SELECT 5"]), input].concat());
     }
-    let cut = &commands(&["SET a 1"])[..9];
-    let ran = run_on(&["decode"], &wrapped(US, cut, "0"));
-    assert!(
-        ran.code == 1 && ran.err.contains("inside of an RREPLAY is invalid: it ends inside a command"),
-        "{}",
-        ran.err
-    );
+}
+
+/// It ended the run, without the offset.
+#[test]
+fn an_rreplay_with_an_invalid_write_is_printed_as_it_is() {
+    let value = "v".repeat(100_000);
+    let set = commands(&["SET a 1"]);
+    for (write, message) in [
+        (set[..9].to_vec(), "it ends inside a command"),
+        (b"hello".to_vec(), "found 'h'"),
+        ([&set, b"*1\r\n:5\r\n".as_slice()].concat(), "expected"),
+        (commands(&["SELECT x"]), "a SELECT without a database"),
+        ([commands(&[&format!("SET a {value}")]), b"*1\r\n".to_vec()].concat(), "it ends inside a command"),
+    ] {
+        let invalid = wrapped(US, &write, "7");
+        let input = [wrapped(US, &set, "2"), invalid.clone(), wrapped(US, &set, "2")].concat();
+        let offset = wrapped(US, &set, "2").len() + invalid.len();
+        let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+        let parts = [commands(&["SELECT 2"]), set.clone(), commands(&["SELECT 7"]), invalid, commands(&["SELECT 2"])];
+        let expected = [parts.concat(), set.clone()].concat();
+        assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+        let line = format!("redtail: offset {offset}: the write inside of an RREPLAY is invalid: ");
+        assert!(ran.err.starts_with(&line) && ran.err.contains(message), "{}", ran.err);
+        assert!(
+            ran.err.ends_with("; the RREPLAY is printed as it is\n") && ran.err.lines().count() == 1,
+            "{}",
+            ran.err
+        );
+    }
+}
+
+/// Its commands were printed in the database of another write.
+#[test]
+fn a_select_inside_of_rreplay_is_for_the_rest_of_its_write() {
+    let value = "v".repeat(100_000);
+    for last in ["SET q 1", &format!("SET q {value}")] {
+        let write = [commands(&["SET p 1"]), commands(&["SELECT 4"]), commands(&[last])].concat();
+        let input =
+            [wrapped(US, &write, "2"), wrapped(US, &commands(&["SET r 1"]), "2"), wrapped(US, &write, "2")].concat();
+        let ran = run_on(&["decode", "--format", "resp"], &input).ok();
+        let once = ["SELECT 2", "SET p 1", "SELECT 4", last];
+        let expected = commands(&[&once[..], &["SELECT 2", "SET r 1", "SET p 1", "SELECT 4", last]].concat());
+        assert_eq!(String::from_utf8_lossy(&ran.out), String::from_utf8_lossy(&expected));
+        let events = run_on(&["decode", "--format", "json", "--key", "q"], &input).ok().json();
+        assert_eq!(events.iter().map(|event| event["db"].as_u64()).collect::<Vec<_>>(), [Some(4), Some(4)]);
+    }
 }
 
 /// Another server's transaction inside of a transaction can't be shown as one.

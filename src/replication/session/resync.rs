@@ -136,21 +136,21 @@ impl Session {
     }
 
     fn begin_sync(&mut self, offset: u64) -> Step {
-        self.stream = Stream::new(&self.options, None, offset, None);
+        self.begin_stream(None, offset, None);
         self.announce(AttachMethod::Sync);
         self.phase = Phase::Header(Purpose::Deliver);
         Step::Again
     }
 
     pub(super) fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Step {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.begin_stream(Some(lineage), offset, None);
         self.announce(AttachMethod::Full);
         self.phase = Phase::Header(Purpose::Deliver);
         Step::Again
     }
 
     pub(super) fn learn(&mut self, lineage: Lineage, offset: u64, gap: Option<Position>) -> Step {
-        self.stream = Stream::new(&self.options, Some(lineage), offset, None);
+        self.begin_stream(Some(lineage), offset, None);
         self.phase = Phase::Header(Purpose::Learn { gap });
         Step::Again
     }
@@ -164,10 +164,17 @@ impl Session {
         now_ms: u64,
     ) -> Step {
         self.awaits_first_byte = false;
-        self.stream = Stream::new(&self.options, lineage, offset, db);
+        self.begin_stream(lineage, offset, db);
         self.follow(now_ms);
         self.announce(method);
         Step::Again
+    }
+
+    /// Not inlined into [`advance`](Self::advance): a new stream is made in kilobytes of stack, whose pages each call
+    /// would touch.
+    #[inline(never)]
+    fn begin_stream(&mut self, lineage: Option<Lineage>, offset: u64, db: Option<u32>) {
+        self.stream = Stream::new(&self.options, lineage, offset, db);
     }
 
     /// The stream begins at the next byte.

@@ -12,6 +12,9 @@ use crate::replication::session::snapshot::{Framing, HEADER_LENGTH, Next, Snapsh
 use crate::replication::session::{Current, Phase, Session, Step};
 
 impl Session {
+    /// Not inlined into [`advance`](Self::advance): a new snapshot is made in about 100 KB of stack, whose pages each
+    /// call would touch.
+    #[inline(never)]
     pub(super) fn read_header(&mut self, purpose: Purpose, unread: &[u8]) -> Step {
         let unread = self.skip_newlines(unread);
         let is_error = unread.first() == Some(&b'-');

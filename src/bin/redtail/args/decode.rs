@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use redtail::{Options, SnapshotForm};
 
-use crate::args::fact::{BY_PATH, DIRECTORY, Facts, KEYS, NO_FRAMES, NO_KEYS, ONE_FILE, READ_ONCE, either};
+use crate::args::fact::{
+    BY_PATH, COMPRESSED, DIRECTORY, Facts, KEYS, NO_FRAMES, NO_KEYS, ONE_FILE, PLAIN, READ_ONCE, either,
+};
 use crate::args::output::Output;
 use crate::args::parse::facts_of_file;
 use crate::args::rules::Given;
@@ -69,7 +71,7 @@ pub(crate) struct Decode {
     /// An incomplete command is printed once it is complete. After a rewrite (BGREWRITEAOF) of a directory the new
     /// increment is printed, but not the new base, which repeats old data. The run ends if a rewrite replaces a single
     /// file (Redis before 7.0). Writes made while appendonly is off, and snapshots received by a replica, are in no
-    /// file and go unnoticed.
+    /// file and go unnoticed. A compressed file can't be followed.
     #[arg(long)]
     pub(crate) follow: bool,
 
@@ -147,6 +149,7 @@ impl Decode {
             | self.output.facts()
             | either(self.is_standard_input(), 0, BY_PATH)
             | either(self.follow, 0, READ_ONCE)
+            | either(input & COMPRESSED == 0, PLAIN, 0)
             | either(self.frames, 0, NO_FRAMES)
             | either(self.without_keys(), NO_KEYS, KEYS)
             | self.snapshot_to.as_deref().map_or(0, facts_of_file)

@@ -62,8 +62,12 @@ pub(crate) const GAP_CONTINUE: Facts = fact(32);
 pub(crate) const OBSERVE: Facts = fact(33);
 pub(crate) const CHECKPOINT: Facts = fact(34);
 
+// The bytes of the input.
+pub(crate) const COMPRESSED: Facts = fact(35);
+/// The input is not compressed, or that is not known yet.
+pub(crate) const PLAIN: Facts = fact(36);
 /// The input is read as commands, a snapshot or a recording.
-pub(crate) const NO_FRAMES: Facts = fact(35);
+pub(crate) const NO_FRAMES: Facts = fact(37);
 
 /// `yes` if the condition holds, else `no`.
 pub(crate) fn either(condition: bool, yes: Facts, no: Facts) -> Facts {

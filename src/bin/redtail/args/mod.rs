@@ -22,7 +22,7 @@ mod tls;
 pub(crate) use arguments::{Arguments, Verb, wrong_usage};
 pub(crate) use decode::Decode;
 pub(crate) use doctor::Doctor;
-pub(crate) use fact::{ANY_FILE, BARE_RECORDING, COMMANDS, DIRECTORY, DUMP, Facts, RECORDING};
+pub(crate) use fact::{ANY_FILE, BARE_RECORDING, COMMANDS, COMPRESSED, DIRECTORY, DUMP, Facts, RECORDING, either};
 pub(crate) use filter::Filter;
 pub(crate) use follow::{Follow, SnapshotTo};
 pub(crate) use manual::{Completions, Man};

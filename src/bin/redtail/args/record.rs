@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use redtail::{Backoff, Start};
 
-use crate::args::fact::{Facts, NOW};
+use crate::args::fact::{Facts, NOW, POSITION, either};
 use crate::args::parse::{backoff, facts_of_file, facts_of_start, seconds, start};
 use crate::args::server::Server;
 use crate::args::tail::{GapChoice, STARTS, facts_of_gap};
@@ -67,7 +67,7 @@ pub(crate) struct Record {
     /// such as a wrong password, a missing permission or the answer of something that is not a server, is retried every
     /// 30 seconds; with N it ends the run. Each time the message of the server is printed. With this option or --on-gap
     /// snapshot, a snapshot that breaks off is requested again. Lost history (see --on-gap) and damaged data end the
-    /// run.
+    /// run. With --from sync the first connect and the snapshot are retried; a connection lost after them ends the run.
     ///
     /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
@@ -89,7 +89,9 @@ pub(crate) struct Record {
 impl Record {
     pub(super) fn facts(&self) -> Facts {
         let start = self.from.map_or(NOW, facts_of_start);
-        self.server.facts() | start | facts_of_gap(self.on_gap) | facts_of_file(&self.output)
+        // The recording that is continued may have a position.
+        let resumes = either(self.append, POSITION, 0);
+        self.server.facts() | start | resumes | facts_of_gap(self.on_gap) | facts_of_file(&self.output)
     }
 
     pub(crate) fn is_standard_output(&self) -> bool {

@@ -10,8 +10,8 @@ use clap::{ArgMatches, Command};
 use crate::args::fact::{
     ALL_COMMANDS, ALL_SHARDS, ANY_FILE, BARE_RECORDING, BY_PATH, CHECKPOINT, COMMANDS, DEVICE, DIRECTORY, DUMP,
     EMPTIED, Facts, GAP_CONTINUE, GAP_STOP, JSON, KEYS, NEW_FILE, NO_FRAMES, NO_KEYS, NO_TLS, NOW, NOW_WITHOUT_FORK,
-    OBSERVE, ONE_FILE, ONE_SERVER, POSITION, READ_ONCE, RESP, SENTINEL_TLS, SENTINELS, SERVER, SNAPSHOT, STDOUT, SYNC,
-    TEXT, TLS, TLS_IN_ADDRESS, UNIX,
+    OBSERVE, ONE_FILE, ONE_SERVER, PLAIN, POSITION, READ_ONCE, RESP, SENTINEL_TLS, SENTINELS, SERVER, SNAPSHOT, STDOUT,
+    SYNC, TEXT, TLS, TLS_IN_ADDRESS, UNIX,
 };
 use crate::args::output::SNAPSHOT_NEEDS_EMPTYING;
 
@@ -133,7 +133,12 @@ pub(super) const RULES: &[Rule] = &[
         NOW | GAP_CONTINUE,
         "{} is for --from now and --on-gap continue: remove it",
     ),
-    always(TAIL, &["on-gap"]),
+    rule(
+        TAIL_AND_RECORD,
+        &["on-gap"],
+        NOW | NOW_WITHOUT_FORK | SNAPSHOT | POSITION,
+        "{} is for a run that resumes, and a stream of --from sync has no position to resume from: remove {}",
+    ),
     rule(
         TAIL,
         &["ack"],
@@ -153,7 +158,7 @@ pub(super) const RULES: &[Rule] = &[
         "--on-gap snapshot replaces the file of --snapshot-to, and the target of --format resp would keep the data of \
          the earlier file: remove --on-gap snapshot",
     ),
-    always(RECORD, &["from", "on-gap"]),
+    always(RECORD, &["from"]),
     always(TAIL_AND_RECORD, &["reconnect"]),
     always(TAIL, &["checkpoint-commands", "checkpoint-interval", "heartbeat"]),
     // The file that is written.
@@ -215,6 +220,7 @@ pub(super) const RULES: &[Rule] = &[
         BY_PATH,
         "{} needs a file or directory, and standard input is read to its end anyway; remove --follow",
     ),
+    rule(DECODE, &["follow"], PLAIN, "{} needs a file that grows, and a compressed file does not: remove --follow"),
     rule(
         DECODE,
         &["offset"],

@@ -127,7 +127,7 @@ pub(crate) struct Tail {
     /// such as a wrong password, a missing permission or the answer of something that is not a server, is retried every
     /// 30 seconds; with N it ends the run. Each time the message of the server is printed. With this option or --on-gap
     /// snapshot, a snapshot that breaks off is requested again. Lost history (see --on-gap) and damaged data end the
-    /// run.
+    /// run. With --from sync the first connect and the snapshot are retried; a connection lost after them ends the run.
     ///
     /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
     #[arg(long, value_name = "TRIES", value_parser = backoff)]

@@ -12,7 +12,9 @@ use redtail::io::{AppendOnly, DecompressReader, FrameReader, ReadError, Recordin
 use redtail::replication::SessionStage;
 use redtail::{Disconnected, Event, ProtocolError, SessionError};
 
-use crate::args::{ANY_FILE, BARE_RECORDING, COMMANDS, DUMP, Decode, Facts, Format, RECORDING, wrong_usage};
+use crate::args::{
+    ANY_FILE, BARE_RECORDING, COMMANDS, COMPRESSED, DUMP, Decode, Facts, Format, RECORDING, either, wrong_usage,
+};
 use crate::decode::snapshot_to::Save;
 use crate::failure;
 use crate::failure::Failure;
@@ -33,7 +35,8 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
     }
     let head = head(&mut input, &options.file)?;
     let kind = kind(&head);
-    options.check_input(kind.facts()).unwrap_or_else(|message| wrong_usage("decode", message));
+    let compressed = either(options.follow && is_compressed(&options.file)?, COMPRESSED, 0);
+    options.check_input(kind.facts() | compressed).unwrap_or_else(|message| wrong_usage("decode", message));
     if options.follow {
         return append_only::run(options);
     }
@@ -226,6 +229,13 @@ fn open(options: &Decode) -> Result<Box<dyn Read + Send>, Failure> {
         false => Box::new(File::open(&options.file).map_err(|error| unreadable(&options.file, &error))?),
     };
     Ok(Box::new(DecompressReader::new(DecompressReader::new(input))))
+}
+
+/// The file at the path.
+fn is_compressed(path: &Path) -> Result<bool, Failure> {
+    let mut file = DecompressReader::new(File::open(path).map_err(|error| unreadable(path, &error))?);
+    let _count = file.read(&mut [0]).map_err(|error| unreadable(path, &error))?;
+    Ok(file.compression().is_some())
 }
 
 fn unreadable(file: &Path, error: &io::Error) -> Failure {

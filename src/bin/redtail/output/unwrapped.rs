@@ -74,11 +74,17 @@ impl Unwrapper {
             event => return print(event, None),
         };
         let Some(wrapped) = command.is(NAME).then(|| Wrapped::of(command)).flatten() else { return print(event, None) };
+        if let Err(invalid) = check(wrapped.commands) {
+            say_invalid(command.offset, &invalid);
+            let mut command = *command;
+            command.db = wrapped.db.or(command.db);
+            return print(&Event::Command(command), None);
+        }
         let mut inside = Inside::of(&wrapped);
         let mut is_printed = false;
-        each(wrapped.commands, |inner| {
+        each::<Failure>(wrapped.commands, wrapped.db, |inner, db| {
             let is_border = inner.is(b"MULTI") || inner.is(b"EXEC");
-            let inner = command.containing(inner, wrapped.db);
+            let inner = command.containing(inner, db);
             let event = match event {
                 Event::Multi(_) => Event::Multi(inner),
                 Event::Exec(_) => Event::Exec(inner),
@@ -150,14 +156,23 @@ impl Unwrapper {
 /// Prints the commands inside of a complete command as parts.
 fn whole(bytes: &[u8], end: &StreamPart<'_>, print: &mut impl Print) -> Result<bool, Failure> {
     let mut is_printed = false;
-    each(bytes, |command| {
-        let Some(wrapped) = Wrapped::of(&command) else {
-            is_printed |= as_parts(&command, end, end.db, &mut |event| print(event, None))?;
-            return Ok(());
+    each::<Failure>(bytes, end.db, |command, db| {
+        let wrapped = Wrapped::of(&command);
+        let checked = wrapped.map(|wrapped| check(wrapped.commands).map(|()| wrapped));
+        let wrapped = match checked {
+            Some(Ok(wrapped)) => wrapped,
+            other => {
+                if let Some(Err(invalid)) = other {
+                    say_invalid(end.offset.unwrap_or_default(), &invalid);
+                }
+                let db = wrapped.and_then(|wrapped| wrapped.db).or(db);
+                is_printed |= as_parts(&command, end, db, &mut |event| print(event, None))?;
+                return Ok(());
+            }
         };
         let mut inside = Inside::of(&wrapped);
-        each(wrapped.commands, |inner| {
-            is_printed |= as_parts(&inner, end, wrapped.db, &mut |event| print(event, Some(inside)))?;
+        each::<Failure>(wrapped.commands, wrapped.db, |inner, db| {
+            is_printed |= as_parts(&inner, end, db, &mut |event| print(event, Some(inside)))?;
             inside.nth += 1;
             Ok(())
         })
@@ -189,15 +204,23 @@ fn as_parts(
     print(&Event::Part(each))
 }
 
-/// Passes the commands of a write to `take`.
-fn each(commands: &[u8], mut take: impl FnMut(Command<'_>) -> Result<(), Failure>) -> Result<(), Failure> {
+/// Passes the commands of a write to `take`, each with its database: `db` until a SELECT.
+fn each<E: From<String>>(
+    commands: &[u8],
+    mut db: Option<u32>,
+    mut take: impl FnMut(Command<'_>, Option<u32>) -> Result<(), E>,
+) -> Result<(), E> {
     let mut limits = Limits::default();
     (limits.command, limits.bulk) = (LONGEST as u64 * 2, LONGEST as u64);
     let mut parser = CommandParser::stream().with_limits(limits);
     let mut rest = commands;
     loop {
         match parser.next(&mut rest) {
-            Ok(Status::Complete(command)) => take(command)?,
+            Ok(Status::Complete(command)) if command.is(b"SELECT") => {
+                let number = command.arg(1).and_then(|number| str::from_utf8(number).ok()?.parse().ok());
+                db = Some(number.ok_or_else(|| invalid("a SELECT without a database"))?);
+            }
+            Ok(Status::Complete(command)) => take(command, db)?,
             Ok(Status::Incomplete { .. }) if rest.is_empty() => return Ok(()),
             Ok(Status::Incomplete { .. }) => return Err(invalid("it ends inside a command")),
             Err(error) => return Err(invalid(error)),
@@ -205,8 +228,17 @@ fn each(commands: &[u8], mut take: impl FnMut(Command<'_>) -> Result<(), Failure
     }
 }
 
-fn invalid(message: impl Display) -> Failure {
-    Failure::Message(format!("the write inside of an RREPLAY is invalid: {message}"))
+/// Whether [`each`] can pass all commands of a write.
+fn check(commands: &[u8]) -> Result<(), String> {
+    each(commands, None, |_, _| Ok(()))
+}
+
+fn invalid<E: From<String>>(message: impl Display) -> E {
+    format!("the write inside of an RREPLAY is invalid: {message}").into()
+}
+
+fn say_invalid(offset: u64, message: &str) {
+    log::say(format_args!("offset {offset}: {message}; the RREPLAY is printed as it is"));
 }
 
 impl HeldCommand {

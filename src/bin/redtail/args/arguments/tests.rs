@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use super::*;
-use crate::args::fact::{BARE_RECORDING, COMMANDS, DIRECTORY, DUMP, Facts, RECORDING};
+use crate::args::fact::{BARE_RECORDING, COMMANDS, COMPRESSED, DIRECTORY, DUMP, Facts, RECORDING};
 use crate::args::rules::RULES;
 
 /// clap reports a duplicate option only when it is used.
@@ -126,7 +126,7 @@ fn options_without_effect_are_refused_with_every_target() {
         ),
         (
             "tail h:1 --from sync",
-            format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe elements keys {for_resp}"),
+            format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe on-gap elements keys {for_resp}"),
         ),
         ("snapshot h:1", format!("{SENTINEL} {of_tls} empty-target elements")),
         ("snapshot h:1 --format resp --empty-target", format!("{SENTINEL} {of_tls} output all elements max-arg")),
@@ -137,6 +137,8 @@ fn options_without_effect_are_refused_with_every_target() {
         ("snapshot redis+sentinel://h/m", format!("{no_tls} empty-target elements")),
         ("record h:1 -o new-file", format!("{SENTINEL} {of_tls}")),
         ("record h:1 -o new-file --from snapshot", format!("{SENTINEL} {of_tls} allow-probe")),
+        ("record h:1 -o new-file --from sync", format!("{SENTINEL} {of_tls} allow-probe on-gap")),
+        ("record h:1 -o new-file --from sync --append", format!("{SENTINEL} {of_tls} allow-probe")),
         ("record redis+sentinel://h/m -o new-file", no_tls.into()),
         ("doctor h:1", format!("{SENTINEL} {of_tls}")),
         ("doctor h:1 --cluster", format!("{SENTINEL} {of_tls}")),
@@ -159,6 +161,7 @@ fn options_without_effect_are_refused_with_every_input() {
     for (words, input, expected) in [
         ("decode none".to_owned(), DUMP, text.to_owned()),
         ("decode none".into(), COMMANDS, format!("{text} skip-damaged")),
+        ("decode none".into(), DUMP | COMPRESSED, format!("{text} follow")),
         ("decode none".into(), RECORDING, format!("{text} offset max-corrupt-tail")),
         ("decode none".into(), BARE_RECORDING, format!("{text} max-corrupt-tail")),
         (format!("decode {folder}"), DIRECTORY, format!("{text} offset until")),
