@@ -14,7 +14,7 @@ use crate::rdb::packed::PackedWalk;
 use crate::rdb::primitives::{Cursor, DecimalText, Halt};
 use crate::rdb::state::{DecoderState, FoundItem, PendingText, UpcomingKey};
 use crate::rdb::state::{SharedNames, StreamNode};
-use crate::rdb::templates::{Names, Templates};
+use crate::rdb::template_table::{Names, Templates};
 use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table;
 use crate::rdb::type_table::Column;

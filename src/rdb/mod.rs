@@ -47,6 +47,7 @@ mod state;
 mod stream;
 mod stream_node;
 mod string;
+mod template_table;
 mod templates;
 mod text_range;
 mod type_table;

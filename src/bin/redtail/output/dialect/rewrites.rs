@@ -1,6 +1,10 @@
 //! Commands with the same effect that older servers understand.
 
-use crate::output::dialect::table::Rewritten;
+/// Commands instead of one, and whether something is lost.
+pub(super) struct Rewritten {
+    pub(super) commands: Vec<Vec<Vec<u8>>>,
+    pub(super) is_lossy: bool,
+}
 
 /// The conditions of EXPIRE and its relatives.
 pub(super) const CONDITIONS: &[&str] = &["NX", "XX", "GT", "LT"];

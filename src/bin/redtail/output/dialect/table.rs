@@ -6,6 +6,7 @@
 use redtail::Server;
 
 use crate::output::dialect::rewrites;
+use crate::output::dialect::rewrites::Rewritten;
 
 /// The first release with a command or option: major and minor number. `None`: no release.
 type Since = Option<(u16, u16)>;
@@ -64,12 +65,6 @@ pub(super) enum Instead {
     Commands(fn(&[Vec<u8>]) -> Rewritten),
     /// The same: the target may have the command.
     Same,
-}
-
-/// Commands instead of one, and whether something is lost.
-pub(super) struct Rewritten {
-    pub(super) commands: Vec<Vec<Vec<u8>>>,
-    pub(super) is_lossy: bool,
 }
 
 impl Row {
