@@ -176,6 +176,10 @@ struct Link {
     base: Option<i128>,
     db: Option<Option<u32>>,
     tx: Option<u64>,
+    /// Nothing but newlines has arrived since the end of a snapshot.
+    fresh: bool,
+    /// How many, until the next command. If the snapshot had a mark, they are no bytes of the stream.
+    newlines: i128,
     idle_polls: u32,
 }
 
@@ -267,6 +271,11 @@ impl Shell {
             let used = self.session.consumed();
             assert!(used <= shown.len());
             self.consumed += used as i128;
+            if self.link.fresh {
+                let newlines = shown[..used].iter().take_while(|byte| **byte == b'\n').count();
+                self.link.newlines += newlines as i128;
+                self.link.fresh = newlines == used;
+            }
             self.link.idle_polls = if used > 0 { 0 } else { self.link.idle_polls + 1 };
             assert!(self.link.idle_polls < 12, "no progress");
             if progress == Progress::Event {
@@ -415,11 +424,20 @@ impl Shell {
                 self.link.attached = true;
                 if !matches!(method, AttachMethod::Full | AttachMethod::Sync) {
                     self.streams_from(facts.offset, facts.db, position);
+                    self.link.fresh = method == AttachMethod::Filtered;
                 }
             }
-            What::SnapshotEnd { position } => self.streams_from(facts.offset, facts.db, position),
+            What::SnapshotEnd { position } => {
+                self.streams_from(facts.offset, facts.db, position);
+                self.link.fresh = true;
+            }
             What::Command { kind, tx, position, has_history, selects } => {
-                let base = self.link.base.expect("attached");
+                let mut base = self.link.base.expect("attached");
+                let newlines = std::mem::take(&mut self.link.newlines);
+                if i128::from(facts.offset) != base + self.consumed {
+                    base -= newlines;
+                    self.link.base = Some(base);
+                }
                 assert_eq!(i128::from(facts.offset), base + self.consumed, "every byte counts once");
                 match kind {
                     "multi" => self.link.tx = self.link.tx.or(Some(facts.offset)),
@@ -467,6 +485,7 @@ impl Shell {
         self.link.base = Some(i128::from(offset) - self.consumed);
         self.link.db = Some(db);
         self.link.tx = None;
+        (self.link.fresh, self.link.newlines) = (false, 0);
         if let Some(position) = position {
             assert_eq!((position.offset, position.db), (offset, db));
         }

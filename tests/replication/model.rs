@@ -71,7 +71,7 @@ impl Primary {
     }
 
     fn write(&mut self, write: &Write) {
-        if self.select_again && matches!(write, Write::Set | Write::Large | Write::Transaction(_)) {
+        if self.select_again && matches!(write, Write::Set | Write::Large | Write::Transaction(_) | Write::Nothing) {
             self.select_again = false;
             self.select(self.db);
         }

@@ -1,6 +1,6 @@
 //! Mistakes of other followers: the rows of tests/PITFALLS.md that speak of replication. A test's number is its row's.
 
-use redtail::replication::{Closed, Session};
+use redtail::replication::{Closed, Heartbeat, Session};
 use redtail::{Ack, Options, SessionError, Start};
 
 use crate::shell::{Seen, Shell, command};
@@ -282,4 +282,42 @@ fn row_15_newlines_anywhere_before_the_snapshot_are_passed_over() {
             }
         }
     }
+}
+
+/// Redis 7.0 sends them, and closes, if the child that made the snapshot dies after the mark.
+#[test]
+fn row_115_newlines_after_a_mark_are_no_bytes_of_the_stream() {
+    let write = command(&["SET", "key", "value"]);
+    let [marked, _] = full_resynchronisations("", b"");
+    let told = [(BASE + write.len() as u64, Some(6))];
+    for newlines in ["\n", "\n\n\n"] {
+        let mut shell = Shell::connected(options! { start: Start::Snapshot });
+        handshake(&mut shell);
+        shell.arrive(&marked);
+        newlines.bytes().for_each(|byte| shell.arrive(&[byte]));
+        assert_eq!(shell.session.position().unwrap().offset, BASE, "{newlines:?}");
+        assert_eq!(shell.session.heartbeat(), Some(Heartbeat::Ack(0)));
+        shell.close(Closed::ByPeer);
+        shell.connect();
+        assert_eq!(handshake(&mut shell), format!("PSYNC {ID} {}", BASE + 1));
+        shell.arrive(&[b"+CONTINUE\r\n", &write[..]].concat());
+        assert_eq!(commands(&shell.events()), told);
+
+        let bytes = [&marked[..], newlines.as_bytes(), &write].concat();
+        let mut at_once = recorded();
+        at_once.arrive(&bytes);
+        let mut byte_by_byte = recorded();
+        bytes.iter().for_each(|byte| byte_by_byte.arrive(&[*byte]));
+        for mut shell in [at_once, byte_by_byte] {
+            assert_eq!(commands(&shell.events()), told, "{newlines:?}");
+        }
+    }
+}
+
+/// A follower that resumes one byte too early hears the last byte of the command before.
+#[test]
+fn row_115_newlines_after_a_continue_are_bytes_of_the_stream() {
+    let mut shell = resumed();
+    shell.arrive(&[b"\n", &command(&["SET", "key", "value"])[..]].concat());
+    assert_eq!(commands(&shell.events()), [(BASE + 1 + 33, Some(3))]);
 }

@@ -171,7 +171,8 @@ impl Plan {
             17..19 => plan.trouble = Some(Trouble::SnapshotFails(rng.below(100))),
             19 => plan.trouble = (rng.chance(10)).then_some(Trouble::FilterIgnored),
             20 => plan.trouble = Some(Trouble::BrokenSnapshot),
-            21..25 => plan.trouble = Some(Trouble::MovesOnAfterInfo),
+            21..24 => plan.trouble = Some(Trouble::MovesOnAfterInfo),
+            24 => plan.trouble = Some(Trouble::ChildDies),
             25..27 => plan.spoils = Some(spoil(rng, options)),
             27..75 => plan.strike = Some(strike(rng)),
             _ => {}

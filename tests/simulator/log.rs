@@ -95,6 +95,12 @@ impl Log {
         self.units.partition_point(|unit| unit.end <= offset)
     }
 
+    /// Whether the next unit after `offset` is a newline.
+    pub(crate) fn is_newline_next(&self, offset: u64) -> bool {
+        let next = self.units.get(self.after(offset));
+        next.is_some_and(|unit| matches!(self.slice(unit.start, unit.end), b"\n" | b"\r\n"))
+    }
+
     /// The database selected after the byte at `offset`.
     pub(crate) fn db_at(&self, offset: u64) -> u32 {
         self.after(offset).checked_sub(1).map_or(self.base_db, |at| self.units[at].db)

@@ -38,6 +38,7 @@ kinds! {
         ErrorUnasked => "an error line before anything was asked",
         SnapshotFails => "an error line in place of a snapshot",
         SnapshotBroken => "a snapshot that does not fit its frame or its checksum",
+        ChildDies => "newlines and a close after a mark, since the snapshot's child died",
         WrongAnswer => "an answer that no primary gives",
         FilterIgnored => "data in a snapshot that was to be empty",
         AckForgotten => "an acknowledgement that the primary forgets",

@@ -217,7 +217,7 @@ impl World {
                     _ => {}
                 }
             }
-            if idle == 0 || self.judge.is_lax && self.is_quiet() {
+            if idle == 0 || (self.judge.is_lax || self.primary.is_closing()) && self.is_quiet() {
                 return self.close(Closed::ByPeer);
             }
             idle -= u32::from(self.primary.is_streaming() || self.judge.is_lax);

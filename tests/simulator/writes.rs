@@ -52,7 +52,7 @@ const NAMES: &[&str] = &[
 pub(crate) fn write(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, tally: &mut Tally) {
     match rng.below(20) {
         0 => control(log, style, rng, tally),
-        1 => nothing(log, rng, tally),
+        1 => nothing(log, style, again, rng, tally),
         2..=5 => transaction(log, style, again, rng, tally),
         6 | 7 => {
             // The same shape again and again, as most streams have it.
@@ -98,9 +98,16 @@ fn push(log: &mut Log, style: &Style, what: What, words: &[&[u8]], rng: &mut Rng
     log.push(what, &[b"RREPLAY", uuid, &inner, db.as_bytes(), time.as_bytes()]);
 }
 
-fn nothing(log: &mut Log, rng: &mut Rng, tally: &mut Tally) {
+fn nothing(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, tally: &mut Tally) {
     let bytes: &[u8] = rng.pick(&[&b"\n"[..], b"\r\n", b"*0\r\n", b"*-1\r\n"]);
-    tally.sight(if bytes[0] == b'*' { Sight::EmptyCommands } else { Sight::Newlines });
+    if bytes[0] == b'*' {
+        tally.sight(Sight::EmptyCommands);
+    } else {
+        // No stream behind a snapshot begins with a newline.
+        select(log, style, again, rng, false);
+        one(log, style, rng, tally);
+        tally.sight(Sight::Newlines);
+    }
     log.push_nothing(bytes);
 }
 

@@ -10,7 +10,11 @@ use crate::replication::session::{Session, Step};
 
 impl Session {
     pub(super) fn skip_newlines<'a>(&mut self, unread: &'a [u8]) -> &'a [u8] {
-        let count = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
+        self.skip(unread, b"\r\n")
+    }
+
+    pub(super) fn skip<'a>(&mut self, unread: &'a [u8], bytes: &[u8]) -> &'a [u8] {
+        let count = unread.iter().take_while(|b| bytes.contains(b)).count();
         self.consume(count);
         unread.get(count..).unwrap_or_default()
     }

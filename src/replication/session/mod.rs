@@ -96,7 +96,8 @@ pub struct Session {
     recorded: bool,
     /// How the present connection was opened, once it is.
     psync_request: Option<PsyncRequest>,
-    /// Whether the primary may be waiting for an acknowledgement before it starts the stream.
+    /// Whether the primary may be waiting for an acknowledgement before it starts the stream. Newlines are no bytes of
+    /// the stream until then.
     awaits_first_byte: bool,
     commits: Commits,
     received_ms: Option<u64>,
@@ -618,6 +619,8 @@ impl Session {
 
     #[inline]
     fn read_stream(&mut self, unread: &[u8]) -> Step {
+        // A primary whose snapshot child died after the mark sends newlines until it closes.
+        let unread = if self.awaits_first_byte { self.skip(unread, b"\n") } else { unread };
         let before = self.stream.reached.offset;
         let (used, scan) = match self.stream.scan(unread, self.consumed) {
             Ok(result) => result,

@@ -159,6 +159,7 @@ impl Judge {
         }
         let mut cursor =
             Cursor::new(full.end, place.unwrap_or(Position::at(&full.replid, 0, full.db)), place.is_none());
+        cursor.is_empty = full.is_last;
         cursor.hurries = full.length.is_none();
         cursor.shift = if full.is_sync { full.offset } else { 0 };
         if full.instead.is_none() && !full.is_broken {

@@ -11,6 +11,8 @@ use crate::tally::{Sight, Tally};
 pub(crate) struct Cursor {
     /// The byte of the link at which the stream begins.
     pub(super) begins: usize,
+    /// Only newlines follow, which are no bytes of it.
+    pub(super) is_empty: bool,
     start: u64,
     /// The history, as far as the session knows it.
     replid: Position,
@@ -39,6 +41,7 @@ impl Cursor {
     pub(super) fn new(begins: usize, place: Position, is_sync: bool) -> Self {
         Self {
             begins,
+            is_empty: false,
             start: place.offset,
             replid: place,
             is_sync,
@@ -53,7 +56,7 @@ impl Cursor {
 
     /// The offset at a byte of the link.
     pub(super) fn link_place(&self, place: usize) -> u64 {
-        self.start + (place - self.begins) as u64
+        self.start + if self.is_empty { 0 } else { (place - self.begins) as u64 }
     }
 
     pub(super) const fn start(&self) -> u64 {

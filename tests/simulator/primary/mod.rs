@@ -53,6 +53,8 @@ enum Stage {
     Stream,
     /// Nothing more will be said.
     Over,
+    /// And the link will be closed.
+    Closing,
 }
 
 /// A fault in the answers of one link.
@@ -65,6 +67,7 @@ pub(crate) enum Trouble {
     SnapshotFails(usize),
     FilterIgnored,
     BrokenSnapshot,
+    ChildDies,
     MovesOnAfterInfo,
 }
 
@@ -118,6 +121,8 @@ pub(crate) struct Full {
     pub(crate) end: usize,
     /// Its structure and its frame do not agree, or its checksum is wrong.
     pub(crate) is_broken: bool,
+    /// Only newlines follow its mark.
+    pub(crate) is_last: bool,
     pub(crate) db: Option<u32>,
     /// The server, as the snapshot describes it.
     pub(crate) server: Option<String>,
@@ -169,6 +174,10 @@ impl Primary {
 
     pub(crate) fn is_streaming(&self) -> bool {
         self.talk.stage == Stage::Stream
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.talk.stage == Stage::Closing
     }
 
     pub(crate) fn awaits_ack(&self) -> bool {

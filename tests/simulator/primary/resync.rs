@@ -30,6 +30,10 @@ impl Primary {
             wait(wire, tally, rng);
             (0..rng.below(3)).for_each(|_| self.write(rng, tally));
         }
+        // A replica is asked for a snapshot between two commands.
+        while self.log.is_newline_next(self.end()) {
+            self.write(rng, tally);
+        }
         let offset = self.end();
         let mut line_end = 0;
         if !is_sync {
@@ -81,6 +85,7 @@ impl Primary {
             facts: made.facts,
             end: usize::MAX,
             is_broken,
+            is_last: false,
             db: content.stream_db,
             server,
         };
@@ -120,6 +125,17 @@ impl Primary {
         self.talk.stage = Stage::Stream;
         if full.length.is_none() {
             full.end = wire.queue(at, Tag::Mark, mark.as_bytes());
+            if self.trouble == Some(Trouble::ChildDies) && !full.is_broken {
+                tally.fault(Fault::ChildDies);
+                full.is_last = true;
+                for _ in 0..rng.between(1, 3) {
+                    wire.queue(at, Tag::Mark, b"\n");
+                    at += rng.ms(0, 1000);
+                }
+                self.talk.stage = Stage::Closing;
+                tally.sight(Sight::MarkFramed);
+                return;
+            }
             // Servers wait for an acknowledgement; one that does not is followed as well.
             if rng.chance(85) {
                 self.talk.stage = Stage::AwaitsAck { from: at + if rng.chance(50) { rng.ms(0, 450) } else { 0 } };
