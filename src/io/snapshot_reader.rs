@@ -33,6 +33,12 @@ pub struct SnapshotReader<R: Read> {
     decoder: Box<Decoder>,
     /// The result of peeking.
     ahead: Option<Result<Poll, RdbError>>,
+    /// As bytes, unknown data is no error: the rest of the source is the rest of the snapshot.
+    passes_unknown: bool,
+    /// The error of unknown data that was passed.
+    unknown: Option<RdbError>,
+    /// The last bytes from there on: at the end 255 and the checksum.
+    tail: [u8; 9],
 }
 
 impl<R: Read> SnapshotReader<R> {
@@ -44,7 +50,7 @@ impl<R: Read> SnapshotReader<R> {
     /// With a decoder that skips damaged values or ignores the checksum.
     pub fn with(source: R, decoder: Decoder) -> Self {
         let feed = BufferedReader::new(DecompressReader::new(source)).starting_at(decoder.offset());
-        Self { feed, decoder: Box::new(decoder), ahead: None }
+        Self { feed, decoder: Box::new(decoder), ahead: None, passes_unknown: false, unknown: None, tail: [0; 9] }
     }
 
     /// The next item, borrowed until the next call; `None` behind the end of the snapshot.
@@ -107,7 +113,10 @@ impl<R: Read> SnapshotReader<R> {
 
     /// Bytes of the source consumed so far, those of a peeked item included.
     pub fn offset(&self) -> u64 {
-        self.decoder.offset()
+        match self.unknown {
+            Some(_) => self.feed.end(),
+            None => self.decoder.offset(),
+        }
     }
 
     /// The rest of the source, behind the bytes consumed: behind the snapshot, once [`next_item`](Self::next_item) has
@@ -144,7 +153,7 @@ pub(super) enum Look {
 impl<R: Read> SnapshotReader<R> {
     pub(super) fn of_feed(feed: BufferedReader<DecompressReader<R>>, decoder: Decoder) -> Self {
         let decoder = Box::new(decoder.starting_at(feed.start()));
-        Self { feed, decoder, ahead: None }
+        Self { feed, decoder, ahead: None, passes_unknown: true, unknown: None, tail: [0; 9] }
     }
 
     pub(super) fn look(&mut self) -> Result<Look, RdbError> {
@@ -169,8 +178,17 @@ impl<R: Read> SnapshotReader<R> {
         // A peeked item counts as consumed already.
         let mut used = self.ahead.take().transpose()?.map_or(0, |poll| poll.used());
         if used == 0 {
+            if self.unknown.is_some() {
+                return Ok(self.look_at_all());
+            }
             let mut rest = self.feed.unread();
-            let status = self.decoder.batch(&mut rest, |_| ControlFlow::Continue(()))?;
+            let status = match self.decoder.batch(&mut rest, |_| ControlFlow::Continue(())) {
+                Err(error) if self.passes_unknown && error.kind.is_unknown(self.decoder.format) => {
+                    self.unknown = Some(error);
+                    return Ok(self.look_at_all());
+                }
+                status => status?,
+            };
             used = self.feed.unread().len() - rest.len();
             if let (0, Status::Incomplete { needed }) = (used, status) {
                 return Ok(if self.decoder.is_finished() { Look::Over } else { Look::Need(needed) });
@@ -178,6 +196,28 @@ impl<R: Read> SnapshotReader<R> {
         }
         self.feed.set_pending(used);
         Ok(Look::Found)
+    }
+
+    fn look_at_all(&mut self) -> Look {
+        match self.feed.unread().len() {
+            0 => Look::Need(1),
+            all => {
+                for &byte in self.feed.unread().iter().skip(all.saturating_sub(self.tail.len())) {
+                    self.tail.rotate_left(1);
+                    self.tail[8] = byte;
+                }
+                self.feed.set_pending(all);
+                Look::Found
+            }
+        }
+    }
+
+    /// The error of unknown data that was passed.
+    ///
+    /// `Err` if the bytes so far do not end as a snapshot does.
+    pub(super) fn unknown(&self) -> Option<Result<RdbError, RdbError>> {
+        const END: u8 = 255;
+        self.unknown.map(|error| if self.tail[0] == END { Ok(error) } else { Err(error) })
     }
 
     pub(super) fn found_bytes(&self) -> &[u8] {

@@ -119,6 +119,19 @@ pub enum RdbErrorKind {
     Truncated(&'static str),
 }
 
+impl RdbErrorKind {
+    /// What this decoder can't read although a server may write it, as against what none would. A version newer than
+    /// the decoder may change the layout of all data.
+    #[cfg(feature = "std")]
+    pub(crate) const fn is_unknown(self, format: Format) -> bool {
+        let is_of_a_server = matches!(
+            self,
+            Self::UnknownNumber { .. } | Self::UnknownEncoding { .. } | Self::Refused { .. } | Self::Templates
+        );
+        is_of_a_server || (format.is_newer() && !matches!(self, Self::Checksum { .. }))
+    }
+}
+
 /// A text after a blank, in parentheses. Nothing if it is empty.
 struct InParentheses<'a>(&'a Excerpt<24>);
 

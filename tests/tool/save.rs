@@ -404,4 +404,9 @@ fn too_many_hash_templates_are_saved_and_named() {
     let expected = "; no option raises this limit, and no key behind it is read: snapshot -o FILE and tail --snapshot-to \
                     FILE save the bytes all the same, for a server of the source's version\n";
     assert!(ran.code == 1 && ran.err.contains(expected), "{}", ran.err);
+    // A file gives its bytes, too.
+    let copy = folder.path("copy.rdb");
+    let ran = run(&["decode", "--snapshot-to", &copy, &file]).ok();
+    assert_eq!(fs::read(&copy).unwrap(), data);
+    assert!(ran.err.contains("up to byte 36018, since the hash templates"), "{}", ran.err);
 }

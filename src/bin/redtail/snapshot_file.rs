@@ -108,17 +108,22 @@ impl Saver {
                 To::File(_) => "nothing verifies them, since the server wrote no checksum (rdbchecksum)",
                 To::Output(_) => "the checksum at the end was not verified",
             };
-            let (at, left) = (end.verified, end.bytes - end.verified);
-            let why = match end.beyond_templates {
-                true => format!("since the hash templates need more than {TEMPLATES} bytes of memory"),
-                false => "where data of a later server begins that this version of redtail does not know".into(),
-            };
-            log::say(format_args!(
-                "the structure is verified up to byte {at}, {why}; of the {left} bytes from there on, {rest}"
-            ));
+            say_unverified(end, rest);
         }
         Ok(())
     }
+}
+
+/// Says from where on a snapshot is not verified, and what verifies the rest.
+pub(crate) fn say_unverified(end: &SnapshotEnd, rest: &str) {
+    let (at, left) = (end.verified, end.bytes - end.verified);
+    let why = match end.beyond_templates {
+        true => format!("since the hash templates need more than {TEMPLATES} bytes of memory"),
+        false => "where data of a later server begins that this version of redtail does not know".into(),
+    };
+    log::say(format_args!(
+        "the structure is verified up to byte {at}, {why}; of the {left} bytes from there on, {rest}"
+    ));
 }
 
 impl From<SnapshotFileError> for Failure {

@@ -234,6 +234,9 @@ impl AppendOnly {
             if self.current.fill(at_least)? {
                 continue;
             }
+            if self.current.end_unknown()? {
+                return Ok(Turn::Event);
+            }
             let unfinished = self.current.unfinished()?;
             let Some(next) = self.waiting.pop_front() else {
                 return match self.replaced {

@@ -11,7 +11,7 @@ use crate::io::append_only::source::Source;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::io::compression::DecompressReader;
 use crate::io::snapshot_reader::{Look, SnapshotReader};
-use crate::rdb::Decoder;
+use crate::rdb::{Decoder, RdbError, RdbErrorKind};
 use crate::replication::{
     Event, Options, Progress, Session, SessionError, SnapshotBegin, SnapshotEnd, SnapshotForm, StreamPart,
 };
@@ -78,7 +78,7 @@ enum Found {
     Begin(u64),
     Item,
     Bytes,
-    End(u64),
+    End(u64, Option<RdbError>),
     Command,
 }
 
@@ -132,7 +132,7 @@ impl Reading {
                         }
                         Look::Need(need) => need,
                         Look::Over => {
-                            self.found = Found::End(reader.offset());
+                            self.found = Found::End(reader.offset(), None);
                             self.end_snapshot();
                             return Ok(Step::Event);
                         }
@@ -208,11 +208,11 @@ impl Reading {
                 }
                 FileEvent { event: Event::SnapshotBytes(reader.found_bytes()), file, end, time: None }
             }
-            (_, Found::End(bytes)) => {
+            (_, Found::End(bytes, unknown)) => {
                 let end = SnapshotEnd {
                     bytes,
-                    verified: bytes,
-                    beyond_templates: false,
+                    verified: unknown.map_or(bytes, |error| error.offset),
+                    beyond_templates: unknown.is_some_and(|error| error.kind == RdbErrorKind::Templates),
                     offset: bytes,
                     db: None,
                     position: None,
@@ -256,6 +256,19 @@ impl Reading {
             }
             _ => Err(cut()),
         }
+    }
+
+    /// At the end of the file: ends a snapshot with unknown data, whose own end can't be found.
+    ///
+    /// # Errors
+    /// The error of the unknown data, if the file does not end as a snapshot does.
+    pub(super) fn end_unknown(&mut self) -> Result<bool, AppendOnlyError> {
+        let Some(Stage::Snapshot(reader)) = &self.stage else { return Ok(false) };
+        let Some(unknown) = reader.unknown() else { return Ok(false) };
+        let error = unknown.map_err(|source| AppendOnlyError::Snapshot { path: self.file.path.clone(), source })?;
+        self.found = Found::End(reader.offset(), Some(error));
+        self.end_snapshot();
+        Ok(true)
     }
 
     /// The unfinished command or transaction at the end of the bytes read.

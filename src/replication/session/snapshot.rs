@@ -171,7 +171,7 @@ impl Snapshot {
                 _ if self.form == SnapshotForm::Items => Next::Passed(used),
                 _ => Next::Data(used),
             },
-            Err(error) if self.form == SnapshotForm::Bytes && self.is_unknown(error.kind) => {
+            Err(error) if self.form == SnapshotForm::Bytes && error.kind.is_unknown(self.decoder.format) => {
                 self.blind_from = Some(error.offset);
                 self.beyond_templates = error.kind == RdbErrorKind::Templates;
                 // From the unknown byte on, however many bytes before it arrived in the same piece.
@@ -225,19 +225,6 @@ impl Snapshot {
             Framing::Length(length) => length - self.received == data.len() as u64,
             Framing::Mark(_) => false,
         }
-    }
-
-    /// What this decoder can't read although a server may write it, as against what none would. A version newer than
-    /// the decoder may change the layout of all data.
-    const fn is_unknown(&self, kind: RdbErrorKind) -> bool {
-        let is_of_a_server = matches!(
-            kind,
-            RdbErrorKind::UnknownNumber { .. }
-                | RdbErrorKind::UnknownEncoding { .. }
-                | RdbErrorKind::Refused { .. }
-                | RdbErrorKind::Templates
-        );
-        is_of_a_server || (self.decoder.format.is_newer() && !matches!(kind, RdbErrorKind::Checksum { .. }))
     }
 
     fn broken(&self) -> Next {

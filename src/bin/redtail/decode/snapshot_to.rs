@@ -44,6 +44,15 @@ impl Save {
                     self.whole = true;
                     set_unfinished(&self.file);
                     log::say(format_args!("wrote {}: {} bytes", self.file.path().display(), self.file.bytes()));
+                    if let Event::SnapshotEnd(end) = event
+                        && end.verified < end.bytes
+                    {
+                        let rest = match self.file.has_checksum() {
+                            true => "the checksum of all bytes is right",
+                            false => "nothing verifies them, since the server wrote no checksum (rdbchecksum)",
+                        };
+                        snapshot_file::say_unverified(end, rest);
+                    }
                 }
             }
         }
