@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first is the comment at the top of the header.
-    const SECTIONS: [&str; 28] = [
+    const SECTIONS: [&str; 29] = [
         "mod",
         "basics",
         "position",
@@ -26,6 +26,7 @@ mod header {
         "encode",
         "command_name",
         "keys",
+        "command_specs",
         "wrapped",
         "rdb_item",
         "rdb",

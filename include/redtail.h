@@ -485,6 +485,8 @@ typedef enum redtail_rdb_error {
      * it.
      */
     REDTAIL_RDB_ERROR_COMPRESSED = 12,
+    /** A version that no server has. */
+    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 13,
 } redtail_rdb_error;
 
 /**
@@ -784,6 +786,65 @@ REDTAIL_API int redtail_command_is_write(const redtail_slice *args,
 
 /** The name of a redtail_access: "read", "write" or "removed"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_access_name(int access);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Descriptions of commands: the keys of commands that the tables do not have
+ *
+ * A server describes its commands, also those of modules, in its reply to COMMAND INFO. Send COMMAND INFO with the
+ * name of each command for which redtail_command_keys returns REDTAIL_UNKNOWN_KEYS, and pass the bytes of the reply.
+ */
+
+/** Descriptions of commands by a server. One thread at a time. */
+typedef struct redtail_command_specs redtail_command_specs;
+
+/** Creates a handle without descriptions. Returns NULL only if memory is exhausted. */
+REDTAIL_API redtail_command_specs *redtail_command_specs_new(void);
+
+/** Frees the handle. NULL does nothing. */
+REDTAIL_API void redtail_command_specs_free(redtail_command_specs *specs);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the handle. */
+REDTAIL_API const char *redtail_command_specs_message(const redtail_command_specs *specs);
+
+/**
+ * Learns the commands of a reply to COMMAND INFO or COMMAND, in RESP2 or RESP3: len bytes, the complete reply as the
+ * server sent it. Nothing of it is kept. A description replaces an earlier one of the same command. Not learned are
+ * commands that the server does not know, and those whose keys the description does not determine: they have
+ * subcommands, or the server calls the description incomplete.
+ *
+ * Returns REDTAIL_OK and sets learned to the number of descriptions. REDTAIL_NEED_MORE: the reply is incomplete.
+ * REDTAIL_ERROR_REFUSED: an error reply, whose text is the message. REDTAIL_ERROR_UNEXPECTED: another reply, or bytes
+ * behind the reply. REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the bytes are no RESP. REDTAIL_ERROR_ARGUMENT: a
+ * pointer is NULL.
+ */
+REDTAIL_API int redtail_command_specs_learn(redtail_command_specs *specs,
+                                            const char *reply,
+                                            size_t len,
+                                            size_t *learned);
+
+/**
+ * As redtail_command_keys. A command that the tables do not have is looked up in the descriptions. Modules often
+ * describe only the first of several keys.
+ *
+ * Returns as redtail_command_keys: REDTAIL_UNKNOWN_KEYS for a command without a description.
+ */
+REDTAIL_API int redtail_command_specs_keys(redtail_command_specs *specs,
+                                           const redtail_slice *args,
+                                           size_t argc,
+                                           int64_t db,
+                                           redtail_key *keys,
+                                           size_t capacity,
+                                           size_t *count);
+
+/**
+ * As redtail_command_is_write. A command that the tables do not have is looked up in the descriptions.
+ *
+ * Returns as redtail_command_is_write: REDTAIL_UNKNOWN_KEYS for a command without a description.
+ */
+REDTAIL_API int redtail_command_specs_is_write(redtail_command_specs *specs,
+                                               const redtail_slice *args,
+                                               size_t argc);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1702,10 +1763,13 @@ typedef struct redtail_snapshot {
     /** Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it. */
     uint64_t length;
     /**
-     * At the end: the number of bytes whose structure was verified. Fewer than length if data of a later server begins
-     * there: only the checksum at the end covers the rest. At the beginning 0.
+     * At the end: the number of bytes whose structure was verified. Fewer than length if data begins there that
+     * this version of redtail can't read, probably of a later server: only the checksum at the end covers the rest. At
+     * the beginning 0.
      */
     uint64_t verified;
+    /** 1: the reason for that is not a later server: the hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
+    int beyond_templates;
 } redtail_snapshot;
 
 /** A part of a command. */

@@ -1,8 +1,8 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
- * OWNERS. parser, rdb, dump, migrations, session, follower, cluster, primary and handle own what redtail_..._new
- * returned. They can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A constructor
- * throws only std::bad_alloc, if memory is exhausted.
+ * OWNERS. parser, rdb, dump, migrations, command_specs, session, follower, cluster, primary and handle own what
+ * redtail_..._new returned. They can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A
+ * constructor throws only std::bad_alloc, if memory is exhausted.
  *
  * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
  * is not an error (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are
@@ -773,6 +773,45 @@ private:
         return number;
     }
     detail::owner<redtail_migrations, redtail_migrations_free> migrations_;
+};
+
+/** Descriptions of commands by a server: the keys of commands that the tables do not have. */
+class command_specs {
+public:
+    command_specs() : specs_(detail::made(redtail_command_specs_new())) {}
+
+    /** Learns the commands of a complete reply to COMMAND INFO. Returns the number of descriptions. Throws error for
+     * any other bytes. */
+    std::size_t learn(std::string_view reply) {
+        std::size_t learned = 0;
+        int number = check(redtail_command_specs_learn(c(), reply.data(), reply.size(), &learned));
+        if (number != REDTAIL_OK) throw error(REDTAIL_ERROR_UNEXPECTED, "the reply is incomplete");
+        return learned;
+    }
+    /** As redtail::keys_of, with the descriptions. */
+    redtail::keys keys_of(const args &command, std::int64_t db) {
+        redtail::keys found{REDTAIL_OK, std::vector<redtail_key>(8)};
+        std::size_t count = 0;
+        while ((found.kind = check(redtail_command_specs_keys(c(), command.data(), command.size(), db, found.touched.data(), found.touched.size(), &count))) >= 0 &&
+               count > found.touched.size())
+            found.touched.resize(count);
+        found.touched.resize(count);
+        return found;
+    }
+    /** As redtail::is_write, with the descriptions. */
+    std::optional<bool> is_write(const args &command) {
+        int found = check(redtail_command_specs_is_write(c(), command.data(), command.size()));
+        return found == REDTAIL_UNKNOWN_KEYS ? std::nullopt : std::optional<bool>(found == 1);
+    }
+    const char *message() const noexcept { return redtail_command_specs_message(c()); }
+    redtail_command_specs *c() const noexcept { return specs_.get(); }
+
+private:
+    int check(int number) const {
+        if (number < 0) throw error(number, message());
+        return number;
+    }
+    detail::owner<redtail_command_specs, redtail_command_specs_free> specs_;
 };
 
 /** The replication protocol over your own socket. redtail.h describes the loop. */

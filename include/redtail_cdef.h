@@ -157,6 +157,7 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
     REDTAIL_RDB_ERROR_COMPRESSED = 12,
+    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 13,
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);
@@ -230,6 +231,24 @@ int redtail_command_keys(const redtail_slice *args,
 int redtail_command_is_write(const redtail_slice *args,
                                          size_t argc);
 const char *redtail_access_name(int access);
+typedef struct redtail_command_specs redtail_command_specs;
+redtail_command_specs *redtail_command_specs_new(void);
+void redtail_command_specs_free(redtail_command_specs *specs);
+const char *redtail_command_specs_message(const redtail_command_specs *specs);
+int redtail_command_specs_learn(redtail_command_specs *specs,
+                                            const char *reply,
+                                            size_t len,
+                                            size_t *learned);
+int redtail_command_specs_keys(redtail_command_specs *specs,
+                                           const redtail_slice *args,
+                                           size_t argc,
+                                           int64_t db,
+                                           redtail_key *keys,
+                                           size_t capacity,
+                                           size_t *count);
+int redtail_command_specs_is_write(redtail_command_specs *specs,
+                                               const redtail_slice *args,
+                                               size_t argc);
 typedef struct redtail_wrapped {
     redtail_slice origin;
     redtail_slice commands;
@@ -534,6 +553,7 @@ typedef struct redtail_attached {
 typedef struct redtail_snapshot {
     uint64_t length;
     uint64_t verified;
+    int beyond_templates;
 } redtail_snapshot;
 typedef struct redtail_part {
     size_t argc;

@@ -4,11 +4,11 @@
 use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{call, without_handle};
+use crate::capi::boundary::{Out, call, without_handle};
 use crate::capi::given_args::GivenArgs;
 use crate::capi::names::name_of;
 use crate::replication::Databases;
-use crate::resp::{Access, KeyFinder, KeyIndex, Reach, find_keys};
+use crate::resp::{Access, CommandSpec, KeyFinder, KeyIndex, Reach, find_keys};
 
 /// What a command does to a key.
 #[repr(C)]
@@ -64,44 +64,62 @@ pub unsafe extern "C" fn redtail_command_keys(
     count: *mut usize,
 ) -> c_int {
     call!(; out count; {
-        // SAFETY: as many slices as argc says, each with its bytes, as the header asks.
-        let Some(mut given) = (unsafe { GivenArgs::new(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
-        let no_room = keys.is_null() || !keys.is_aligned() || capacity > isize::MAX as usize / size_of::<redtail_key>();
-        if (capacity > 0 && no_room) || !(-1..=i64::from(u32::MAX)).contains(&db) {
-            return REDTAIL_ERROR_ARGUMENT;
-        }
-        let mut all = given.clone();
-        let finder = find_keys(argc, &mut given, None);
-        if given.is_wrong() {
-            return REDTAIL_ERROR_ARGUMENT;
-        }
-        let mut written = 0;
-        let mut write = |key: redtail_key| {
-            if written < capacity {
-                // SAFETY: within the room that the caller says there is.
-                unsafe { keys.add(written).write(key) };
-            }
-            written += 1;
-        };
-        let status = match finder.reach().unwrap_or(Reach::Unknown) {
-            Reach::Some => {
-                finder.keys().for_each(|key| write(redtail_key::named(&key, db)));
-                REDTAIL_OK
-            }
-            Reach::None => REDTAIL_NONE,
-            Reach::All => {
-                let dbs = Databases::of(&mut all, u32::try_from(db).ok());
-                if all.is_wrong() {
-                    return REDTAIL_ERROR_ARGUMENT;
-                }
-                redtail_key::unnamed(dbs, write);
-                REDTAIL_ALL_KEYS
-            }
-            Reach::Unknown => REDTAIL_UNKNOWN_KEYS,
-        };
-        count.set(written);
-        status
+        // SAFETY: as many slices as argc says, each with its bytes, and room for the keys, as the header asks.
+        unsafe { write_keys(args, argc, db, keys, capacity, count, |_| None) }
     })
+}
+
+/// The body of redtail_command_keys. `spec` describes a command that the tables do not have.
+///
+/// # Safety
+/// As [`GivenArgs::new`], and `keys` has room for `capacity` keys. Invalid pointers and lengths are rejected here.
+pub(super) unsafe fn write_keys<'s>(
+    args: *const redtail_slice,
+    argc: usize,
+    db: i64,
+    keys: *mut redtail_key,
+    capacity: usize,
+    count: Out<usize>,
+    spec: impl FnOnce(&[u8]) -> Option<&'s CommandSpec>,
+) -> redtail_status {
+    // SAFETY: as promised.
+    let Some(mut given) = (unsafe { GivenArgs::new(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
+    let no_room = keys.is_null() || !keys.is_aligned() || capacity > isize::MAX as usize / size_of::<redtail_key>();
+    if (capacity > 0 && no_room) || !(-1..=i64::from(u32::MAX)).contains(&db) {
+        return REDTAIL_ERROR_ARGUMENT;
+    }
+    let mut all = given.clone();
+    let spec = given.clone().next().and_then(spec);
+    let finder = find_keys(argc, &mut given, spec);
+    if given.is_wrong() {
+        return REDTAIL_ERROR_ARGUMENT;
+    }
+    let mut written = 0;
+    let mut write = |key: redtail_key| {
+        if written < capacity {
+            // SAFETY: within the room that the caller says there is.
+            unsafe { keys.add(written).write(key) };
+        }
+        written += 1;
+    };
+    let status = match finder.reach().unwrap_or(Reach::Unknown) {
+        Reach::Some => {
+            finder.keys().for_each(|key| write(redtail_key::named(&key, db)));
+            REDTAIL_OK
+        }
+        Reach::None => REDTAIL_NONE,
+        Reach::All => {
+            let dbs = Databases::of(&mut all, u32::try_from(db).ok());
+            if all.is_wrong() {
+                return REDTAIL_ERROR_ARGUMENT;
+            }
+            redtail_key::unnamed(dbs, write);
+            REDTAIL_ALL_KEYS
+        }
+        Reach::Unknown => REDTAIL_UNKNOWN_KEYS,
+    };
+    count.set(written);
+    status
 }
 
 impl redtail_key {

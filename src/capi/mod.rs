@@ -74,6 +74,7 @@ pub mod callbacks;
 mod chosen_options;
 pub mod cluster;
 pub mod command_name;
+pub mod command_specs;
 mod convert;
 pub mod discovery;
 pub mod dump;

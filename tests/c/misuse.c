@@ -138,6 +138,52 @@ static void keys(void) {
     CHECK(count == 0);
 }
 
+static void command_specs(void) {
+    const char good[] = "*1\r\n*6\r\n$3\r\nq.a\r\n:2\r\n*0\r\n:1\r\n:1\r\n:1\r\n", refused[] = "-NOPERM no\r\n";
+    redtail_command_specs *specs = redtail_command_specs_new();
+    redtail_slice args[2], none;
+    redtail_key keys[1] = {{7, 7, 7, 7}};
+    size_t learned = 7, count = 7;
+    char memory[2 * sizeof *keys + 1];
+    args[0] = slice("q.a"), args[1] = slice("k");
+    none.data = NULL, none.len = 3;
+    redtail_command_specs_free(NULL);
+    CHECK(strlen(redtail_command_specs_message(NULL)) > 0 && strcmp(redtail_command_specs_message(specs), "") == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_learn(NULL, good, sizeof good - 1, &learned));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_learn(specs, NULL, 1, &learned));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_learn(specs, good, SIZE_MAX, &learned));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_learn(specs, good, sizeof good - 1, NULL));
+    CHECK(strcmp(redtail_command_specs_message(specs), "the pointer learned is NULL") == 0);
+    IS(REDTAIL_NEED_MORE, redtail_command_specs_learn(specs, NULL, 0, &learned));
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_command_specs_learn(specs, "hello", 5, &learned));
+    IS(REDTAIL_ERROR_LIMIT, redtail_command_specs_learn(specs, "*999999999\r\n", 12, &learned));
+    IS(REDTAIL_ERROR_UNEXPECTED, redtail_command_specs_learn(specs, "+OK\r\n", 5, &learned));
+    IS(REDTAIL_ERROR_UNEXPECTED, redtail_command_specs_learn(specs, "*0\r\n*0\r\n", 8, &learned));
+    IS(REDTAIL_ERROR_REFUSED, redtail_command_specs_learn(specs, refused, sizeof refused - 1, &learned));
+    CHECK(strcmp(redtail_command_specs_message(specs), "NOPERM no") == 0 && learned == 7);
+    IS(REDTAIL_OK, redtail_command_specs_learn(specs, "*2\r\n+x\r\n*1\r\n:1\r\n", 16, &learned));
+    CHECK(learned == 0 && strcmp(redtail_command_specs_message(specs), "") == 0);
+    IS(REDTAIL_OK, redtail_command_specs_learn(specs, good, sizeof good - 1, &learned));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(NULL, args, 2, 0, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, NULL, 2, 0, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, args, 0, 0, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, args, SIZE_MAX, 0, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, &none, 1, 0, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, args, 2, -2, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, args, 2, 0, NULL, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, args, 2, 0, (redtail_key *)ODD(memory), 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_keys(specs, args, 2, 0, keys, 1, NULL));
+    CHECK(learned == 1 && count == 7 && keys[0].index == 7);
+    IS(REDTAIL_OK, redtail_command_specs_keys(specs, args, 2, 0, NULL, 0, &count));
+    CHECK(count == 1);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_is_write(NULL, args, 2));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_is_write(specs, NULL, 2));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_is_write(specs, args, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_command_specs_is_write(specs, &none, 1));
+    IS(0, redtail_command_specs_is_write(specs, args, 2));
+    redtail_command_specs_free(specs);
+}
+
 static void servers(void) {
     static const char *const WRONG[] = {"", "redis", "redis-7", "redis-7.x", "keydb-6.3", "redis-7.65536", "redis-\xff"};
     redtail_server server = {7, 7, 7, 7, 7}, unknown = {3, 9, 0, 0, 0};
@@ -837,6 +883,7 @@ static void follower(void) {
 int main(void) {
     basics();
     keys();
+    command_specs();
     servers();
     encoder();
     parser();

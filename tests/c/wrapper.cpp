@@ -96,6 +96,19 @@ static void servers() {
     CHECK(valkey.reads({REDTAIL_RDB_MAGIC_REDIS, 11}) && !valkey.reads(redis.snapshot_format()));
 }
 
+static void command_specs() {
+    redtail::command_specs specs;
+    const redtail_slice push[] = {{"Q.PUSH", 6}, {"a", 1}, {"1", 1}};
+    const redtail::args command(push, 3);
+    CHECK(specs.keys_of(command, 0).kind == REDTAIL_UNKNOWN_KEYS && !specs.is_write(command));
+    CHECK(specs.learn("*1\r\n*6\r\n$6\r\nq.push\r\n:-3\r\n*1\r\n+write\r\n:1\r\n:1\r\n:1\r\n") == 1);
+    CHECK(specs.keys_of(command, 4).touched.size() == 1 && specs.keys_of(command, 4).touched[0].db == 4);
+    CHECK(specs.is_write(command) == true);
+    CHECK(thrown([&] { specs.learn("*1\r\n"); }) == REDTAIL_ERROR_UNEXPECTED);
+    CHECK(thrown([&] { specs.learn("-NOPERM no\r\n"); }) == REDTAIL_ERROR_REFUSED && std::strcmp(specs.message(), "NOPERM no") == 0);
+    CHECK(thrown([&] { specs.is_write(redtail::args(push, 0)); }) == REDTAIL_ERROR_ARGUMENT);
+}
+
 static void batches() {
     const std::string bytes = "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\nhello";
     redtail::parser parser(REDTAIL_MODE_STREAM);
@@ -415,6 +428,7 @@ static void clusters() {
 int main() {
     parsers();
     servers();
+    command_specs();
     batches();
     sessions();
     followers();

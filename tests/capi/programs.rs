@@ -113,6 +113,20 @@ fn servers_are_compared_by_release() {
     assert_eq!(stdout(&mut Command::new(program("tests/c/servers.c", How::Debug))), "the servers hold\n");
 }
 
+#[test]
+fn a_server_describes_commands_that_no_table_has() {
+    let source = "tests/c/command_specs.c";
+    assert_eq!(stdout(&mut Command::new(program(source, How::Debug))), "the descriptions hold\n");
+}
+
+#[test]
+#[ignore = "needs valgrind: tests/tools"]
+fn descriptions_of_commands_under_valgrind_and_asan() {
+    let source = "tests/c/command_specs.c";
+    assert_eq!(stdout(&mut valgrind(&program(source, How::Debug))), "the descriptions hold\n");
+    assert_eq!(stdout(&mut Command::new(program(source, How::Sanitized))), "the descriptions hold\n");
+}
+
 /// Misuse does not count: there, most calls end before they do anything.
 #[test]
 fn every_exported_function_is_used_by_a_c_program() {

@@ -1,6 +1,8 @@
 //! Completions and manual pages, generated and installed.
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -117,16 +119,22 @@ fn make_installs_and_removes_all_of_it() {
         return;
     }
     let folder = Folder::new("install");
+    // The program is built already: this cargo only says where it is.
+    let cargo = folder.0.join("cargo");
+    let message = format!(r#"{{"reason":"compiler-artifact","filenames":["{}"]}}"#, env!("CARGO_BIN_EXE_redtail"));
+    fs::write(&cargo, format!("#!/bin/sh\necho '{message}'\n")).unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let stage = folder.0.join("stage");
     let make = |target: &str| {
         let mut command = Command::new("make");
-        command.args([target, &format!("TOOL={}", env!("CARGO_BIN_EXE_redtail")), "PREFIX=/usr"]);
-        let output =
-            command.arg(format!("DESTDIR={}", folder.0.display())).current_dir(env!("CARGO_MANIFEST_DIR")).output();
-        let output = output.unwrap();
+        command.args([target, "PREFIX=/usr", "TARGET="]).arg(format!("CARGO={}", cargo.display()));
+        command.arg(format!("BUILD={}", folder.0.join("build").display()));
+        command.arg(format!("DESTDIR={}", stage.display())).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     make("install-tool");
-    let there = |file: &str| fs::read(folder.0.join("usr").join(file)).unwrap();
+    let there = |file: &str| fs::read(stage.join("usr").join(file)).unwrap();
     assert!(!there("bin/redtail").is_empty());
     for (file, shell) in [
         ("share/bash-completion/completions/redtail", "bash"),
@@ -136,17 +144,11 @@ fn make_installs_and_removes_all_of_it() {
         assert!(there(file) == run(&["completions", shell]).ok().out, "{file}");
     }
     assert!(there("share/man/man1/redtail-decode.1").starts_with(b".ie"));
-    let installed = Command::new(folder.0.join("usr/bin/redtail")).arg("--version").output().unwrap();
+    let installed = Command::new(stage.join("usr/bin/redtail")).arg("--version").output().unwrap();
     assert_eq!(installed.stdout, run_on(&["--version"], b"").ok().out);
     make("uninstall-tool");
-    let mut left = Vec::new();
-    let mut folders = vec![folder.0.clone()];
-    while let Some(next) = folders.pop() {
-        for path in fs::read_dir(next).unwrap().flatten().map(|entry| entry.path()) {
-            if path.is_dir() { folders.push(path) } else { left.push(path) }
-        }
-    }
-    assert_eq!(left, Vec::<&Path>::new());
+    let left: Vec<PathBuf> = fs::read_dir(stage.join("usr")).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert_eq!(left, Vec::<PathBuf>::new());
 }
 
 /// systemd accepts the units, if it is installed.

@@ -57,7 +57,9 @@ fn sentinels_and_servers_may_differ_in_tls() {
             let ran = run(&[&[verb, &target][..], options].concat());
             assert_ne!(ran.code, 0, "{verb} {options:?}: {}", ran.err);
             assert_eq!(at_sentinel.recv().unwrap(), sentinel, "{verb} {options:?}: {}", ran.err);
-            assert_eq!(at_server.try_recv().ok(), server, "{verb} {options:?}: {}", ran.err);
+            // The thread of the server may be slower than the tool.
+            let heard = if server.is_some() { at_server.recv().ok() } else { at_server.try_recv().ok() };
+            assert_eq!(heard, server, "{verb} {options:?}: {}", ran.err);
         }
     }
 }

@@ -277,7 +277,11 @@ impl Phrases {
                 }
                 Instead::Without(count) => {
                     self.say_lost(row.lost);
-                    args.drain(at..(at + count).min(args.len()));
+                    let mut next = Some(at);
+                    while let Some(at) = next {
+                        args.drain(at..(at + count).min(args.len()));
+                        next = row.when.position(&args);
+                    }
                 }
                 Instead::Commands(rewrite) => {
                     let made = rewrite(&args);
@@ -298,8 +302,15 @@ impl Phrases {
     fn say_lost(&mut self, lost: &'static str) {
         if !lost.is_empty() && !self.said.contains(&lost) {
             self.said.push(lost);
-            log::say(format_args!("{} does not have {lost}", self.target));
+            log::say(lost.replace("{}", &self.target_name()));
         }
+    }
+
+    /// The target as the option names it.
+    fn target_name(&self) -> String {
+        let Server { product, version, .. } = self.target;
+        let patch = if version.patch > 0 { format!(".{}", version.patch) } else { String::new() };
+        format!("{}-{}.{}{patch}", product.as_str(), version.major, version.minor)
     }
 
     fn say(&mut self, message: &'static str) {
@@ -321,7 +332,18 @@ impl When {
             Self::From(first, words) => {
                 (first..args.len()).find(|&at| words.iter().enumerate().all(|(index, word)| is(at + index, word)))
             }
-            Self::OfXadd(word) => {
+            Self::BehindKeys(words) => {
+                let count = std::str::from_utf8(args.get(2)?).ok()?.parse::<usize>().ok()?;
+                Self::From(count.saturating_add(3), words).position(args)
+            }
+            Self::Option(grammar, word) => {
+                let mut at = grammar.first;
+                while at < args.len() && !is(at, word) {
+                    at += 1 + grammar.values.iter().find(|(name, _)| is(at, name)).map_or(0, |(_, count)| *count);
+                }
+                (at < args.len()).then_some(at)
+            }
+            Self::OfStream(word) => {
                 let mut at = 2;
                 while at < args.len() {
                     at += match () {

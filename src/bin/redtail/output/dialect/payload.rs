@@ -50,7 +50,7 @@ impl Phrases {
         match opened(&mut self.keys, &args, payload) {
             Some(commands) => commands.into_iter().flat_map(|args| self.translate(args, depth + 1)).collect(),
             None => {
-                self.say_lost("values that can't be read from the payload of RESTORE: those keys are missing");
+                self.say_lost("the payload of a RESTORE can't be opened for {}: those keys are missing");
                 Vec::new()
             }
         }
@@ -65,7 +65,7 @@ impl Phrases {
             return vec![args];
         }
         if !args.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"FLUSH")) {
-            self.say_lost("functions");
+            self.say_lost("{} does not have functions: they are left out");
         }
         Vec::new()
     }
@@ -79,7 +79,7 @@ impl Phrases {
         while let Ok(Some(item)) = dump.next_item() {
             if let Item::Module(id) = item {
                 if id.to_string().starts_with("vectorset") && !self.target.is_since(Some((8, 0)), None) {
-                    self.say_lost("vector sets: those keys are missing");
+                    self.say_lost("{} does not have vector sets: those keys are missing");
                     return false;
                 }
                 self.say("values of modules are printed as they are: the target needs the modules");

@@ -31,10 +31,10 @@ fn is(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// The arguments behind a word and a count: `FIELDS 2 a b`, `IDS 1 1-1`.
-fn counted<'a>(args: &'a [Vec<u8>], word: &str) -> &'a [Vec<u8>] {
-    let at = args.iter().skip(2).position(|arg| is(arg, word));
-    at.and_then(|at| args.get(at + 4..)).unwrap_or_default()
+/// The arguments behind a word, at this index or later, and a count: `FIELDS 2 a b`, `IDS 1 1-1`.
+fn counted<'a>(args: &'a [Vec<u8>], first: usize, word: &str) -> &'a [Vec<u8>] {
+    let at = args.iter().skip(first).position(|arg| is(arg, word));
+    at.and_then(|at| args.get(first + at + 2..)).unwrap_or_default()
 }
 
 /// The key is deleted, or can't be computed and is deleted.
@@ -59,7 +59,7 @@ pub(super) fn msetex(args: &[Vec<u8>]) -> Rewritten {
 /// `HSETEX h [FNX|FXX] [KEEPTTL|PXAT ms] FIELDS n f v …` as HSET, which removes the expiry of a field, and HPEXPIREAT.
 pub(super) fn hsetex(args: &[Vec<u8>]) -> Rewritten {
     let key = arg(args, 1);
-    let pairs = counted(args, "FIELDS");
+    let pairs = counted(args, 2, "FIELDS");
     let options = args.get(2..args.len() - pairs.len()).unwrap_or_default();
     let set: Vec<&[u8]> = [&b"HSET"[..], key].into_iter().chain(pairs.iter().map(Vec::as_slice)).collect();
     let mut made = vec![command(&set)];
@@ -74,7 +74,7 @@ pub(super) fn hsetex(args: &[Vec<u8>]) -> Rewritten {
 }
 
 pub(super) fn hgetdel(args: &[Vec<u8>]) -> Rewritten {
-    let fields = counted(args, "FIELDS").iter().map(Vec::as_slice);
+    let fields = counted(args, 2, "FIELDS").iter().map(Vec::as_slice);
     commands(vec![command(&[&b"HDEL"[..], arg(args, 1)].into_iter().chain(fields).collect::<Vec<_>>())])
 }
 
@@ -92,7 +92,7 @@ pub(super) fn lmovem(args: &[Vec<u8>]) -> Rewritten {
 
 /// `XDELEX s [KEEPREF|DELREF|ACKED] IDS n id …`. With ACKED only some of the entries may have been deleted.
 pub(super) fn xdelex(args: &[Vec<u8>]) -> Rewritten {
-    let ids = counted(args, "IDS");
+    let ids = counted(args, 2, "IDS");
     let (is_acked, is_kept) = (is(arg(args, 2), "ACKED"), is(arg(args, 2), "KEEPREF") || is(arg(args, 2), "IDS"));
     let delete: Vec<&[u8]> = [&b"XDEL"[..], arg(args, 1)].into_iter().chain(ids.iter().map(Vec::as_slice)).collect();
     let made = if is_acked && ids.len() > 1 { Vec::new() } else { vec![command(&delete)] };
@@ -102,7 +102,7 @@ pub(super) fn xdelex(args: &[Vec<u8>]) -> Rewritten {
 /// `XACKDEL s g [KEEPREF|DELREF|ACKED] IDS n id …`. With ACKED the entries stay: other groups may not have acknowledged
 /// them.
 pub(super) fn xackdel(args: &[Vec<u8>]) -> Rewritten {
-    let ids: Vec<&[u8]> = counted(args, "IDS").iter().map(Vec::as_slice).collect();
+    let ids: Vec<&[u8]> = counted(args, 3, "IDS").iter().map(Vec::as_slice).collect();
     let word = arg(args, 3);
     let mut made = vec![command(&[&[b"XACK", arg(args, 1), arg(args, 2)], ids.as_slice()].concat())];
     if !is(word, "ACKED") {

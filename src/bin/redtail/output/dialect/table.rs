@@ -17,7 +17,7 @@ pub(super) struct Row {
     redis: Since,
     valkey: Since,
     pub(super) instead: Instead,
-    /// What the target does not have then. Empty: nothing is lost.
+    /// What is said once. `{}` is the target. Empty: nothing is lost.
     pub(super) lost: &'static str,
 }
 
@@ -30,15 +30,35 @@ pub(super) enum When {
     At(usize, &'static [&'static str]),
     /// These arguments follow each other, at this index or later.
     From(usize, &'static [&'static str]),
-    /// This name is one of the options of XADD.
-    OfXadd(&'static str),
+    /// This name is one of the options.
+    Option(&'static Grammar, &'static str),
+    /// These arguments follow each other, behind the keys that the third argument counts.
+    BehindKeys(&'static [&'static str]),
+    /// This name is one of the options of XADD or XTRIM, which end at the id of the entry.
+    OfStream(&'static str),
 }
+
+/// The options of a command.
+pub(super) struct Grammar {
+    /// The index of the first one.
+    pub(super) first: usize,
+    /// The options with values, and their number.
+    pub(super) values: &'static [(&'static str, usize)],
+}
+
+const SET: &Grammar = &Grammar {
+    first: 3,
+    values: &[("EX", 1), ("PX", 1), ("EXAT", 1), ("PXAT", 1), ("IFEQ", 1), ("IFNE", 1), ("IFDEQ", 1), ("IFDNE", 1)],
+};
+
+const GEOSEARCHSTORE: &Grammar =
+    &Grammar { first: 3, values: &[("FROMMEMBER", 1), ("FROMLONLAT", 2), ("BYRADIUS", 2), ("BYBOX", 3), ("COUNT", 1)] };
 
 /// What is printed instead.
 #[derive(Clone, Copy)]
 pub(super) enum Instead {
     Nothing,
-    /// The command without this number of arguments, from the one that [`When`] finds.
+    /// The command without this number of arguments, from each one that [`When`] finds.
     Without(usize),
     /// Other commands, which are examined again.
     Commands(fn(&[Vec<u8>]) -> Rewritten),
@@ -71,41 +91,44 @@ const fn row(name: &'static str, when: When, redis: Since, valkey: Since, instea
 }
 
 use Instead::{Commands, Nothing, Same, Without};
-use When::{Any, At, From, OfXadd};
+use When::{Any, At, BehindKeys, From, OfStream, Option as Named};
 
-const FIELD_EXPIRY: &str = "the expiry of hash fields: a field is deleted when it expires at the source, as long as \
-                            redtail runs";
-const MEMBER_EXPIRY: &str = "the expiry of set members: a member is deleted when it expires at the source, as long as \
-                             redtail runs";
-const VECTOR_SETS: &str = "vector sets: those keys are missing";
-const ARRAYS: &str = "arrays: those keys are missing";
-const PATH_HASHES: &str = "path hashes: those keys are missing";
-const IDEMPOTENCE: &str = "the idempotency ids of streams";
-const RESULT: &str = "the result of a computation that the target can't repeat (BITOP DIFF, DIFF1, ANDOR and ONE, \
-                      AGGREGATE COUNT, BYPOLYGON): its key is deleted";
-const REFERENCES: &str = "the deletion of references in consumer groups (DELREF, ACKED): entries and pending entries \
-                          differ";
-const MODULE: &str = "nothing, if the target has the modules that Redis 8 contains (JSON, time series, probabilistic \
-                      types, search): their commands are printed unchanged";
+const FIELD_EXPIRY: &str = "{} does not have the expiry of hash fields: a field is deleted when it expires at the \
+                            source, as long as redtail runs";
+const KEPT_EXPIRY: &str = "{} does not have HSETEX with KEEPTTL: the fields that it writes are deleted when they expire \
+                           at the source, as long as redtail runs";
+const MEMBER_EXPIRY: &str = "{} does not have the expiry of set members: a member is deleted when it expires at the \
+                             source, as long as redtail runs";
+const VECTOR_SETS: &str = "{} does not have vector sets: those keys are missing";
+const ARRAYS: &str = "{} does not have arrays: those keys are missing";
+const PATH_HASHES: &str = "{} does not have path hashes: those keys are missing";
+const IDEMPOTENCE: &str = "{} does not have the idempotency ids of streams: they are left out";
+const BITOPS: &str = "{} does not have BITOP DIFF, DIFF1, ANDOR and ONE: the key of their result is deleted";
+const COUNTS: &str = "{} does not have AGGREGATE COUNT: the key of its result is deleted";
+const POLYGONS: &str = "{} does not have GEOSEARCHSTORE with BYPOLYGON: the key of its result is deleted";
+const REFERENCES: &str = "{} does not have DELREF and ACKED: the references in consumer groups stay, so entries and \
+                          pending entries differ";
+const MODULE: &str = "commands of the modules that Redis 8 contains (JSON, time series, probabilistic types, search) are \
+                      printed unchanged: {} needs these modules";
 
 const ROWS: &[Row] = &[
     // Strings.
     row("DELEX", Any, Some((8, 4)), Some((9, 2)), Commands(rewrites::del), ""),
     row("DELIFEQ", Any, None, Some((9, 0)), Commands(rewrites::del), ""),
     row("MSETEX", Any, Some((8, 4)), Some((9, 1)), Commands(rewrites::msetex), ""),
-    row("SET", From(3, &["IFEQ"]), Some((8, 4)), Some((8, 1)), Without(2), ""),
-    row("SET", From(3, &["IFNE"]), Some((8, 4)), None, Without(2), ""),
-    row("SET", From(3, &["IFDEQ"]), Some((8, 4)), None, Without(2), ""),
-    row("SET", From(3, &["IFDNE"]), Some((8, 4)), None, Without(2), ""),
-    row("INCREX", Any, Some((8, 8)), None, Nothing, "INCREX, which servers write as SET"),
-    row("BITOP", At(1, &["DIFF", "DIFF1", "ANDOR", "ONE"]), Some((8, 2)), None, Commands(rewrites::del_third), RESULT),
+    row("SET", Named(SET, "IFEQ"), Some((8, 4)), Some((8, 1)), Without(2), ""),
+    row("SET", Named(SET, "IFNE"), Some((8, 4)), None, Without(2), ""),
+    row("SET", Named(SET, "IFDEQ"), Some((8, 4)), None, Without(2), ""),
+    row("SET", Named(SET, "IFDNE"), Some((8, 4)), None, Without(2), ""),
+    row("INCREX", Any, Some((8, 8)), None, Nothing, "{} does not have INCREX: this command is left out"),
+    row("BITOP", At(1, &["DIFF", "DIFF1", "ANDOR", "ONE"]), Some((8, 2)), None, Commands(rewrites::del_third), BITOPS),
     // Expiry. A server propagates these options only if the command had an effect.
     row("EXPIRE", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
     row("EXPIREAT", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
     row("PEXPIRE", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
     row("PEXPIREAT", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
     // Hashes.
-    row("HSETEX", Any, Some((8, 0)), Some((9, 0)), Commands(rewrites::hsetex), FIELD_EXPIRY),
+    row("HSETEX", Any, Some((8, 0)), Some((9, 0)), Commands(rewrites::hsetex), KEPT_EXPIRY),
     row("HGETDEL", Any, Some((8, 0)), Some((9, 1)), Commands(rewrites::hgetdel), ""),
     row("HGETEX", Any, Some((8, 0)), Some((9, 0)), Nothing, FIELD_EXPIRY),
     row("HEXPIRE", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
@@ -122,24 +145,24 @@ const ROWS: &[Row] = &[
     row("SEXPIRE", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
     row("SPERSIST", Any, Some((8, 12)), None, Nothing, ""),
     // Sorted sets.
-    row("ZMOVE", Any, Some((8, 12)), None, Nothing, "the members that ZMOVE moves"),
-    row("ZUNIONSTORE", From(3, &["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), RESULT),
-    row("ZINTERSTORE", From(3, &["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), RESULT),
-    row("GEOSEARCHSTORE", From(3, &["BYPOLYGON"]), None, Some((9, 0)), Commands(rewrites::del), RESULT),
+    row("ZMOVE", Any, Some((8, 12)), None, Nothing, "{} does not have ZMOVE: the members that it moves are missing"),
+    row("ZUNIONSTORE", BehindKeys(&["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), COUNTS),
+    row("ZINTERSTORE", BehindKeys(&["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), COUNTS),
+    row("GEOSEARCHSTORE", Named(GEOSEARCHSTORE, "BYPOLYGON"), None, Some((9, 0)), Commands(rewrites::del), POLYGONS),
     // Lists.
     row("LMOVEM", Any, Some((8, 10)), None, Commands(rewrites::lmovem), ""),
     // Streams.
-    row("XADD", OfXadd("KEEPREF"), Some((8, 2)), None, Without(1), ""),
-    row("XADD", OfXadd("DELREF"), Some((8, 2)), None, Without(1), REFERENCES),
-    row("XADD", OfXadd("ACKED"), Some((8, 2)), None, Without(1), REFERENCES),
-    row("XTRIM", From(2, &["KEEPREF"]), Some((8, 2)), None, Without(1), ""),
-    row("XTRIM", From(2, &["DELREF"]), Some((8, 2)), None, Without(1), REFERENCES),
-    row("XTRIM", From(2, &["ACKED"]), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XADD", OfStream("KEEPREF"), Some((8, 2)), None, Without(1), ""),
+    row("XADD", OfStream("DELREF"), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XADD", OfStream("ACKED"), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XTRIM", OfStream("KEEPREF"), Some((8, 2)), None, Without(1), ""),
+    row("XTRIM", OfStream("DELREF"), Some((8, 2)), None, Without(1), REFERENCES),
+    row("XTRIM", OfStream("ACKED"), Some((8, 2)), None, Without(1), REFERENCES),
     row("XDELEX", Any, Some((8, 2)), None, Commands(rewrites::xdelex), REFERENCES),
     row("XACKDEL", Any, Some((8, 2)), None, Commands(rewrites::xackdel), REFERENCES),
     row("XIDMPRECORD", Any, Some((8, 6)), None, Nothing, IDEMPOTENCE),
     row("XCFGSET", Any, Some((8, 6)), None, Nothing, IDEMPOTENCE),
-    row("XNACK", Any, Some((8, 8)), None, Nothing, "the return of entries by XNACK: they stay with their consumer"),
+    row("XNACK", Any, Some((8, 8)), None, Nothing, "{} does not have XNACK: entries stay with their consumer"),
     row("XGROUP", From(5, &["ENTRIESREAD"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
     row("XSETID", From(3, &["ENTRIESADDED"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
     row("XSETID", From(3, &["MAXDELETEDID"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
@@ -149,8 +172,22 @@ const ROWS: &[Row] = &[
     row("VREM", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
     row("VSETATTR", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
     // Others.
-    row("SPUBLISH", Any, Some((7, 0)), Some((7, 2)), Nothing, "messages to sharded channels"),
-    row("BLESS", Any, Some((8, 12)), None, Nothing, "the protection of keys from eviction (BLESS)"),
+    row(
+        "SPUBLISH",
+        Any,
+        Some((7, 0)),
+        Some((7, 2)),
+        Nothing,
+        "{} does not have sharded channels: messages to them are left out",
+    ),
+    row(
+        "BLESS",
+        Any,
+        Some((8, 12)),
+        None,
+        Nothing,
+        "{} does not have the protection of keys from eviction (BLESS): it is left out",
+    ),
     row("JSON.*", Any, Some((8, 0)), None, Same, MODULE),
     row("TS.*", Any, Some((8, 0)), None, Same, MODULE),
     row("BF.*", Any, Some((8, 0)), None, Same, MODULE),
