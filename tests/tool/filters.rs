@@ -485,6 +485,19 @@ fn an_rreplay_with_an_invalid_write_is_printed_as_it_is() {
     }
 }
 
+/// It was held, up to 1 GiB.
+#[test]
+fn an_rreplay_too_large_to_be_held_is_printed_as_it_is() {
+    let large = commands(&[&format!("SET large {}", "v".repeat(65 << 20))]);
+    let small = wrapped(US, &commands(&["SET a 1"]), "5");
+    let large = wrapped(US, &large, "5");
+    let input = [small.clone(), large.clone(), small].concat();
+    let ran = run_on(&["decode", "--format", "resp", "--assume-db", "5"], &input).ok();
+    let set = commands(&["SET a 1"]);
+    assert!(ran.out == [commands(&["SELECT 5"]), set.clone(), large, set].concat());
+    assert!(ran.err.contains("more than 64 MiB") && ran.err.lines().count() == 1, "{}", ran.err);
+}
+
 /// Its commands were printed in the database of another write.
 #[test]
 fn a_select_inside_of_rreplay_is_for_the_rest_of_its_write() {
