@@ -485,6 +485,19 @@ fn an_rreplay_with_an_invalid_write_is_printed_as_it_is() {
     }
 }
 
+/// It was held, up to 1 GiB.
+#[test]
+fn an_rreplay_too_large_to_be_held_is_printed_as_it_is() {
+    let large = commands(&[&format!("SET large {}", "v".repeat(65 << 20))]);
+    let small = wrapped(US, &commands(&["SET a 1"]), "5");
+    let large = wrapped(US, &large, "5");
+    let input = [small.clone(), large.clone(), small].concat();
+    let ran = run_on(&["decode", "--format", "resp", "--assume-db", "5"], &input).ok();
+    let set = commands(&["SET a 1"]);
+    assert!(ran.out == [commands(&["SELECT 5"]), set.clone(), large, set].concat());
+    assert!(ran.err.contains("more than 64 MiB") && ran.err.lines().count() == 1, "{}", ran.err);
+}
+
 /// Its commands were printed in the database of another write.
 #[test]
 fn a_select_inside_of_rreplay_is_for_the_rest_of_its_write() {
@@ -714,8 +727,21 @@ fn the_server_is_asked_for_the_keys_of_an_unknown_command() {
     let (printed, err, asked) = following(&[denied]);
     assert_eq!((printed.len(), asked.len()), (6, 1), "{err}");
     let told = "redtail: \"Q.PUSH\": redtail does not know this command and cannot ask the server for its keys (COMMAND INFO): \
-                NOPERM User default has no permissions to run the 'command|info' command\n";
+                NOPERM User default has no permissions to run the 'command|info' command; it is not asked again\n";
     assert_eq!(err.matches(told).count(), 1, "{err}");
+
+    // A server that closes the connection holds the stream up once.
+    let (printed, err, asked) = following(&[""]);
+    assert_eq!((printed.len(), asked.len()), (6, 1), "{err}");
+    assert_eq!(err.matches("cannot ask the server").count(), 1, "{err}");
+    assert!(err.contains("(COMMAND INFO): the server closed the connection; it is not asked again\n"), "{err}");
+
+    // A server that loads its data is asked again: by the filter, then for the output.
+    let (printed, err, asked) = following(&["-LOADING it loads\r\n", described, "*1\r\n*-1\r\n"]);
+    assert_eq!(asked.len(), 3, "{err}");
+    let keys: Vec<_> = printed.iter().map(|event| event["keys"][0]["key"].clone()).collect();
+    assert_eq!(json!(keys), json!(["user:1", "user:2", null, "user:4", "user:5"]), "{err}");
+    assert!(err.contains("(COMMAND INFO): LOADING it loads; it is asked again\n"), "{err}");
 }
 
 /// The commands of `--format resp` with these filters, one per line.

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::terminal::log;
 
 /// The limit for a wrapped write that arrives in parts, in bytes. It is held, because its database follows it.
-const LONGEST: usize = 1 << 30;
+const LONGEST: usize = 64 << 20;
 
 const NAME: &[u8] = b"RREPLAY";
 
@@ -116,12 +116,20 @@ impl Unwrapper {
         if let Part::Begin { .. } = part.part {
             held.state = PartState::Name;
             held.bytes.clear();
-            held.bytes.shrink_to(LONGEST >> 10);
+            held.bytes.shrink_to(1 << 20);
         }
         if held.state == PartState::Passing {
             return print(&Event::Part(*part), None);
         }
-        held.push(&part.part)?;
+        if held.is_full(&part.part) {
+            held.state = PartState::Passing;
+            log::say(
+                "an RREPLAY of more than 64 MiB arrives: its write is not opened, and the RREPLAY is printed as it is",
+            );
+            let is_printed = held.print(part, print)?;
+            return Ok(print(&Event::Part(*part), None)? || is_printed);
+        }
+        held.push(&part.part);
         match (held.state, part.part) {
             (PartState::Name, _) if held.has_name() => {
                 if held.name().eq_ignore_ascii_case(NAME) {
@@ -129,17 +137,7 @@ impl Unwrapper {
                     return Ok(false);
                 }
                 held.state = PartState::Passing;
-                let name = held.name();
-                let begin = Part::Begin { argc: held.argc };
-                let argument = Part::Argument { index: 0, length: name.len() as u64 };
-                let pieces = [begin, argument, Part::Piece(name)];
-                let mut is_printed = false;
-                for piece in pieces.into_iter().filter(|piece| !matches!(piece, Part::Piece([]))) {
-                    let mut held = *part;
-                    held.part = piece;
-                    is_printed = print(&Event::Part(held), None)?;
-                }
-                Ok(is_printed)
+                held.print(part, print)
             }
             (PartState::Wrapped, Part::End) => {
                 held.state = PartState::Passing;
@@ -242,7 +240,7 @@ fn say_invalid(offset: u64, message: &str) {
 }
 
 impl HeldCommand {
-    fn push(&mut self, part: &Part<'_>) -> Result<(), Failure> {
+    fn push(&mut self, part: &Part<'_>) {
         match *part {
             Part::Begin { argc } => {
                 self.argc = argc;
@@ -255,13 +253,36 @@ impl HeldCommand {
                     self.name = (self.bytes.len(), length);
                 }
             }
-            Part::Piece(bytes) if self.bytes.len().saturating_add(bytes.len()) > LONGEST => {
-                return Err(invalid("it is longer than 1 GiB"));
-            }
             Part::Piece(bytes) => self.bytes.extend_from_slice(bytes),
             Part::End => self.bytes.extend_from_slice(b"\r\n"),
         }
-        Ok(())
+    }
+
+    /// Whether this part does not fit.
+    fn is_full(&self, part: &Part<'_>) -> bool {
+        matches!(part, Part::Piece(bytes) if self.bytes.len().saturating_add(bytes.len()) > LONGEST)
+    }
+
+    /// Prints the held beginning of a command. `last`: its last part, or the one behind it.
+    fn print(&self, last: &StreamPart<'_>, print: &mut impl Print) -> Result<bool, Failure> {
+        let mut each = *last;
+        each.offset = None;
+        let mut part = |part| {
+            each.part = part;
+            print(&Event::Part(each), None)
+        };
+        let mut is_printed = part(Part::Begin { argc: self.argc })?;
+        let mut rest = self.bytes.get(1 + self.argc.to_string().len()..).unwrap_or_default();
+        let mut index = 0;
+        while let Some((length, behind)) = argument(rest) {
+            is_printed = part(Part::Argument { index, length })?;
+            let (piece, behind) = behind.split_at(usize::try_from(length).unwrap_or(usize::MAX).min(behind.len()));
+            if !piece.is_empty() {
+                is_printed = part(Part::Piece(piece))?;
+            }
+            (index, rest) = (index + 1, behind);
+        }
+        Ok(is_printed)
     }
 
     fn has_name(&self) -> bool {
@@ -271,4 +292,11 @@ impl HeldCommand {
     fn name(&self) -> &[u8] {
         self.bytes.get(self.name.0..).filter(|_| self.name.1 != u64::MAX).unwrap_or_default()
     }
+}
+
+/// The length of the argument that begins here, and the bytes behind its line.
+fn argument(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let line = bytes.strip_prefix(b"\r\n$")?;
+    let (digits, rest) = line.split_at_checked(line.iter().position(|&byte| byte == b'\r')?)?;
+    Some((str::from_utf8(digits).ok()?.parse().ok()?, rest.strip_prefix(b"\r\n")?))
 }
