@@ -485,6 +485,8 @@ typedef enum redtail_rdb_error {
      * it.
      */
     REDTAIL_RDB_ERROR_COMPRESSED = 12,
+    /** A version that no server has. */
+    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 13,
 } redtail_rdb_error;
 
 /**
@@ -1761,10 +1763,13 @@ typedef struct redtail_snapshot {
     /** Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it. */
     uint64_t length;
     /**
-     * At the end: the number of bytes whose structure was verified. Fewer than length if data of a later server begins
-     * there: only the checksum at the end covers the rest. At the beginning 0.
+     * At the end: the number of bytes whose structure was verified. Fewer than length if data begins there that
+     * this version of redtail can't read, probably of a later server: only the checksum at the end covers the rest. At
+     * the beginning 0.
      */
     uint64_t verified;
+    /** 1: the reason for that is not a later server: the hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
+    int beyond_templates;
 } redtail_snapshot;
 
 /** A part of a command. */

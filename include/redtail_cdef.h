@@ -157,6 +157,7 @@ typedef enum redtail_rdb_error {
     REDTAIL_RDB_ERROR_CHECKSUM = 10,
     REDTAIL_RDB_ERROR_TRUNCATED = 11,
     REDTAIL_RDB_ERROR_COMPRESSED = 12,
+    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 13,
 } redtail_rdb_error;
 const char *redtail_protocol_error_name(int kind);
 const char *redtail_rdb_error_name(int kind);
@@ -552,6 +553,7 @@ typedef struct redtail_attached {
 typedef struct redtail_snapshot {
     uint64_t length;
     uint64_t verified;
+    int beyond_templates;
 } redtail_snapshot;
 typedef struct redtail_part {
     size_t argc;

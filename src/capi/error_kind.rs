@@ -61,6 +61,8 @@ pub enum redtail_rdb_error {
     /// The snapshot is compressed, or in the VCS envelope of Valkey. The message names a command that decompresses
     /// it.
     REDTAIL_RDB_ERROR_COMPRESSED = 12,
+    /// A version that no server has.
+    REDTAIL_RDB_ERROR_UNKNOWN_VERSION = 13,
 }
 
 use redtail_protocol_error::*;
@@ -100,6 +102,7 @@ pub extern "C" fn redtail_rdb_error_name(kind: c_int) -> *const c_char {
         REDTAIL_RDB_ERROR_CHECKSUM
         REDTAIL_RDB_ERROR_TRUNCATED
         REDTAIL_RDB_ERROR_COMPRESSED
+        REDTAIL_RDB_ERROR_UNKNOWN_VERSION
     )
 }
 
@@ -123,6 +126,7 @@ pub(super) const fn rdb_error(kind: &RdbErrorKind) -> redtail_rdb_error {
     use RdbErrorKind as Kind;
     match kind {
         Kind::NotRdb(_) => REDTAIL_RDB_ERROR_NOT_RDB,
+        Kind::UnknownVersion(_) => REDTAIL_RDB_ERROR_UNKNOWN_VERSION,
         Kind::Templates => REDTAIL_RDB_ERROR_TEMPLATES,
         Kind::UnknownNumber { .. } => REDTAIL_RDB_ERROR_UNKNOWN_NUMBER,
         Kind::Refused { .. } => REDTAIL_RDB_ERROR_REFUSED,

@@ -149,9 +149,12 @@ pub struct redtail_attached {
 pub struct redtail_snapshot {
     /// Size in bytes. At the beginning REDTAIL_UNKNOWN if the primary does not announce it.
     pub length: u64,
-    /// At the end: the number of bytes whose structure was verified. Fewer than length if data of a later server begins
-    /// there: only the checksum at the end covers the rest. At the beginning 0.
+    /// At the end: the number of bytes whose structure was verified. Fewer than length if data begins there that
+    /// this version of redtail can't read, probably of a later server: only the checksum at the end covers the rest. At
+    /// the beginning 0.
     pub verified: u64,
+    /// 1: the reason for that is not a later server: the hash templates need more than REDTAIL_RDB_TEMPLATES bytes.
+    pub beyond_templates: c_int,
 }
 
 /// A part of a command.

@@ -8,6 +8,7 @@ use crate::base::compression::{Compression, Remedy};
 use crate::base::excerpt::Excerpt;
 use crate::rdb::format::Format;
 use crate::rdb::sizes::TEMPLATES;
+use crate::rdb::type_table::Numbers;
 
 /// An error in a snapshot: its kind, and the offset of the item at which it shows.
 ///
@@ -32,11 +33,14 @@ pub enum RdbErrorKind {
     /// The first bytes are not a magic. Contains at most nine of them.
     #[error("not a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY199, found \"{0}\"")]
     NotRdb(Excerpt<9>),
+    /// A version that no server has: those of Redis are 1 to 79, those of Valkey 80 to 199.
+    #[error("unknown version {0} of a snapshot: expected REDIS0001 to REDIS0079 or VALKEY080 to VALKEY199")]
+    UnknownVersion(Format),
     /// The snapshot is compressed. `io::DecompressReader` decompresses it.
     #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
     Compressed(Compression),
     /// A number that is neither a type nor an opcode of this format.
-    #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer))]
+    #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer), expected = Numbers(*format))]
     UnknownNumber {
         /// The byte.
         number: u8,
@@ -45,8 +49,6 @@ pub enum RdbErrorKind {
         /// The auxiliary field `redis-ver` or `valkey-ver` and its value, in which the server states its version. Empty
         /// if the snapshot has none before the number.
         writer: Excerpt<24>,
-        /// The numbers that the format allows.
-        expected: &'static str,
     },
     /// A known type or opcode whose data has no known length, or that servers refuse themselves.
     #[error("type or opcode {number} in a {format} snapshot{} can't be read: {why}", InParentheses(writer))]

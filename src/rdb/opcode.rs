@@ -114,7 +114,7 @@ impl Decoder {
             };
         }
         let bytes = peek.array()?;
-        let Some(format) = type_table::magic(&bytes) else { return wrong(&bytes) };
+        let format = type_table::magic(&bytes).map_err(Halt::Error)?;
         cursor.pass(&peek);
         self.format = format;
         self.emit(Item::Start(format), DecoderState::Opcode)
@@ -180,11 +180,11 @@ impl Decoder {
                 let argc = line(&mut peek, b'*')?;
                 self.emit(Item::Command { argc }, DecoderState::Argument { left: argc })
             }
-            (242, Magic::Redis) if self.format.version >= type_table::REDIS_8_10 => {
+            (242, Magic::Redis) if type_table::is_opcode(self.format, number) => {
                 let (id, names) = (peek.length()?, peek.length()?);
                 self.template(id, names)
             }
-            (241, Magic::Redis) if self.format.version > type_table::REDIS_8_10 => {
+            (241, Magic::Redis) if type_table::is_opcode(self.format, number) => {
                 self.key.no_evict = true;
                 Ok(false)
             }
@@ -206,8 +206,7 @@ impl Decoder {
             return Err(Halt::Error(RdbErrorKind::Refused { number, format, writer, why }));
         }
         let Some((kind, layout)) = type_table::layout(format, number) else {
-            let expected = type_table::expected(format);
-            return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, writer, expected }));
+            return Err(Halt::Error(RdbErrorKind::UnknownNumber { number, format, writer }));
         };
         self.key = UpcomingKey { number, kind, layout, named: true, ..self.key };
         self.advance_to(DecoderState::KeyName)

@@ -1,8 +1,8 @@
 //! Hash templates (Redis 8.10): field names that hashes share. A hash with a template stores only its values.
 //!
 //! A snapshot defines its templates before its keys, and a hash refers to one by its id. A payload of `DUMP` holds the
-//! names in front of the values instead: [`Dump`](super::Dump) reads them a second time, beside the values. In both cases
-//! the fields are delivered as those of any other hash.
+//! names in front of the values instead: [`Dump`](super::Dump) reads them a second time, beside the values. In both
+//! cases the fields are delivered as those of any other hash.
 
 use crate::rdb::decoder::Decoder;
 use crate::rdb::early_library::is_short;

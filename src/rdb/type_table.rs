@@ -1,5 +1,9 @@
 //! The meaning of type numbers: one table for each magic.
 
+use core::fmt;
+
+use crate::base::excerpt::Excerpt;
+use crate::rdb::error::RdbErrorKind;
 use crate::rdb::format::{Format, Magic};
 use crate::rdb::item::{Role, Type};
 use crate::rdb::packed::PackedForm;
@@ -74,6 +78,7 @@ pub(super) enum Layout {
 pub(super) const REDIS_8_10: u16 = 15;
 /// The version of development between Redis 8.10 and 8.12. Its builds disagree on a number.
 const AMBIGUOUS: u16 = 16;
+const REDIS_8_12: u16 = 17;
 
 use Column::{
     BinaryExpiry, BinaryScore, ExpiryNow, LengthExpiry, PackedExpiry, PackedScore, RelativeExpiry, Text, TextScore,
@@ -131,8 +136,12 @@ pub(super) fn layout(format: Format, number: u8) -> Option<(Type, Layout)> {
         (31, Magic::Redis) if is_8_10 => (Type::Hash, Layout::Templated { is_inside: true, is_packed: false }),
         (32, Magic::Redis) if is_8_10 => (Type::Hash, Layout::Templated { is_inside: false, is_packed: false }),
         (33, Magic::Redis) if is_8_10 && format.version != AMBIGUOUS => (Type::Rate, Layout::Rate),
-        (34, Magic::Redis) if is_8_10 => (Type::Set, DatedPacked(Listpack, &[Text(Role::Member), PackedExpiry])),
-        (35, Magic::Redis) if is_8_10 => (Type::Set, DatedRows(&[RelativeExpiry, Text(Role::Member), ExpiryNow])),
+        (34, Magic::Redis) if format.version >= REDIS_8_12 => {
+            (Type::Set, DatedPacked(Listpack, &[Text(Role::Member), PackedExpiry]))
+        }
+        (35, Magic::Redis) if format.version >= REDIS_8_12 => {
+            (Type::Set, DatedRows(&[RelativeExpiry, Text(Role::Member), ExpiryNow]))
+        }
         (22, Magic::Valkey) => (Type::Hash, Rows(&[Text(Role::Field), Text(Role::FieldValue), BinaryExpiry])),
         (23, Magic::Valkey) => (Type::PathHash, Layout::Paths),
         _ => return None,
@@ -160,29 +169,64 @@ pub(super) fn refused(format: Format, number: u8) -> Option<&'static str> {
     }
 }
 
-/// The numbers that a format allows.
-pub(super) fn expected(format: Format) -> &'static str {
-    match format.magic {
-        Magic::Redis if format.version < REDIS_8_10 => "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 255",
-        Magic::Redis => "a type 0 to 5, 7, 9 to 35 or an opcode 241 to 255",
-        Magic::Valkey => "a type 0 to 5, 7, 9 to 23 or an opcode 242 to 245, 247 to 255",
+/// Whether a format has an opcode of this number.
+pub(super) const fn is_opcode(format: Format, number: u8) -> bool {
+    match (number, format.magic) {
+        (241, Magic::Redis) => format.version >= AMBIGUOUS,
+        (242, Magic::Redis) => format.version >= REDIS_8_10,
+        (246, Magic::Valkey) => false,
+        (242, Magic::Valkey) | (243.., _) => true,
+        _ => false,
     }
 }
 
-/// Reads the magic and version. `None` for a version that no server has: from 80 on the magic is that of Valkey, and a
-/// version far beyond today's is damage.
-pub(super) fn magic(bytes: &[u8; 9]) -> Option<Format> {
+/// The numbers that a format allows, as a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers(pub(super) Format);
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = self.0;
+        f.write_str("a type ")?;
+        ranges(f, |number| layout(format, number).is_some() && refused(format, number).is_none())?;
+        f.write_str(" or an opcode ")?;
+        ranges(f, |number| is_opcode(format, number))
+    }
+}
+
+/// Writes the numbers as ranges.
+fn ranges(f: &mut fmt::Formatter<'_>, is_one: impl Fn(u8) -> bool) -> fmt::Result {
+    let mut separator = "";
+    for from in (0..=u8::MAX).filter(|&number| is_one(number) && (number == 0 || !is_one(number - 1))) {
+        let to = (from..=u8::MAX).take_while(|&number| is_one(number)).last().unwrap_or(from);
+        write!(f, "{separator}{from}")?;
+        if to > from {
+            write!(f, " to {to}")?;
+        }
+        separator = ", ";
+    }
+    Ok(())
+}
+
+/// Reads the magic and version.
+///
+/// # Errors
+/// A version that no server has: from 80 on the magic is that of Valkey, and a version far beyond today's is damage.
+pub(super) fn magic(bytes: &[u8; 9]) -> Result<Format, RdbErrorKind> {
+    let not_rdb = RdbErrorKind::NotRdb(Excerpt::new(bytes));
     let (magic, digits) = match bytes {
         [b'R', b'E', b'D', b'I', b'S', digits @ ..] => (Magic::Redis, &digits[..]),
         [b'V', b'A', b'L', b'K', b'E', b'Y', digits @ ..] => (Magic::Valkey, &digits[..]),
-        _ => return None,
+        _ => return Err(not_rdb),
     };
     let version = digits
         .iter()
-        .try_fold(0, |version: u16, digit| digit.is_ascii_digit().then(|| version * 10 + u16::from(digit - b'0')))?;
+        .try_fold(0, |version: u16, digit| digit.is_ascii_digit().then(|| version * 10 + u16::from(digit - b'0')))
+        .ok_or(not_rdb)?;
     let versions = match magic {
         Magic::Redis => 1..=79,
         Magic::Valkey => 80..=199,
     };
-    versions.contains(&version).then_some(Format { magic, version })
+    let format = Format { magic, version };
+    if versions.contains(&version) { Ok(format) } else { Err(RdbErrorKind::UnknownVersion(format)) }
 }

@@ -382,9 +382,12 @@ pub struct SnapshotEnd {
     /// Its size in bytes.
     pub bytes: u64,
     /// The number of bytes whose structure was verified. Fewer than `bytes` only in the form
-    /// [`Bytes`](crate::SnapshotForm::Bytes), if data of a later server begins there: the rest is then as long as its
-    /// frame says, and only the checksum at the end covers it.
+    /// [`Bytes`](crate::SnapshotForm::Bytes), if data begins there that this version of redtail can't read, probably of
+    /// a later server: the rest is then as long as its frame says, and only the checksum at the end covers it.
     pub verified: u64,
+    /// The reason for that is not a later server: the hash templates need more than
+    /// [`TEMPLATES`](crate::rdb::TEMPLATES) bytes.
+    pub beyond_templates: bool,
     /// The offset after which the stream continues.
     pub offset: u64,
     /// The database selected there.
@@ -397,7 +400,14 @@ impl SnapshotEnd {
     /// The end of a verified snapshot of this size, at this position.
     #[must_use]
     pub const fn new(bytes: u64, position: Position) -> Self {
-        Self { bytes, verified: bytes, offset: position.offset, db: position.db, position: Some(position) }
+        Self {
+            bytes,
+            verified: bytes,
+            beyond_templates: false,
+            offset: position.offset,
+            db: position.db,
+            position: Some(position),
+        }
     }
 }
 

@@ -3,18 +3,23 @@
 use std::ffi::{c_char, c_int};
 
 use redtail::capi::basics::{redtail_slice, redtail_status as Status, redtail_status_name, redtail_version};
+use redtail::capi::command_specs::*;
+use redtail::capi::keys::redtail_key;
 use redtail::capi::options::{redtail_options, redtail_options_init};
 use redtail::capi::parser::{redtail_parser_free, redtail_parser_message, redtail_parser_next};
 use redtail::capi::position::*;
+use redtail::capi::server::*;
 use redtail::capi::session::{redtail_session_free, redtail_session_message, redtail_session_next};
 
 use crate::{Input, is, known, words};
 
 pub(crate) fn call(call: u8, input: &mut Input<'_>) {
-    match call % 4 {
+    match call % 6 {
         0 => parse(input),
         1 => format(input),
         2 => nothing(),
+        3 => server(input),
+        4 => describe(input),
         _ => facts(input),
     }
 }
@@ -77,6 +82,42 @@ fn nothing() {
         let status = redtail_session_next(null_mut(), 0, null_mut());
         assert!(is(known(status), Status::REDTAIL_ERROR_ARGUMENT));
         assert!(is(known(redtail_position_parse(std::ptr::null(), null_mut())), Status::REDTAIL_ERROR_ARGUMENT));
+    }
+}
+
+fn server(input: &mut Input<'_>) {
+    let text = input.text();
+    let mut server = redtail_server { product: 7, major: 7, minor: 7, patch: 7, reserved: 7 };
+    let status = known(unsafe { redtail_server_parse(text.as_ptr().cast(), &mut server) });
+    let until = text.iter().position(|byte| *byte == 0).unwrap();
+    let expected = std::str::from_utf8(&text[..until]).ok().and_then(|text| text.parse::<redtail::Server>().ok());
+    assert_eq!(is(status, Status::REDTAIL_OK), expected.is_some());
+    let Some(expected) = expected else { return assert_eq!(server.product, 7, "nothing is written on failure") };
+    let mut printed = vec![1 as c_char; expected.to_string().len() + 1].into_boxed_slice();
+    known(unsafe { redtail_server_format(&server, printed.as_mut_ptr(), printed.len()) });
+    assert_eq!(words(printed.as_ptr()), expected.to_string());
+    let (magic, version) = (c_int::from(input.byte() % 4), input.number());
+    let reads = unsafe { redtail_server_reads(&server, magic, version) };
+    assert!(reads == 0 || (1..=2).contains(&magic));
+}
+
+/// Learns any bytes as the description of a command, and uses what was learned.
+fn describe(input: &mut Input<'_>) {
+    let (reply, name): (Box<[u8]>, Box<[u8]>) = (input.bytes().into(), input.bytes().into());
+    let specs = redtail_command_specs_new();
+    let (mut learned, mut count) = (0, 0);
+    let status = unsafe { redtail_command_specs_learn(specs, reply.as_ptr().cast(), reply.len(), &mut learned) };
+    assert!(learned == 0 || is(known(status), Status::REDTAIL_OK));
+    words(unsafe { redtail_command_specs_message(specs) });
+    let args = [&*name, b"a", b"2", b"b"].map(|arg| redtail_slice { data: arg.as_ptr().cast(), len: arg.len() });
+    let mut keys = [redtail_key { index: 7, db: 7, access: 7, reserved: 7 }; 2];
+    let room = keys.as_mut_ptr();
+    let status = unsafe { redtail_command_specs_keys(specs, args.as_ptr(), args.len(), 0, room, 2, &mut count) };
+    assert!(known(status) >= 0);
+    assert!(keys[..count.min(2)].iter().all(|key| key.index < args.len()));
+    unsafe {
+        redtail_command_specs_is_write(specs, args.as_ptr(), args.len());
+        redtail_command_specs_free(specs);
     }
 }
 

@@ -176,10 +176,16 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
             "; the printed data may be wrong: the file was damaged after the server wrote it"
         }
         RdbErrorKind::Truncated(_) => "; the printed data is incomplete: the file was not written or copied completely",
-        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) | RdbErrorKind::Templates => "",
+        RdbErrorKind::Templates => TEMPLATES_HINT,
+        RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) | RdbErrorKind::UnknownVersion(_) => "",
         _ => "; --skip-damaged skips damaged values where possible",
     }
 }
+
+/// Advice for more hash templates than the decoder has memory for.
+const TEMPLATES_HINT: &str = "; no option raises this limit, and no key behind it is read: snapshot -o FILE and \
+                              tail --snapshot-to FILE save the bytes all the same, for a server of the source's \
+                              version";
 
 /// Advice for unknown data in a snapshot.
 pub(crate) fn unknown(kind: &RdbErrorKind) -> &'static str {

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use indicatif::HumanBytes;
+use redtail::rdb::TEMPLATES;
 use redtail::{Event, SnapshotEnd, SnapshotFile, SnapshotFileError};
 
 use crate::args::{Follow, SnapshotTo};
@@ -107,11 +108,13 @@ impl Saver {
                 To::File(_) => "nothing verifies them, since the server wrote no checksum (rdbchecksum)",
                 To::Output(_) => "the checksum at the end was not verified",
             };
+            let (at, left) = (end.verified, end.bytes - end.verified);
+            let why = match end.beyond_templates {
+                true => format!("since the hash templates need more than {TEMPLATES} bytes of memory"),
+                false => "where data of a later server begins that this version of redtail does not know".into(),
+            };
             log::say(format_args!(
-                "the structure is verified up to byte {}, where data of a later server begins that this version of \
-                 redtail does not know; of the {} bytes from there on, {rest}",
-                end.verified,
-                end.bytes - end.verified
+                "the structure is verified up to byte {at}, {why}; of the {left} bytes from there on, {rest}"
             ));
         }
         Ok(())

@@ -89,7 +89,7 @@ impl Shown {
                 server: std::ptr::null(),
                 newer_than_tested: 0,
             },
-            snapshot: redtail_snapshot { length: 0, verified: 0 },
+            snapshot: redtail_snapshot { length: 0, verified: 0, beyond_templates: 0 },
             part: redtail_part { argc: 0, index: 0, length: 0 },
             gap: redtail_gap { from: std::ptr::null(), to: std::ptr::null(), missed: 0 },
             disconnected: redtail_disconnected { reason: 0, resume: std::ptr::null(), retry_in_ms: 0 },
@@ -163,7 +163,7 @@ impl Shown {
             Event::Attached(attached) => self.attached(attached),
             Event::SnapshotBegin(begin) => {
                 self.event.offset = begin.offset;
-                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0);
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0, false);
             }
             Event::SnapshotBytes(bytes) => {
                 self.event.kind = REDTAIL_EVENT_SNAPSHOT_BYTES as c_int;
@@ -173,7 +173,7 @@ impl Shown {
                 self.event.offset = end.offset;
                 self.event.db = database(end.db);
                 self.resumable(end.position);
-                self.snapshot(REDTAIL_EVENT_SNAPSHOT_END, Some(end.bytes), end.verified);
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_END, Some(end.bytes), end.verified, end.beyond_templates);
             }
             Event::Part(part) => self.part(part),
             Event::Gap(gap) => {
@@ -241,8 +241,12 @@ impl Shown {
         self.event.attached = &raw const self.attached;
     }
 
-    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>, verified: u64) {
-        self.snapshot = redtail_snapshot { length: length.unwrap_or(REDTAIL_UNKNOWN), verified };
+    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>, verified: u64, beyond_templates: bool) {
+        self.snapshot = redtail_snapshot {
+            length: length.unwrap_or(REDTAIL_UNKNOWN),
+            verified,
+            beyond_templates: beyond_templates.into(),
+        };
         self.event.kind = kind as c_int;
         self.event.snapshot = &raw const self.snapshot;
     }

@@ -209,7 +209,14 @@ impl Reading {
                 FileEvent { event: Event::SnapshotBytes(reader.found_bytes()), file, end, time: None }
             }
             (_, Found::End(bytes)) => {
-                let end = SnapshotEnd { bytes, verified: bytes, offset: bytes, db: None, position: None };
+                let end = SnapshotEnd {
+                    bytes,
+                    verified: bytes,
+                    beyond_templates: false,
+                    offset: bytes,
+                    db: None,
+                    position: None,
+                };
                 FileEvent { event: Event::SnapshotEnd(end), file, end: bytes, time: None }
             }
             (_, Found::Begin(offset)) => {

@@ -52,6 +52,8 @@ pub(super) struct Snapshot {
     /// The first byte of data of an unknown version or type. From there on only the frame shows the end. Never with
     /// items.
     blind_from: Option<u64>,
+    /// The reason for it is the size of the hash templates.
+    beyond_templates: bool,
 }
 
 /// The kind of the next bytes of a snapshot.
@@ -79,7 +81,16 @@ impl Snapshot {
             SnapshotForm::Items if lenient => Decoder::new().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
         };
-        Self { framing, form, decoder, aux: AuxFields::NOTHING, received: 0, tail: Tail::NONE, blind_from: None }
+        Self {
+            framing,
+            form,
+            decoder,
+            aux: AuxFields::NOTHING,
+            received: 0,
+            tail: Tail::NONE,
+            blind_from: None,
+            beyond_templates: false,
+        }
     }
 
     pub(super) const fn aux(&self) -> &AuxFields {
@@ -97,6 +108,11 @@ impl Snapshot {
             Some(first) => first,
             None => self.received,
         }
+    }
+
+    /// Whether the size of the hash templates is the reason why the rest is not parsed.
+    pub(super) const fn beyond_templates(&self) -> bool {
+        self.beyond_templates
     }
 
     pub(super) const fn length(&self) -> Option<u64> {
@@ -157,6 +173,7 @@ impl Snapshot {
             },
             Err(error) if self.form == SnapshotForm::Bytes && self.is_unknown(error.kind) => {
                 self.blind_from = Some(error.offset);
+                self.beyond_templates = error.kind == RdbErrorKind::Templates;
                 // From the unknown byte on, however many bytes before it arrived in the same piece.
                 let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
                 if known > 0 { Next::Data(known) } else { self.next_blind(data) }

@@ -94,6 +94,7 @@ impl Session {
                     Purpose::Deliver => self.queue.push(Queued::SnapshotEnd(SnapshotEnd {
                         bytes: self.snapshot.received(),
                         verified: self.snapshot.verified(),
+                        beyond_templates: self.snapshot.beyond_templates(),
                         offset: self.stream.reached.offset,
                         db: self.stream.reached.db,
                         position: self.stream.position(),

@@ -25,7 +25,7 @@ pub(super) struct Facts {
     pub(super) unknown_commands: Option<Vec<(String, bool)>>,
     /// The server to move to (`--target-version`).
     pub(super) moves_to: Option<Server>,
-    /// The commands that were called since its start.
+    /// The commands that were called since its last restart or CONFIG RESETSTAT.
     pub(super) called: Option<Vec<String>>,
     /// The primaries that a Sentinel watches: name and address.
     pub(super) watched: Vec<(String, String)>,
