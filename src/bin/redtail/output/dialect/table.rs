@@ -18,7 +18,7 @@ pub(super) struct Row {
     /// `None`: those of the command, by the table of releases.
     since: Option<(Since, Since)>,
     pub(super) instead: Instead,
-    /// What is said once. `{}` is the target. Empty: nothing is lost.
+    /// The message, which is printed once. `{}` is the target. Empty: nothing is lost.
     pub(super) lost: &'static str,
 }
 
