@@ -383,7 +383,7 @@ pub struct SnapshotEnd {
     pub bytes: u64,
     /// The number of bytes whose structure was verified. Fewer than `bytes` only in the form
     /// [`Bytes`](crate::SnapshotForm::Bytes), if data begins there that this version of redtail can't read, probably of
-    /// a later server: the rest is then as long as its frame says, and only the checksum at the end covers it.
+    /// a later server. Only the length of the frame and the checksum at the end cover the rest.
     pub verified: u64,
     /// The reason for that is not a later server: the hash templates need more than
     /// [`TEMPLATES`](crate::rdb::TEMPLATES) bytes.

@@ -58,6 +58,17 @@ fn each_command_becomes_what_the_target_understands() {
         ("redis-6.2", "XGROUP CREATE s g 0 MKSTREAM ENTRIESREAD 5", "XGROUP CREATE s g 0 MKSTREAM", ""),
         ("redis-6.2", "XSETID s 1-1 ENTRIESADDED 5 MAXDELETEDID 0-1", "XSETID s 1-1", ""),
         ("redis-6.2", "PEXPIREAT k 9 NX", "PEXPIREAT k 9", ""),
+        (old, "BLMOVEM a b LEFT RIGHT 0", "", "redis-7.0 does not have BLMOVEM: this command is left out"),
+        ("redis-6.2", "SADDEX s 9 m", "", "redis-6.2 does not have SADDEX"),
+        ("valkey-9.1", "BZMOVE a b m", "", "valkey-9.1 does not have BZMOVE"),
+        ("valkey-9.1", "ZMOVEMEMBER a b m", "", "valkey-9.1 does not have ZMOVEMEMBER"),
+        (
+            old,
+            "NOSUCH a b",
+            "NOSUCH a b",
+            "NOSUCH is printed as it is: it is in no table of redtail, and redis-7.0 may",
+        ),
+        ("valkey-9.1", "XGROUP DESTROY s g", "XGROUP DESTROY s g", ""),
         ("redis-6.2", "PEXPIREAT k 9 XX GT", "PEXPIREAT k 9", ""),
         ("redis-6.2", "PEXPIREAT k 9 LT XX", "PEXPIREAT k 9", ""),
         ("redis-7.0", "PEXPIREAT k 9 LT XX", "PEXPIREAT k 9 LT XX", ""),
@@ -162,6 +173,36 @@ fn large_commands_pass_through_the_dialect() {
     ];
     assert!(ran.out == expected.concat());
     assert!(ran.err.contains("vector sets") && ran.err.lines().count() == 1, "{}", ran.err);
+}
+
+/// Up to 64 MiB.
+#[test]
+fn large_commands_are_examined() {
+    let value = vec![b'v'; 3_000_000];
+    let large = vec![b'v'; 65 << 20];
+    let input = [
+        commands(&["SELECT 0"]),
+        command(&[b"MSETEX", b"2", b"a", &value, b"b", &value, b"PXAT", b"4000000000000"]),
+        command(&[b"XADD", b"s", b"KEEPREF", b"1-1", b"f", &value]),
+        command(&[b"SET", b"k", &value, b"IFEQ", b"x"]),
+        command(&[b"SET", b"l", &large, b"IFEQ", b"x"]),
+        command(&[b"SET", b"m", &large, b"IFEQ", b"x"]),
+    ];
+    let ran = run_on(&["decode", "--format", "resp", "--target-version", "redis-7.0"], &input.concat()).ok();
+    let expected = [
+        commands(&["SELECT 0"]),
+        command(&[b"SET", b"a", &value, b"PXAT", b"4000000000000"]),
+        command(&[b"SET", b"b", &value, b"PXAT", b"4000000000000"]),
+        command(&[b"XADD", b"s", b"1-1", b"f", &value]),
+        command(&[b"SET", b"k", &value]),
+    ];
+    assert!(ran.out.starts_with(&expected.concat()) && ran.out.ends_with(&input[4..].concat()));
+    let message = |key| {
+        format!(
+            "redtail: SET of the key \"{key}\" is larger than 64 MiB, and printed as it is: redis-7.0 may refuse it\n"
+        )
+    };
+    assert_eq!(ran.err, message("l") + &message("m"));
 }
 
 /// A snapshot of a server without functions leaves none in a target that may have some.

@@ -53,6 +53,12 @@ const RELEASES: &[(Release, Release, &[&str])] = &[
     (None, Some((9, 2)), &["phdel", "phdelprefix", "phset"]),
 ];
 
+/// All commands of the table.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    RELEASES.iter().flat_map(|(.., names)| names.iter().copied())
+}
+
 /// Whether the server has this command of the servers, as far as the table knows. `name` is in any letter case.
 pub(crate) fn has_command(server: &Server, name: &str) -> bool {
     let row = RELEASES.iter().find(|(.., names)| names.iter().any(|it| it.eq_ignore_ascii_case(name)));

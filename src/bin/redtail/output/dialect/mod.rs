@@ -10,17 +10,19 @@ mod table;
 use std::io::{self, Write};
 
 use redtail::Server;
+use redtail::owned::OwnedCommand;
 
 use crate::output::keys::command::append;
 use crate::output::keys::resp::RespKeys;
+use crate::releases::has_command;
 use crate::terminal::log;
 use table::{Instead, Row, When};
 
 /// The bytes held of a command until its form is known.
-const MOST_HELD: u64 = 1 << 20;
+const MOST_HELD: u64 = 64 << 20;
 
-/// The same for a RESTORE, whose version is its end.
-const MOST_OF_PAYLOAD: u64 = 64 << 20;
+/// The bytes that a held argument takes in addition to its length.
+const OF_ARGUMENT: u64 = 32;
 
 /// No command has a longer name.
 const LONGEST_NAME: u64 = 32;
@@ -139,9 +141,9 @@ impl Translator {
     fn begin_argument(&mut self, length: u64, out: &mut impl Write) -> io::Result<()> {
         self.missing -= 1;
         if self.fate == Fate::Held {
-            self.held = self.held.saturating_add(length);
+            self.held = self.held.saturating_add(length).saturating_add(OF_ARGUMENT);
             let is_long_name = self.args.is_empty() && length > LONGEST_NAME;
-            if is_long_name || self.held > self.most_held() {
+            if is_long_name || self.held > MOST_HELD {
                 self.give_up(out)?;
             }
         }
@@ -186,24 +188,38 @@ impl Translator {
             }
             return Ok(());
         }
-        // Most commands are known by their name.
-        if self.args.len() == 1 && !self.phrases.examines(&self.name(), self.argc) { self.pass(out) } else { Ok(()) }
+        // Most commands are known by their name, and containers such as XINFO by their subcommand.
+        let name = self.name();
+        let is_unknown = is_unknown(&self.args);
+        if self.phrases.examines(&name, self.argc) || self.args.len() == 1 && is_unknown {
+            return Ok(());
+        }
+        if is_unknown {
+            self.phrases.say_unknown(&self.args);
+        }
+        self.pass(out)
     }
 
     /// The command is too large to hold.
     fn give_up(&mut self, out: &mut impl Write) -> io::Result<()> {
         let name = self.name();
-        match self.phrases.without_arguments(&name) {
-            _ if self.args.is_empty() => self.pass(out),
-            true => {
-                self.fate = Fate::Dropped;
-                Ok(())
-            }
-            false => {
-                self.phrases.say("a command is too large to examine: it is printed as it is");
-                self.pass(out)
-            }
+        if self.args.is_empty() {
+            return self.pass(out);
         }
+        if self.phrases.without_arguments(&name) {
+            self.fate = Fate::Dropped;
+            return Ok(());
+        }
+        let key = self
+            .args
+            .get(if name == "MSETEX" { 2 } else { 1 })
+            .map_or(String::new(), |key| format!(" of the key \"{}\"", key.get(..100).unwrap_or(key).escape_ascii()));
+        log::say(format_args!(
+            "{name}{key} is larger than {} MiB, and printed as it is: {} may refuse it",
+            MOST_HELD >> 20,
+            self.phrases.target_name()
+        ));
+        self.pass(out)
     }
 
     /// Passes the rest of the command on as it arrives.
@@ -221,17 +237,12 @@ impl Translator {
     fn name(&self) -> String {
         self.args.first().map_or(String::new(), |name| upper(name))
     }
-
-    fn most_held(&self) -> u64 {
-        let is_payload = self.args.first().is_some_and(|name| payload::is_payload(upper(name).as_bytes()));
-        if is_payload { MOST_OF_PAYLOAD } else { MOST_HELD }
-    }
 }
 
 /// Finds the commands of the target, and says once what is lost.
 struct Phrases {
     target: Server,
-    said: Vec<&'static str>,
+    said: Vec<String>,
     /// Opens payloads.
     keys: RespKeys,
 }
@@ -239,7 +250,14 @@ struct Phrases {
 impl Phrases {
     /// Whether a command with this name and number of arguments may change.
     fn examines(&self, name: &str, argc: u64) -> bool {
-        payload::is_payload(name.as_bytes()) || (!(name == "SET" && argc < 5) && self.rows(name).next().is_some())
+        payload::is_payload(name.as_bytes())
+            || (!(name == "SET" && argc < 5) && self.rows(name).next().is_some())
+            || self.lacks(name)
+    }
+
+    /// Whether the target lacks a command that has no row.
+    fn lacks(&self, name: &str) -> bool {
+        table::rows(name).next().is_none() && !has_command(&self.target, name)
     }
 
     /// The rows that the target does not understand.
@@ -253,7 +271,10 @@ impl Phrases {
         if let Some(row) = row {
             self.say_lost(row.lost);
         }
-        row.is_some()
+        if self.lacks(name) {
+            self.say_lost(&format!("{{}} does not have {name}: this command is left out"));
+        }
+        row.is_some() || self.lacks(name)
     }
 
     /// The commands of the target for this one. `depth`: the number of rewrites that led to it.
@@ -266,6 +287,12 @@ impl Phrases {
         }
         if payload::is_payload(name.as_bytes()) {
             return self.restore(args, depth);
+        }
+        if self.without_arguments(&name) {
+            return Vec::new();
+        }
+        if !self.examines(&name, args.len() as u64) {
+            self.say_unknown(&args);
         }
         let rows: Vec<&'static Row> = self.rows(&name).collect();
         for row in rows {
@@ -299,10 +326,20 @@ impl Phrases {
         vec![args]
     }
 
-    fn say_lost(&mut self, lost: &'static str) {
-        if !lost.is_empty() && !self.said.contains(&lost) {
-            self.said.push(lost);
-            log::say(lost.replace("{}", &self.target_name()));
+    fn say_lost(&mut self, lost: &str) {
+        if !lost.is_empty() {
+            self.say(&lost.replace("{}", &self.target_name()));
+        }
+    }
+
+    /// Says once that a command is in no table.
+    fn say_unknown(&mut self, args: &[Vec<u8>]) {
+        let has_rows = |name: &[u8]| table::rows(&upper(name)).next().is_some();
+        if let Some(name) = args.first().filter(|name| is_unknown(args) && !has_rows(name)) {
+            let (name, target) = (upper(name).escape_debug().to_string(), self.target_name());
+            self.say(&format!(
+                "{name} is printed as it is: it is in no table of redtail, and {target} may not have it"
+            ));
         }
     }
 
@@ -313,12 +350,19 @@ impl Phrases {
         format!("{}-{}.{}{patch}", product.as_str(), version.major, version.minor)
     }
 
-    fn say(&mut self, message: &'static str) {
-        if !self.said.contains(&message) {
-            self.said.push(message);
+    fn say(&mut self, message: &str) {
+        /// More than this number of messages are dropped.
+        const MOST_SAID: usize = 200;
+        if self.said.len() < MOST_SAID && !self.said.iter().any(|said| said == message) {
+            self.said.push(message.to_owned());
             log::say(message);
         }
     }
+}
+
+/// Whether a command with this name, and subcommand if it has one, is in no table of the library.
+fn is_unknown(args: &[Vec<u8>]) -> bool {
+    OwnedCommand::new(0, args.iter().take(2)).command().is_write().is_none()
 }
 
 impl When {
@@ -336,7 +380,7 @@ impl When {
                 let count = std::str::from_utf8(args.get(2)?).ok()?.parse::<usize>().ok()?;
                 Self::From(count.saturating_add(3), words).position(args)
             }
-            Self::Option(grammar, word) => {
+            Self::Of(grammar, word) => {
                 let mut at = grammar.first;
                 while at < args.len() && !is(at, word) {
                     at += 1 + grammar.values.iter().find(|(name, _)| is(at, name)).map_or(0, |(_, count)| *count);

@@ -7,6 +7,7 @@ use redtail::Server;
 
 use crate::output::dialect::rewrites;
 use crate::output::dialect::rewrites::Rewritten;
+use crate::releases::has_command;
 
 /// The first release with a command or option: major and minor number. `None`: no release.
 type Since = Option<(u16, u16)>;
@@ -15,10 +16,10 @@ type Since = Option<(u16, u16)>;
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) when: When,
-    redis: Since,
-    valkey: Since,
+    /// `None`: those of the command, by the table of releases.
+    since: Option<(Since, Since)>,
     pub(super) instead: Instead,
-    /// What is said once. `{}` is the target. Empty: nothing is lost.
+    /// The message, which is printed once. `{}` is the target. Empty: nothing is lost.
     pub(super) lost: &'static str,
 }
 
@@ -32,7 +33,7 @@ pub(super) enum When {
     /// These arguments follow each other, at this index or later.
     From(usize, &'static [&'static str]),
     /// This name is one of the options.
-    Option(&'static Grammar, &'static str),
+    Of(&'static Grammar, &'static str),
     /// These arguments follow each other, behind the keys that the third argument counts.
     BehindKeys(&'static [&'static str]),
     /// This name is one of the options of XADD or XTRIM, which end at the id of the entry.
@@ -69,7 +70,10 @@ pub(super) enum Instead {
 
 impl Row {
     pub(super) fn is_understood_by(&self, target: &Server) -> bool {
-        target.is_since(self.redis, self.valkey)
+        match self.since {
+            Some((redis, valkey)) => target.is_since(redis, valkey),
+            None => has_command(target, self.name),
+        }
     }
 }
 
@@ -82,11 +86,16 @@ pub(super) fn rows(name: &str) -> impl Iterator<Item = &'static Row> + use<'_> {
 }
 
 const fn row(name: &'static str, when: When, redis: Since, valkey: Since, instead: Instead, lost: &'static str) -> Row {
-    Row { name, when, redis, valkey, instead, lost }
+    Row { name, when, since: Some((redis, valkey)), instead, lost }
+}
+
+/// A command that has its release in `releases.rs`.
+const fn command(name: &'static str, instead: Instead, lost: &'static str) -> Row {
+    Row { name, when: Any, since: None, instead, lost }
 }
 
 use Instead::{Commands, Nothing, Same, Without};
-use When::{Any, At, BehindKeys, From, OfStream, Option as Named};
+use When::{Any, At, BehindKeys, From, Of, OfStream};
 
 const FIELD_EXPIRY: &str = "{} does not have the expiry of hash fields: a field is deleted when it expires at the \
                             source, as long as redtail runs";
@@ -108,14 +117,14 @@ const MODULE: &str = "commands of the modules that Redis 8 contains (JSON, time 
 
 const ROWS: &[Row] = &[
     // Strings.
-    row("DELEX", Any, Some((8, 4)), Some((9, 2)), Commands(rewrites::del), ""),
-    row("DELIFEQ", Any, None, Some((9, 0)), Commands(rewrites::del), ""),
-    row("MSETEX", Any, Some((8, 4)), Some((9, 1)), Commands(rewrites::msetex), ""),
-    row("SET", Named(SET, "IFEQ"), Some((8, 4)), Some((8, 1)), Without(2), ""),
-    row("SET", Named(SET, "IFNE"), Some((8, 4)), None, Without(2), ""),
-    row("SET", Named(SET, "IFDEQ"), Some((8, 4)), None, Without(2), ""),
-    row("SET", Named(SET, "IFDNE"), Some((8, 4)), None, Without(2), ""),
-    row("INCREX", Any, Some((8, 8)), None, Nothing, "{} does not have INCREX: this command is left out"),
+    command("DELEX", Commands(rewrites::del), ""),
+    command("DELIFEQ", Commands(rewrites::del), ""),
+    command("MSETEX", Commands(rewrites::msetex), ""),
+    row("SET", Of(SET, "IFEQ"), Some((8, 4)), Some((8, 1)), Without(2), ""),
+    row("SET", Of(SET, "IFNE"), Some((8, 4)), None, Without(2), ""),
+    row("SET", Of(SET, "IFDEQ"), Some((8, 4)), None, Without(2), ""),
+    row("SET", Of(SET, "IFDNE"), Some((8, 4)), None, Without(2), ""),
+    command("INCREX", Nothing, "{} does not have INCREX: this command is left out"),
     row("BITOP", At(1, &["DIFF", "DIFF1", "ANDOR", "ONE"]), Some((8, 2)), None, Commands(rewrites::del_third), BITOPS),
     // Expiry. A server propagates these options only if the command had an effect.
     row("EXPIRE", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
@@ -123,29 +132,29 @@ const ROWS: &[Row] = &[
     row("PEXPIRE", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
     row("PEXPIREAT", At(3, rewrites::CONDITIONS), Some((7, 0)), Some((7, 2)), Without(1), ""),
     // Hashes.
-    row("HSETEX", Any, Some((8, 0)), Some((9, 0)), Commands(rewrites::hsetex), KEPT_EXPIRY),
-    row("HGETDEL", Any, Some((8, 0)), Some((9, 1)), Commands(rewrites::hgetdel), ""),
-    row("HGETEX", Any, Some((8, 0)), Some((9, 0)), Nothing, FIELD_EXPIRY),
-    row("HEXPIRE", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
-    row("HPEXPIRE", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
-    row("HEXPIREAT", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
-    row("HPEXPIREAT", Any, Some((7, 4)), Some((9, 0)), Nothing, FIELD_EXPIRY),
-    row("HPERSIST", Any, Some((7, 4)), Some((9, 0)), Nothing, ""),
-    row("HIMPORT", Any, Some((8, 10)), None, Nothing, ""),
+    command("HSETEX", Commands(rewrites::hsetex), KEPT_EXPIRY),
+    command("HGETDEL", Commands(rewrites::hgetdel), ""),
+    command("HGETEX", Nothing, FIELD_EXPIRY),
+    command("HEXPIRE", Nothing, FIELD_EXPIRY),
+    command("HPEXPIRE", Nothing, FIELD_EXPIRY),
+    command("HEXPIREAT", Nothing, FIELD_EXPIRY),
+    command("HPEXPIREAT", Nothing, FIELD_EXPIRY),
+    command("HPERSIST", Nothing, ""),
+    command("HIMPORT", Nothing, ""),
     row("PH*", Any, None, Some((9, 2)), Nothing, PATH_HASHES),
     // Sets.
-    row("SPEXPIREAT", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
-    row("SPEXPIRE", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
-    row("SEXPIREAT", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
-    row("SEXPIRE", Any, Some((8, 12)), None, Nothing, MEMBER_EXPIRY),
-    row("SPERSIST", Any, Some((8, 12)), None, Nothing, ""),
+    command("SPEXPIREAT", Nothing, MEMBER_EXPIRY),
+    command("SPEXPIRE", Nothing, MEMBER_EXPIRY),
+    command("SEXPIREAT", Nothing, MEMBER_EXPIRY),
+    command("SEXPIRE", Nothing, MEMBER_EXPIRY),
+    command("SPERSIST", Nothing, ""),
     // Sorted sets.
-    row("ZMOVE", Any, Some((8, 12)), None, Nothing, "{} does not have ZMOVE: the members that it moves are missing"),
+    command("ZMOVE", Nothing, "{} does not have ZMOVE: the members that it moves are missing"),
     row("ZUNIONSTORE", BehindKeys(&["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), COUNTS),
     row("ZINTERSTORE", BehindKeys(&["AGGREGATE", "COUNT"]), Some((8, 8)), None, Commands(rewrites::del), COUNTS),
-    row("GEOSEARCHSTORE", Named(GEOSEARCHSTORE, "BYPOLYGON"), None, Some((9, 0)), Commands(rewrites::del), POLYGONS),
+    row("GEOSEARCHSTORE", Of(GEOSEARCHSTORE, "BYPOLYGON"), None, Some((9, 0)), Commands(rewrites::del), POLYGONS),
     // Lists.
-    row("LMOVEM", Any, Some((8, 10)), None, Commands(rewrites::lmovem), ""),
+    command("LMOVEM", Commands(rewrites::lmovem), ""),
     // Streams.
     row("XADD", OfStream("KEEPREF"), Some((8, 2)), None, Without(1), ""),
     row("XADD", OfStream("DELREF"), Some((8, 2)), None, Without(1), REFERENCES),
@@ -153,36 +162,22 @@ const ROWS: &[Row] = &[
     row("XTRIM", OfStream("KEEPREF"), Some((8, 2)), None, Without(1), ""),
     row("XTRIM", OfStream("DELREF"), Some((8, 2)), None, Without(1), REFERENCES),
     row("XTRIM", OfStream("ACKED"), Some((8, 2)), None, Without(1), REFERENCES),
-    row("XDELEX", Any, Some((8, 2)), None, Commands(rewrites::xdelex), REFERENCES),
-    row("XACKDEL", Any, Some((8, 2)), None, Commands(rewrites::xackdel), REFERENCES),
-    row("XIDMPRECORD", Any, Some((8, 6)), None, Nothing, IDEMPOTENCE),
-    row("XCFGSET", Any, Some((8, 6)), None, Nothing, IDEMPOTENCE),
-    row("XNACK", Any, Some((8, 8)), None, Nothing, "{} does not have XNACK: entries stay with their consumer"),
+    command("XDELEX", Commands(rewrites::xdelex), REFERENCES),
+    command("XACKDEL", Commands(rewrites::xackdel), REFERENCES),
+    command("XIDMPRECORD", Nothing, IDEMPOTENCE),
+    command("XCFGSET", Nothing, IDEMPOTENCE),
+    command("XNACK", Nothing, "{} does not have XNACK: entries stay with their consumer"),
     row("XGROUP", From(5, &["ENTRIESREAD"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
     row("XSETID", From(3, &["ENTRIESADDED"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
     row("XSETID", From(3, &["MAXDELETEDID"]), Some((7, 0)), Some((7, 2)), Without(2), ""),
     // New types.
     row("AR*", Any, Some((8, 8)), None, Nothing, ARRAYS),
-    row("VADD", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
-    row("VREM", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
-    row("VSETATTR", Any, Some((8, 0)), None, Nothing, VECTOR_SETS),
+    command("VADD", Nothing, VECTOR_SETS),
+    command("VREM", Nothing, VECTOR_SETS),
+    command("VSETATTR", Nothing, VECTOR_SETS),
     // Others.
-    row(
-        "SPUBLISH",
-        Any,
-        Some((7, 0)),
-        Some((7, 2)),
-        Nothing,
-        "{} does not have sharded channels: messages to them are left out",
-    ),
-    row(
-        "BLESS",
-        Any,
-        Some((8, 12)),
-        None,
-        Nothing,
-        "{} does not have the protection of keys from eviction (BLESS): it is left out",
-    ),
+    command("SPUBLISH", Nothing, "{} does not have sharded channels: messages to them are left out"),
+    command("BLESS", Nothing, "{} does not have the protection of keys from eviction (BLESS): it is left out"),
     row("JSON.*", Any, Some((8, 0)), None, Same, MODULE),
     row("TS.*", Any, Some((8, 0)), None, Same, MODULE),
     row("BF.*", Any, Some((8, 0)), None, Same, MODULE),
@@ -196,18 +191,24 @@ const ROWS: &[Row] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::releases::has_command;
+    use crate::releases::names;
 
     /// `tests/drift` compares the table of releases with servers.
     #[test]
-    fn commands_have_the_releases_that_servers_state() {
+    fn commands_have_their_releases_in_one_table() {
+        for row in ROWS.iter().filter(|row| row.since.is_none()) {
+            assert!(names().any(|name| name.eq_ignore_ascii_case(row.name)), "{}", row.name);
+        }
+        let is_family = |row: &&Row| matches!(row.when, Any) && row.name.contains('*') && !row.name.contains('.');
         let servers = ["redis", "valkey"].into_iter().flat_map(|product| {
             (6..11).flat_map(move |major| (0..13).map(move |minor| format!("{product}-{major}.{minor}")))
         });
         for server in servers {
             let server: Server = server.parse().unwrap();
-            for row in ROWS.iter().filter(|row| matches!(row.when, Any) && !row.name.contains('*')) {
-                assert_eq!(row.is_understood_by(&server), has_command(&server, row.name), "{} {server}", row.name);
+            for name in names().map(str::to_ascii_uppercase) {
+                for row in rows(&name).filter(is_family) {
+                    assert_eq!(row.is_understood_by(&server), has_command(&server, &name), "{name} {server}");
+                }
             }
         }
     }
