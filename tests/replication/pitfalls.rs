@@ -286,7 +286,7 @@ fn row_15_newlines_anywhere_before_the_snapshot_are_passed_over() {
 
 /// Redis 7.0 sends them, and closes, if the child that made the snapshot dies after the mark.
 #[test]
-fn row_115_newlines_after_a_mark_are_no_bytes_of_the_stream() {
+fn row_100_newlines_after_a_mark_are_no_bytes_of_the_stream() {
     let write = command(&["SET", "key", "value"]);
     let [marked, _] = full_resynchronisations("", b"");
     let told = [(BASE + write.len() as u64, Some(6))];
@@ -316,7 +316,7 @@ fn row_115_newlines_after_a_mark_are_no_bytes_of_the_stream() {
 
 /// A follower that resumes one byte too early hears the last byte of the command before.
 #[test]
-fn row_115_newlines_after_a_continue_are_bytes_of_the_stream() {
+fn row_100_newlines_after_a_continue_are_bytes_of_the_stream() {
     let mut shell = resumed();
     shell.arrive(&[b"\n", &command(&["SET", "key", "value"])[..]].concat());
     assert_eq!(commands(&shell.events()), [(BASE + 1 + 33, Some(3))]);
