@@ -8,7 +8,6 @@ use crate::base::compression::{Compression, Remedy};
 use crate::base::excerpt::Excerpt;
 use crate::rdb::format::Format;
 use crate::rdb::sizes::TEMPLATES;
-use crate::rdb::type_table::Numbers;
 
 /// An error in a snapshot: its kind, and the offset of the item at which it shows.
 ///
@@ -40,7 +39,7 @@ pub enum RdbErrorKind {
     #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
     Compressed(Compression),
     /// A number that is neither a type nor an opcode of this format.
-    #[error("unknown type or opcode {number} in a {format} snapshot{}: expected {expected}", InParentheses(writer), expected = Numbers(*format))]
+    #[error("unknown type or opcode {number} in a {format} snapshot{}", InParentheses(writer))]
     UnknownNumber {
         /// The byte.
         number: u8,

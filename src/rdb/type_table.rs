@@ -1,7 +1,5 @@
 //! The meaning of type numbers: one table for each magic.
 
-use core::fmt;
-
 use crate::base::excerpt::Excerpt;
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::format::{Format, Magic};
@@ -178,34 +176,6 @@ pub(super) const fn is_opcode(format: Format, number: u8) -> bool {
         (242, Magic::Valkey) | (243.., _) => true,
         _ => false,
     }
-}
-
-/// The numbers that a format allows, as a text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers(pub(super) Format);
-
-impl fmt::Display for Numbers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let format = self.0;
-        f.write_str("a type ")?;
-        ranges(f, |number| layout(format, number).is_some() && refused(format, number).is_none())?;
-        f.write_str(" or an opcode ")?;
-        ranges(f, |number| is_opcode(format, number))
-    }
-}
-
-/// Writes the numbers as ranges.
-fn ranges(f: &mut fmt::Formatter<'_>, is_one: impl Fn(u8) -> bool) -> fmt::Result {
-    let mut separator = "";
-    for from in (0..=u8::MAX).filter(|&number| is_one(number) && (number == 0 || !is_one(number - 1))) {
-        let to = (from..=u8::MAX).take_while(|&number| is_one(number)).last().unwrap_or(from);
-        write!(f, "{separator}{from}")?;
-        if to > from {
-            write!(f, " to {to}")?;
-        }
-        separator = ", ";
-    }
-    Ok(())
 }
 
 /// Reads the magic and version.

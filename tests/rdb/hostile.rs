@@ -150,8 +150,8 @@ fn says(file: File, words: &str, offset: u64) {
 
 /// The list in the message against the numbers that the decoder takes.
 #[test]
-fn a_message_lists_exactly_the_numbers_of_its_format() {
-    for (magic, expected) in [
+fn a_format_has_exactly_these_numbers() {
+    for (magic, numbers) in [
         ("REDIS0009", "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 255"),
         ("REDIS0014", "a type 0 to 5, 7, 9 to 29 or an opcode 243 to 255"),
         ("REDIS0015", "a type 0 to 5, 7, 9 to 33 or an opcode 242 to 255"),
@@ -159,9 +159,8 @@ fn a_message_lists_exactly_the_numbers_of_its_format() {
         ("REDIS0017", "a type 0 to 5, 7, 9 to 35 or an opcode 241 to 255"),
         ("VALKEY080", "a type 0 to 5, 7, 9 to 23 or an opcode 242 to 245, 247 to 255"),
     ] {
-        says(File::new(magic).number(150), &format!("expected {expected}"), 9);
         let listed = |number: u8| {
-            let words = expected.replace("a type ", "").replace(" or an opcode ", ", ");
+            let words = numbers.replace("a type ", "").replace(" or an opcode ", ", ");
             words.split(", ").any(|range| {
                 let (from, to) = range.split_once(" to ").unwrap_or((range, range));
                 (from.parse().unwrap()..=to.parse().unwrap()).contains(&number)
@@ -180,7 +179,7 @@ fn a_message_lists_exactly_the_numbers_of_its_format() {
 
 #[test]
 fn unknown_numbers_are_named() {
-    says(redis().number(100), "unknown type or opcode 100 in a REDIS0014 snapshot: expected a type 0 to 5", 9);
+    says(redis().number(100), "unknown type or opcode 100 in a REDIS0014 snapshot", 9);
     says(File::new("VALKEY080").number(24), "unknown type or opcode 24 in a VALKEY080 snapshot", 9);
     says(redis().number(6), "6 in a REDIS0014 snapshot can't be read: values of modules", 9);
     says(File::new("VALKEY080").number(246), "Valkey refuses", 9);
@@ -189,17 +188,17 @@ fn unknown_numbers_are_named() {
     says(File::new("REDIS0009").number(64), "64 in a REDIS0009 snapshot can't be read: a cron job of KeyDB", 9);
     says(File::new("REDIS0009").number(30), "30 in a REDIS0009 snapshot can't be read: a type of Dragonfly", 9);
     says(File::new("REDIS0009").number(200), "can't be read: an opcode of Dragonfly", 9);
-    says(redis().number(30), "unknown type or opcode 30 in a REDIS0014 snapshot: expected", 9);
+    says(redis().number(30), "unknown type or opcode 30 in a REDIS0014 snapshot", 9);
     let by = |name: &str, version: &str, number| redis().number(250).string(name).string(version).number(number);
-    says(by("redis-ver", "6.2.11", 99), "99 in a REDIS0014 snapshot (redis-ver 6.2.11): expected", 27);
+    says(by("redis-ver", "6.2.11", 99), "99 in a REDIS0014 snapshot (redis-ver 6.2.11)", 27);
     says(by("valkey-ver", "9.1.2", 6), "6 in a REDIS0014 snapshot (valkey-ver 9.1.2) can't be read", 27);
-    says(by("redis-bits", "64", 99), "99 in a REDIS0014 snapshot: expected", 24);
+    says(by("redis-bits", "64", 99), "99 in a REDIS0014 snapshot", 24);
     says(redis().number(242), "unknown type or opcode 242", 9);
-    says(File::new("REDIS0015").number(36), "unknown type or opcode 36 in a REDIS0015 snapshot: expected", 9);
-    says(File::new("REDIS0015").number(241), "unknown type or opcode 241 in a REDIS0015 snapshot: expected", 9);
+    says(File::new("REDIS0015").number(36), "unknown type or opcode 36 in a REDIS0015 snapshot", 9);
+    says(File::new("REDIS0015").number(241), "unknown type or opcode 241 in a REDIS0015 snapshot", 9);
     says(File::new("REDIS0016").number(33), "33 in a REDIS0016 snapshot can't be read: a rate limiter or a bitmap", 9);
     says(File::new("REDIS0017").number(36), "36 in a REDIS0017 snapshot can't be read: probably a roaring bitmap", 9);
-    says(File::new("VALKEY081").number(241), "unknown type or opcode 241 in a VALKEY081 snapshot: expected", 9);
+    says(File::new("VALKEY081").number(241), "unknown type or opcode 241 in a VALKEY081 snapshot", 9);
     says(File::new("REDIS0080"), "unknown version REDIS0080 of a snapshot", 0);
     says(File::new("REDIS0000"), "unknown version REDIS0000 of a snapshot", 0);
     says(File::new("VALKEY200"), "unknown version VALKEY200 of a snapshot", 0);
@@ -241,8 +240,7 @@ fn the_future_is_read_up_to_the_first_unknown_number() {
                     assert_eq!(found[..], seen[..seen.len() - 1], "{magic} {number}");
                     let error = end.unwrap_err();
                     assert_eq!(error.offset, known.len() as u64 - 9);
-                    let expected =
-                        format!("unknown type or opcode {number} in a {magic} snapshot ({name} 99.0.1): expected");
+                    let expected = format!("unknown type or opcode {number} in a {magic} snapshot ({name} 99.0.1)");
                     assert!(error.to_string().starts_with(&expected), "{error}");
                 }
             }

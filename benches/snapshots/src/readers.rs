@@ -73,7 +73,8 @@ fn whole(file: &Path) -> io::Result<Found> {
             found.keys += 1;
             found.bytes += match &key.value {
                 Value::String(text) => text.len() as u64,
-                Value::List(texts) | Value::Set(texts) => sum(texts),
+                Value::List(texts) => sum(texts),
+                Value::Set(members) => members.iter().map(|member| member.member.len() as u64).sum(),
                 Value::Zset(members) => members.iter().map(|(member, _)| member.len() as u64).sum(),
                 Value::Hash(fields) => fields.iter().map(|field| (field.field.len() + field.value.len()) as u64).sum(),
                 _ => 0,
