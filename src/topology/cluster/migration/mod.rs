@@ -20,7 +20,7 @@ use crate::topology::cluster::slots::{Slots, slot};
 /// # use redtail::topology::{Migration, Migrations};
 /// let mut migrations = Migrations::new();
 /// let mut next = |text: &str| {
-///     let args = text.split(' ').map(str::as_bytes);
+///     let args: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
 ///     migrations.next_of_args(args).map(|migration| migration.as_str())
 /// };
 /// assert_eq!(next("SET {06S} v"), None);
