@@ -99,8 +99,10 @@ fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
                 let seen = shell.events();
                 assert_eq!(snapshots(&seen), data, "cut at {cut}");
                 let known = unknown_at.unwrap_or(data.len());
-                let end =
-                    format!("SnapshotEnd(SnapshotEnd {{ bytes: {}, verified: {known}, beyond_templates: false, offset: {BASE}", data.len());
+                let end = format!(
+                    "SnapshotEnd(SnapshotEnd {{ bytes: {}, verified: {known}, beyond_templates: false, offset: {BASE}",
+                    data.len()
+                );
                 assert!(
                     seen.iter().any(|event| matches!(event, Seen::Other(text) if text.starts_with(&end))),
                     "{seen:?}"

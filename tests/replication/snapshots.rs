@@ -122,7 +122,10 @@ fn the_items_are_those_of_the_decoder_and_the_stream_follows() {
             assert!(begin.starts_with("SnapshotBegin") && begin.contains("offset: 1000"), "{begin}");
             assert!(
                 end.starts_with("SnapshotEnd")
-                    && end.contains(&format!("bytes: {0}, verified: {0}, beyond_templates: false, offset: 1000", rdb.len())),
+                    && end.contains(&format!(
+                        "bytes: {0}, verified: {0}, beyond_templates: false, offset: 1000",
+                        rdb.len()
+                    )),
                 "{end}"
             );
             assert!(incr.contains(&format!("{} [3] \"INCR\" \"n\"", 1000 + STREAM.len())), "{incr}");

@@ -21,7 +21,7 @@ use crate::topology::cluster::slots::{Slots, slot};
 /// let mut migrations = Migrations::new();
 /// let mut next = |text: &str| {
 ///     let args: Vec<&[u8]> = text.split(' ').map(str::as_bytes).collect();
-///     migrations.next_of_args(args).map(|migration| migration.as_str())
+///     migrations.next_of_args(args.iter().copied()).map(|migration| migration.as_str())
 /// };
 /// assert_eq!(next("SET {06S} v"), None);
 /// assert_eq!(next("CLUSTER SYNCSLOTS CONF ASM-TASK 99ab:a267:37bc:import:connecting:0-9"), Some("begins"));
