@@ -160,6 +160,13 @@ fn the_examples_are_short() {
     }
 }
 
+fn compiles(code: &str) {
+    let file = std::env::temp_dir().join(format!("redtail-page-{}.c", std::process::id()));
+    std::fs::write(&file, code).unwrap();
+    run(compiler("page.c").arg("-fsyntax-only").arg(&file));
+    std::fs::remove_file(file).unwrap();
+}
+
 #[test]
 fn the_pages_name_every_status_and_their_program_compiles() {
     let page = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
@@ -172,8 +179,8 @@ fn the_pages_name_every_status_and_their_program_compiles() {
     let code = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
     let hello = std::fs::read_to_string(root().join("examples/c/hello.c")).unwrap();
     assert!(hello.ends_with(code), "the first program of docs/c.md is not examples/c/hello.c");
-    let file = std::env::temp_dir().join(format!("redtail-page-{}.c", std::process::id()));
-    std::fs::write(&file, code).unwrap();
-    run(compiler("page.c").arg("-fsyntax-only").arg(&file));
-    std::fs::remove_file(file).unwrap();
+    compiles(code);
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let lines = readme.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    compiles(&format!("#include <redtail.h>\n#include <stdio.h>\nint main(void) {{\n{lines}}}\n"));
 }
