@@ -161,12 +161,13 @@ fn the_examples_are_short() {
 }
 
 #[test]
-fn the_page_names_every_status_and_its_program_compiles() {
-    let page = std::fs::read_to_string(root().join("docs/c.md")).unwrap();
+fn the_pages_name_every_status_and_their_program_compiles() {
+    let page = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let (page, rules) = (page("c.md"), page("c-rules.md"));
     let header = std::fs::read_to_string(root().join("include/redtail.h")).unwrap();
     let statuses = header.split("typedef enum redtail_status {").nth(1).unwrap().split('}').next().unwrap();
     for status in statuses.lines().filter_map(|line| line.split_once(" = ")) {
-        assert!(page.contains(&format!("| `{}` |", status.0.trim())), "{}", status.0);
+        assert!(rules.contains(&format!("| `{}` |", status.0.trim())), "{}", status.0);
     }
     let code = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
     let hello = std::fs::read_to_string(root().join("examples/c/hello.c")).unwrap();
