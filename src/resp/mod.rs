@@ -5,6 +5,7 @@
 //! | bytes | parser | result |
 //! | --- | --- | --- |
 //! | replies and pushes of a server | [`FrameParser`] | [`Frame`]: every type of RESP2 and RESP3 |
+//! | the same, one element after another | [`TokenParser`] | [`Token`] |
 //! | a replication stream | [`CommandParser::stream`] | [`Command`]: arrays of bulk strings; newlines between them are counted and skipped |
 //! | an append-only file | [`CommandParser::aof`] | the same; `#` annotation lines are skipped |
 //! | a replication stream with huge values | [`PartsParser`] | [`Command`], or [`Part`]s of one |
@@ -46,14 +47,15 @@
 
 mod command;
 mod commands;
-mod element;
 mod encode;
-mod fast_elements;
+mod fast_lexeme;
 mod frame;
 mod frames;
 mod inline;
 mod keys;
 mod kind;
+mod lexeme;
+mod lexer;
 mod number;
 mod parse_error;
 mod parts;
@@ -66,7 +68,7 @@ mod stack;
 mod swar;
 mod tape;
 mod templates;
-mod token_walk;
+mod token;
 
 pub use command::{Args, Command};
 pub use commands::CommandParser;
@@ -80,7 +82,7 @@ pub use parts::{Part, PartsItem, PartsParser, PartsPoll};
 pub use poll::Poll;
 pub use quoted::Quoted;
 pub use request::{Request, RequestParser};
-pub use token_walk::{Token, Tokens};
+pub use token::{Token, TokenParser, Tokens};
 
 pub use crate::base::error::Byte;
 pub use crate::base::status::Status;
@@ -92,5 +94,3 @@ pub use command::ArgCursor;
 pub use keys::find_keys;
 #[doc(hidden)]
 pub use span::Span;
-#[doc(hidden)]
-pub use stack::DepthStack;
