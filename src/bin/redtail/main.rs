@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod args;
+mod blocked;
 mod decode;
 mod demo;
 mod doctor;
@@ -10,6 +11,7 @@ mod follow;
 mod keepalive;
 mod manual;
 mod output;
+mod output_writer;
 mod record;
 mod releases;
 mod replay;
@@ -23,12 +25,14 @@ mod terminal;
 use std::process::ExitCode;
 
 use crate::args::{Arguments, Verb};
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let outcome = match Arguments::read().verb {
         None => demo::run(),
-        Some(Verb::Tail(options)) => follow::run(&options.follow()),
-        Some(Verb::Snapshot(options)) => follow::run(&options.follow()),
+        Some(Verb::Tail(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),
+        Some(Verb::Snapshot(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),
+        Some(Verb::Decode(options)) if options.follow => decode::run(&options).map_err(Failure::of_feed),
         Some(Verb::Decode(options)) => decode::run(&options),
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),

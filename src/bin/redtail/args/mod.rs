@@ -12,6 +12,7 @@ mod parse;
 mod record;
 mod replay;
 mod rules;
+mod scheme;
 mod server;
 mod shell;
 mod snapshot;
@@ -30,6 +31,7 @@ pub(crate) use output::{Format, Output};
 pub(crate) use parse::survive;
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};
+pub(crate) use scheme::Scheme;
 pub(crate) use server::Server;
 pub(crate) use shell::quoted;
 #[cfg(feature = "tls")]

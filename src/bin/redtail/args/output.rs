@@ -1,5 +1,7 @@
 //! Options for the output.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use redtail::{Limits, Options, Server, SnapshotForm};
 
@@ -16,6 +18,13 @@ pub(crate) struct Output {
     /// constant memory, prints both, and the target of resp keeps the second one or a mixture of both.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+
+    /// Write to FILE instead of standard output
+    ///
+    /// FILE is appended to; an unfinished line at its end is ended first. SIGHUP opens it again, at the end of a line:
+    /// rename it, then send SIGHUP. With --checkpoint it is synced to disk before each save.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 
     /// End after N printed commands or keys, but not inside a transaction
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -282,7 +282,7 @@ pub(super) const RULES: &[Rule] = &[
         "--format resp can't be used with --cluster: transactions of several shards would mix; choose --format json",
     ),
     always(DECODE, &["format", "command", "commands-only"]),
-    always(TAIL_AND_DECODE, &["count", "stats", "db", "key"]),
+    always(TAIL_AND_DECODE, &["output", "count", "stats", "db", "key"]),
     rule(
         PRINTING,
         &["all"],

@@ -122,6 +122,7 @@ impl Snapshot {
         let Self { format, count, all, elements, max_arg, .. } = *self;
         Output {
             format: format.unwrap_or(Format::Text),
+            output: None,
             count,
             until: None,
             all,

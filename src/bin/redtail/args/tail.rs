@@ -40,6 +40,7 @@ before Redis 7.0 need it for --from now too. For --cluster add
   +cluster|myid +cluster|shards +cluster|slots +cluster|info +role
 
 The writes go to standard output, messages to standard error.
+SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
 pub(super) const STARTS: &str = "\

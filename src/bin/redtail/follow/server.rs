@@ -1,7 +1,5 @@
 //! Follows one server.
 
-use std::io::{self, StdoutLock};
-
 use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
 
 use crate::args::{Follow, Format, survive, wrong_usage};
@@ -11,6 +9,7 @@ use crate::follow::event_sink::{EventSink, Source};
 use crate::follow::keeper::Keeper;
 use crate::keepalive::Keepalive;
 use crate::output::Printer;
+use crate::output_writer::OutputWriter;
 use crate::signals;
 use crate::snapshot_file;
 use crate::snapshot_file::Saver;
@@ -27,10 +26,12 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let saver = Saver::open(options)?;
     let start = keeper.as_ref().and_then(Keeper::saved).map_or(options.start.unwrap_or_default(), Start::At);
     let is_plain = address.security == Security::Plain;
+    // Before the primary is asked for anything.
+    let out = OutputWriter::open(&options.output)?;
     let follower = connect(options, start, address.clone())?;
     let handle = follower.handle();
     command_specs::ask_at(address.clone());
-    let output = Printer::new(io::stdout().lock(), &options.output, target.clone());
+    let output = Printer::new(out, &options.output, target.clone());
     if let Some(stats) = output.stats() {
         stats.watch_lag(address);
     }
@@ -65,7 +66,7 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
 struct Run<'a> {
     options: &'a Follow,
     follower: Follower,
-    sink: EventSink<StdoutLock<'static>>,
+    sink: EventSink<OutputWriter>,
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
     /// The position after the last printed event.
@@ -125,11 +126,9 @@ impl Run<'_> {
     /// Completes the output, saves the position, and says how to resume.
     fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
         let (outcome, mut finished) = self.keepalive.while_printing(|| self.sink.finish(outcome));
-        if let Err(Failure::ClosedPipe) = outcome.as_ref().and(finished.as_ref()) {
-            return Ok(());
-        }
         let is_lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
-        let is_unwritten = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
+        let is_unwritten =
+            |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_) | Failure::ClosedPipe));
         if let (Some(keeper), Some(position)) = (&mut self.keeper, self.printed)
             && finished.is_ok()
             && !is_lost
@@ -159,11 +158,7 @@ impl Run<'_> {
 }
 
 /// Saves the position of a new connection before it is printed. A gap before it is then part of the written output.
-fn before(
-    event: &Event<'_>,
-    keeper: &mut Keeper<Position>,
-    sink: &mut EventSink<StdoutLock<'static>>,
-) -> Result<(), Failure> {
+fn before(event: &Event<'_>, keeper: &mut Keeper<Position>, sink: &mut EventSink<OutputWriter>) -> Result<(), Failure> {
     let Event::Attached(Attached { position: Some(position), .. }) = event else { return Ok(()) };
     sink.flush()?;
     keeper.save(*position)
