@@ -50,7 +50,7 @@ impl Text {
         let (all, max_arg) = (options.all, options.max_arg());
         // A long string of a snapshot is shortened anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
-        let (gather, colors) = (Gather::new(max_arg), Colors::on(&io::stdout()));
+        let (gather, colors) = (Gather::new(max_arg), Colors::of_output(options.output.is_some()));
         Self {
             all,
             max_arg,

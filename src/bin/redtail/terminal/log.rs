@@ -8,6 +8,7 @@ use redtail::rdb::{Item, Role, Text};
 use redtail::{Attached, Event, ForkReason, Server};
 
 use crate::args::Format;
+use crate::blocked::MESSAGES;
 use crate::terminal::color::Colors;
 use crate::terminal::status;
 
@@ -25,7 +26,8 @@ pub(crate) fn fail(message: impl Display) {
 
 fn write(mark: &str, end: &str, message: impl Display) {
     status::while_hidden(|| {
-        let _ = writeln!(io::stderr().lock(), "{mark}redtail:{end} {message}");
+        let mut out = io::stderr().lock();
+        let _ = MESSAGES.during(|| writeln!(out, "{mark}redtail:{end} {message}"));
     });
 }
 
