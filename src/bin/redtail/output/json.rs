@@ -276,8 +276,11 @@ impl Json {
             ("target", text(Some(&self.target))),
             ("server", text(attached.server)),
             ("role", text(attached.role.map(Role::as_str))),
+            ("rewound_from", text(attached.rewound_from)),
         ];
-        object("attached", &fields, out)
+        // Only that method has a position before it.
+        let count = fields.len() - usize::from(attached.rewound_from.is_none());
+        object("attached", fields.get(..count).unwrap_or_default(), out)
     }
 }
 
