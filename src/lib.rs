@@ -104,6 +104,19 @@ pub use replication::{
 #[doc(inline)]
 pub use resp::{Command, CommandParser, Frame, FrameParser};
 
+/// The programs of README and docs, compiled by the tests of the documentation.
 #[cfg(all(doctest, feature = "std"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/cluster.md")]
+    struct Cluster;
+    #[doc = include_str!("../docs/parser.md")]
+    struct Parser;
+    #[doc = include_str!("../docs/recordings.md")]
+    struct Recordings;
+    #[doc = include_str!("../docs/sentinel.md")]
+    struct Sentinel;
+    #[doc = include_str!("../docs/tls.md")]
+    struct Tls;
+}

@@ -57,6 +57,8 @@ mod save;
 #[cfg(feature = "tls")]
 #[path = "tool/sentinel_tls.rs"]
 mod sentinel_tls;
+#[path = "tool/signals.rs"]
+mod signals;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/stats.rs"]
