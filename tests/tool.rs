@@ -61,6 +61,8 @@ mod schema;
 #[cfg(feature = "tls")]
 #[path = "tool/sentinel_tls.rs"]
 mod sentinel_tls;
+#[path = "tool/signals.rs"]
+mod signals;
 #[path = "tool/snapshots.rs"]
 mod snapshots;
 #[path = "tool/stats.rs"]

@@ -60,7 +60,7 @@ pub enum Event<'a> {
     /// Writes were lost between two positions.
     Gap(Gap),
     /// The connection was lost. Events behind `resume` are void: they are delivered again or, by another primary,
-    /// never.
+    /// never. So are those behind an attach with [`AttachMethod::Rewound`].
     Disconnected(Disconnected),
     /// No event arrived in the time given to `next_timeout`.
     Idle(Idle),
@@ -316,6 +316,9 @@ pub struct Attached {
     pub server: Option<Server>,
     /// Whether the server is a primary or a replica, where INFO is allowed.
     pub role: Option<Role>,
+    /// With [`AttachMethod::Rewound`], the position reached before. Events between `offset` and that position are void:
+    /// they changed no data, and the primary's history does not contain them.
+    pub rewound_from: Option<Position>,
 }
 
 impl Attached {
@@ -331,6 +334,7 @@ impl Attached {
             position: Some(position),
             server: None,
             role: None,
+            rewound_from: None,
         }
     }
 }
@@ -353,6 +357,11 @@ pub enum AttachMethod {
     Full,
     /// The primary had the history after the position asked for.
     Continued,
+    /// The primary's own history begins before the position reached, and nothing received between the two changes data
+    /// (see [`Position::data_offset`]). No write is lost or repeated: the stream continues where that history begins.
+    /// [`Attached::history`] is a new id, because other commands follow at the same offsets. The database is unknown
+    /// until the first SELECT, which a promoted primary sends before its first command. Needs permission for INFO.
+    Rewound,
     /// From an abandoned full resynchronisation.
     Probed,
     /// With SYNC, which has no position.
@@ -367,6 +376,7 @@ impl AttachMethod {
             Self::Info => "info",
             Self::Full => "full",
             Self::Continued => "continued",
+            Self::Rewound => "rewound",
             Self::Probed => "probed",
             Self::Sync => "sync",
         }

@@ -31,6 +31,7 @@ mod load;
 mod memory;
 mod migrate;
 mod million;
+mod moving;
 mod presence;
 mod promotion;
 mod proxy;

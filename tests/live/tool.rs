@@ -53,6 +53,14 @@ impl Tool {
         Tool::read(process, std::io::empty(), channel().1, |_| false)
     }
 
+    /// Like `start_silent`, for a command whose standard output is somewhere else.
+    pub(crate) fn start_writing(command: &mut Command) -> Tool {
+        let process = command.stderr(Stdio::piped()).spawn().expect("start the tool");
+        // The command holds the write end of its pipe, too.
+        command.stdout(Stdio::null());
+        Tool::read(process, std::io::empty(), channel().1, |_| false)
+    }
+
     fn read(
         mut process: Child,
         stdout: impl Read + Send + 'static,

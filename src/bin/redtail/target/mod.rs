@@ -4,4 +4,5 @@ pub(crate) mod address;
 pub(crate) mod command_specs;
 pub(crate) mod credentials;
 pub(crate) mod endpoint;
+pub(crate) mod offset;
 pub(crate) mod probe_error;
