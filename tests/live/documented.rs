@@ -47,7 +47,13 @@ fn programs(folder: &Path) {
     let redtail = format!(
         r#"#!/bin/bash
 case $1 in
-tail | record) case "$*" in *--count* | *--until*) exec {tool} "$@" ;; *) exec {tool} "$@" --count 3 ;; esac ;;
+tail | record) 
+    case "$*" in
+    *--count* | *--until*) exec {tool} "$@" ;;
+    # Behind the whole snapshot, which has 100 keys.
+    *--positions*) exec {tool} "$@" --count 200 ;;
+    *) exec {tool} "$@" --count 3 ;;
+    esac ;;
 doctor) {tool} "$@"; code=$?; [ $code = 3 ] || exit $code ;;
 replay)
     {tool} "$@" >address & replay=$!
@@ -119,6 +125,7 @@ fn every_documented_command_runs() {
             let names = [
                 ("localhost:6379", old.address()),
                 ("old:6379", old.address()),
+                ("old-shard-1:7000", old.address()),
                 ("/dev/tcp/127.0.0.1/6379", format!("/dev/tcp/127.0.0.1/{}", old.port)),
                 ("-h localhost", format!("-h 127.0.0.1 -p {}", old.port)),
                 ("new:6379", new.address()),
