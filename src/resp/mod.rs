@@ -11,6 +11,15 @@
 //! | a replication stream with huge values | [`PartsParser`] | [`Command`], or [`Part`]s of one |
 //! | requests of a client | [`RequestParser`] | [`Command`] or [`Inline`] |
 //!
+//! | purpose | items |
+//! | --- | --- |
+//! | commands | [`Command`], [`Args`], [`Quoted`], [`encode_command`], [`encode_args`], [`encoded_len`] |
+//! | requests of clients | [`Request`], [`Inline`], [`InlineArgs`], [`InlineArg`], [`InlineBytes`] |
+//! | frames | [`Frame`], [`Kind`], [`Items`], [`Pairs`], [`Chunks`], [`Tokens`], [`Token`] |
+//! | values in parts | [`PartsParser`], [`PartsItem`], [`PartsPoll`], [`Part`] |
+//! | keys of commands | [`Keys`], [`KeyArgs`], [`KeyIndices`], [`KeyIndex`], [`KeyFinder`], [`Reach`], [`Access`], [`CommandSpec`] |
+//! | results and errors | [`Status`], [`Poll`], [`Byte`], [`BufferTooSmall`] |
+//!
 //! The grammars follow the [RESP specification](https://redis.io/docs/latest/develop/reference/protocol-spec/) and the
 //! servers' `networking.c`, `replication.c` and `aof.c`.
 //!

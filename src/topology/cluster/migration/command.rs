@@ -37,6 +37,16 @@ pub enum Migration<'a> {
 /// A task of the servers that moves slots from one shard to another.
 ///
 /// Text that the server has not sent is empty.
+///
+/// ```
+/// use redtail::topology::Migration;
+///
+/// # fn react(migration: Migration<'_>) {
+/// if let Migration::Begins(task) = migration {
+///     println!("task {}: slots {}", task.id, task.slots);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationTask<'a> {
