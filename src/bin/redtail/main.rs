@@ -7,6 +7,7 @@ mod doctor;
 mod failure;
 mod filter;
 mod follow;
+mod held_command;
 mod keepalive;
 mod manual;
 mod output;
