@@ -250,6 +250,25 @@ int redtail_command_specs_keys(redtail_command_specs *specs,
 int redtail_command_specs_is_write(redtail_command_specs *specs,
                                                const redtail_slice *args,
                                                size_t argc);
+typedef struct redtail_key_finder redtail_key_finder;
+redtail_key_finder *redtail_key_finder_new(void);
+void redtail_key_finder_free(redtail_key_finder *finder);
+const char *redtail_key_finder_message(const redtail_key_finder *finder);
+int redtail_key_finder_begin(redtail_key_finder *finder,
+                                         size_t argc);
+int redtail_key_finder_argument(redtail_key_finder *finder,
+                                            uint64_t length);
+int redtail_key_finder_piece(redtail_key_finder *finder, const char *data, size_t len);
+int redtail_key_finder_end(redtail_key_finder *finder);
+int redtail_key_finder_learn(redtail_key_finder *finder,
+                                         const redtail_command_specs *specs);
+int redtail_key_finder_is_done(redtail_key_finder *finder);
+int redtail_key_finder_is_write(redtail_key_finder *finder);
+int redtail_key_finder_keys(redtail_key_finder *finder,
+                                        int64_t db,
+                                        redtail_key *keys,
+                                        size_t capacity,
+                                        size_t *count);
 typedef struct redtail_wrapped {
     redtail_slice origin;
     redtail_slice commands;
@@ -775,7 +794,7 @@ typedef enum redtail_migration {
     REDTAIL_MIGRATION_ENDS = 3,
     REDTAIL_MIGRATION_FAILED = 4,
     REDTAIL_MIGRATION_TRIMMED = 5,
-    REDTAIL_MIGRATION_WORD = 6,
+    REDTAIL_MIGRATION_MESSAGE = 6,
     REDTAIL_MIGRATION_IMPORTED = 7,
 } redtail_migration;
 typedef enum redtail_migration_side {
