@@ -9,6 +9,7 @@ mod doctor;
 mod failure;
 mod filter;
 mod follow;
+mod held_command;
 mod keepalive;
 mod load;
 mod manual;

@@ -86,6 +86,7 @@ impl RotatedFile {
     }
 
     /// Opens the path again at the next end of a line.
+    #[cfg(unix)]
     fn reopen(&self) {
         self.is_wanted.store(true, Ordering::SeqCst);
         let mut open = self.open();
@@ -121,7 +122,8 @@ impl RotatedFile {
     }
 }
 
-/// Opens the file of `--output` again. Returns whether there is one.
+/// Opens the file of `--output` again. Returns whether there is one. Only Unix has the signal for it.
+#[cfg(unix)]
 pub(crate) fn reopen() -> bool {
     if let Some(file) = FILE.get() {
         // The lock may wait for the disk, and further signals must not.

@@ -33,7 +33,8 @@ position that is printed at the end.
 
 With -o FILE the data is first written to FILE.unfinished-XXXXXXXX. That file is
 renamed to FILE once it is complete, verified and synced. Only its owner can
-read it. A failed or interrupted run removes it; kill -9 leaves it behind.
+read it; on Windows, it has the permissions of its folder. A failed or
+interrupted run removes it; kill -9 leaves it behind.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
