@@ -89,6 +89,10 @@ pub(crate) struct Snapshot {
     #[arg(long, value_name = "GLOB")]
     key: Vec<OsString>,
 
+    /// Leave out keys that match the pattern: 'cache:*'. For --format text and json
+    #[arg(long, value_name = "GLOB")]
+    not_key: Vec<OsString>,
+
     /// Also print the metadata of the snapshot
     #[arg(long)]
     all: bool,
@@ -142,7 +146,12 @@ impl Snapshot {
             target_version: self.target_version,
             keys: false,
             stats: false,
-            filter: Filter { db: self.db.clone(), command: Vec::new(), key: self.key.clone() },
+            filter: Filter {
+                db: self.db.clone(),
+                key: self.key.clone(),
+                not_key: self.not_key.clone(),
+                ..Filter::default()
+            },
         }
     }
 
