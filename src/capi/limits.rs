@@ -19,6 +19,7 @@ pub(super) unsafe fn read(limits: *const redtail_limits) -> Result<Limits, Strin
         depth: or(given.depth, default.depth).min(MAX_DEPTH),
         line: or(given.line, default.line),
         reply_line: or(given.reply_line, default.reply_line),
+        templates: or(given.templates, default.templates),
     })
 }
 
@@ -27,10 +28,18 @@ pub(super) fn or<T: Default + PartialEq>(given: T, default: T) -> T {
 }
 
 impl CallerStruct for redtail_limits {
-    const LAST_FIELD: usize = offset_of!(Self, reply_line);
+    const LAST_FIELD: usize = offset_of!(Self, templates);
 }
 
 impl redtail_limits {
-    const DEFAULT: Self =
-        Self { struct_size: size_of::<Self>(), bulk: 0, command: 0, arguments: 0, depth: 0, line: 0, reply_line: 0 };
+    const DEFAULT: Self = Self {
+        struct_size: size_of::<Self>(),
+        bulk: 0,
+        command: 0,
+        arguments: 0,
+        depth: 0,
+        line: 0,
+        reply_line: 0,
+        templates: 0,
+    };
 }

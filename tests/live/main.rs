@@ -50,6 +50,7 @@ mod stream;
 mod tail;
 mod target;
 #[cfg(feature = "tls")]
+mod templates;
 mod tls;
 mod tool;
 mod workload;
