@@ -244,7 +244,7 @@ REDTAIL_API const char *redtail_status_name(int status);
  */
 
 /** Size in bytes that suffices for any position as text, including the NUL. */
-#define REDTAIL_POSITION_TEXT_SIZE 128
+#define REDTAIL_POSITION_TEXT_SIZE 160
 
 /**
  * A position in the stream of a primary. It contains everything that is needed to resume there, on that server
@@ -254,8 +254,9 @@ typedef struct redtail_position {
     /** The replication id of the primary at this position: 40 hexadecimal digits and a NUL. */
     char replid[41];
     /**
-     * The replication id when the history began: at the first connection or at the last gap. A promotion does not
-     * change it. Together with the offset it identifies a command permanently. Empty: the same as replid.
+     * The replication id when the history began: at the first connection, at the last gap, or at the last
+     * REDTAIL_METHOD_REWOUND. A promotion does not change it. Together with the offset it identifies a command
+     * permanently. Empty: the same as replid.
      */
     char history[41];
     /**
@@ -265,11 +266,17 @@ typedef struct redtail_position {
     uint64_t offset;
     /** The selected database at this position; -1 if unknown. */
     int64_t db;
+    /**
+     * The offset of the last byte that may have changed data. The bytes after it hold only PING, PUBLISH, SPUBLISH,
+     * SELECT, REPLCONF, and transactions of nothing else. If a new primary lacks only such bytes, following continues
+     * without a gap. 0, or more than offset: the same as offset.
+     */
+    uint64_t data_offset;
 } redtail_position;
 
 /**
  * Parses a position from text: replid:offset:db, with ? for an unknown database, then :history if it differs from
- * replid.
+ * replid, then :data_offset if it differs from offset.
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_ERROR_POSITION if the text is invalid; REDTAIL_ERROR_ARGUMENT if a
  * pointer is NULL. Any thread.
@@ -851,6 +858,103 @@ REDTAIL_API int redtail_command_specs_keys(redtail_command_specs *specs,
 REDTAIL_API int redtail_command_specs_is_write(redtail_command_specs *specs,
                                                const redtail_slice *args,
                                                size_t argc);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Keys of commands in parts: the arguments that are keys, while the command arrives
+ *
+ * Pass each part of the command in order: redtail_key_finder_begin for PART_BEGIN, redtail_key_finder_argument for
+ * PART_ARGUMENT, redtail_key_finder_piece for PART_PIECE, redtail_key_finder_end for PART_END. An argument is known to
+ * be a key when it begins, before its bytes arrive.
+ */
+
+/** Finds the keys of commands that arrive in parts. One thread at a time. */
+typedef struct redtail_key_finder redtail_key_finder;
+
+/** Creates a finder. Returns NULL only if memory is exhausted. */
+REDTAIL_API redtail_key_finder *redtail_key_finder_new(void);
+
+/** Frees the finder. NULL does nothing. */
+REDTAIL_API void redtail_key_finder_free(redtail_key_finder *finder);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the finder. */
+REDTAIL_API const char *redtail_key_finder_message(const redtail_key_finder *finder);
+
+/**
+ * A command of argc arguments begins, its name included: PART_BEGIN. Everything of an earlier command is forgotten,
+ * also if it is incomplete.
+ *
+ * Returns REDTAIL_OK. REDTAIL_ERROR_ARGUMENT if the finder is NULL or argc is 0.
+ */
+REDTAIL_API int redtail_key_finder_begin(redtail_key_finder *finder,
+                                         size_t argc);
+
+/**
+ * The next argument begins, of this length in bytes: PART_ARGUMENT.
+ *
+ * Returns 1 if the argument is a key, otherwise 0. Some exceptions are known only at the end of a command: of several
+ * STORE options of SORT or GEORADIUS the last one counts, and the empty third argument of MIGRATE with KEYS is no key.
+ * Below 0: REDTAIL_ERROR_STATE if no argument can begin here, because the argument before is incomplete or the command
+ * has no more; REDTAIL_ERROR_ARGUMENT if the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_argument(redtail_key_finder *finder,
+                                            uint64_t length);
+
+/**
+ * The next bytes of the argument: PART_PIECE.
+ *
+ * Returns REDTAIL_OK. REDTAIL_ERROR_STATE if the argument has fewer bytes left, or none has begun;
+ * REDTAIL_ERROR_ARGUMENT if data is NULL with a length, or the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_piece(redtail_key_finder *finder, const char *data, size_t len);
+
+/**
+ * The command is complete: PART_END.
+ *
+ * Returns REDTAIL_OK. REDTAIL_ERROR_STATE if the command lacks arguments or bytes; REDTAIL_ERROR_ARGUMENT if the
+ * finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_end(redtail_key_finder *finder);
+
+/**
+ * Uses a server's description of the command, if the tables do not have the command. Call it after the name, before
+ * the next argument begins. The descriptions are not used after this call.
+ *
+ * Returns REDTAIL_OK if a description is used. REDTAIL_NONE if the tables have the command, or the descriptions do
+ * not. REDTAIL_ERROR_STATE at any other point of a command; REDTAIL_ERROR_ARGUMENT if finder or specs is NULL.
+ */
+REDTAIL_API int redtail_key_finder_learn(redtail_key_finder *finder,
+                                         const redtail_command_specs *specs);
+
+/**
+ * Whether no argument after the one that began last is a key.
+ *
+ * Returns 1 or 0. REDTAIL_ERROR_ARGUMENT, which is below 0, if the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_is_done(redtail_key_finder *finder);
+
+/**
+ * Whether the command can change keys, functions or scripts, as redtail_command_is_write.
+ *
+ * Returns 1 for a write, 0 for another command, REDTAIL_UNKNOWN_KEYS for an unknown command and before the end of its
+ * name. REDTAIL_ERROR_ARGUMENT, which is below 0, if the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_is_write(redtail_key_finder *finder);
+
+/**
+ * The keys known so far, as redtail_command_keys delivers them; after redtail_key_finder_end all keys. db: the
+ * selected database, -1 if it is unknown. keys has room for capacity of them and may be NULL if capacity is 0. Sets
+ * *count to the number of all.
+ *
+ * Returns REDTAIL_OK, REDTAIL_NONE, REDTAIL_ALL_KEYS (with one entry, for all databases) or REDTAIL_UNKNOWN_KEYS as
+ * redtail_command_keys. REDTAIL_NEED_MORE: the arguments so far do not tell; *count is 0. REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL or db is below -1.
+ */
+REDTAIL_API int redtail_key_finder_keys(redtail_key_finder *finder,
+                                        int64_t db,
+                                        redtail_key *keys,
+                                        size_t capacity,
+                                        size_t *count);
 
 
 /*--------------------------------------------------------------------------------------------------------------------
@@ -1708,6 +1812,12 @@ typedef enum redtail_method {
     REDTAIL_METHOD_PROBED = 5,
     /** Not at all: SYNC has no positions. */
     REDTAIL_METHOD_SYNC = 6,
+    /**
+     * The primary's own history begins before the position reached, and nothing received between the two changes data.
+     * No write is lost or repeated. history is a new id. The database is unknown until the first SELECT, which a
+     * promoted primary sends before its first command. Needs permission for INFO.
+     */
+    REDTAIL_METHOD_REWOUND = 7,
 } redtail_method;
 
 /** The replication role of the server. */
@@ -1761,6 +1871,11 @@ typedef struct redtail_attached {
     const char *server;
     /** 1: the server is of a later release than those that this version of redtail was tested with. */
     int newer_than_tested;
+    /**
+     * REDTAIL_METHOD_REWOUND: the position reached before. Events between event.offset and that position are void:
+     * they changed no data. Otherwise NULL.
+     */
+    const redtail_position *rewound_from;
 } redtail_attached;
 
 /** A snapshot that begins or ends. */
@@ -1863,6 +1978,8 @@ typedef struct redtail_event {
     const redtail_disconnected *disconnected;
     /** SNAPSHOT_ITEM. */
     const redtail_rdb_item *item;
+    /** If resumable is 1: redtail_position.data_offset of the position after this event. */
+    uint64_t data_offset;
 } redtail_event;
 
 /**
@@ -2754,7 +2871,7 @@ typedef enum redtail_migration {
      */
     REDTAIL_MIGRATION_TRIMMED = 5,
     /** Any other message between nodes: a command that begins with CLUSTER. */
-    REDTAIL_MIGRATION_WORD = 6,
+    REDTAIL_MIGRATION_MESSAGE = 6,
     /**
      * A write to a slot that a task is importing: a key of the other shard, or a write of the other shard's clients.
      * It is void if the task fails.

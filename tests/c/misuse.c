@@ -138,6 +138,62 @@ static void keys(void) {
     CHECK(count == 0);
 }
 
+static void key_finder(void) {
+    redtail_key_finder *finder = redtail_key_finder_new();
+    redtail_command_specs *specs = redtail_command_specs_new();
+    redtail_key keys[1];
+    size_t count = 7;
+    char memory[2 * sizeof *keys + 1];
+    redtail_key_finder_free(NULL);
+    CHECK(strlen(redtail_key_finder_message(NULL)) > 0 && strcmp(redtail_key_finder_message(finder), "") == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(finder, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_argument(NULL, 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_argument(finder, 1));
+    CHECK(strcmp(redtail_key_finder_message(finder), "no command has begun") == 0);
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_end(finder));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_end(NULL));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_piece(finder, "x", 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_piece(finder, NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_piece(finder, "x", SIZE_MAX));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_piece(NULL, "x", 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_learn(finder, specs));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_learn(finder, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_learn(NULL, specs));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_is_done(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_is_write(NULL));
+    IS(REDTAIL_UNKNOWN_KEYS, redtail_key_finder_is_write(finder));
+    IS(REDTAIL_NEED_MORE, redtail_key_finder_keys(finder, 0, keys, 1, &count));
+    CHECK(count == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(NULL, 0, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, -2, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, 0, NULL, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, 0, (redtail_key *)ODD(memory), 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, 0, keys, 1, NULL));
+    IS(REDTAIL_OK, redtail_key_finder_begin(finder, 2));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_learn(finder, specs));
+    IS(0, redtail_key_finder_argument(finder, 3));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_argument(finder, 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_piece(finder, "DELE", 4));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_end(finder));
+    IS(REDTAIL_OK, redtail_key_finder_piece(finder, NULL, 0));
+    IS(REDTAIL_OK, redtail_key_finder_piece(finder, "DEL", 3));
+    IS(REDTAIL_NONE, redtail_key_finder_learn(finder, specs));
+    IS(1, redtail_key_finder_argument(finder, 0));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_piece(finder, "x", 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_argument(finder, 0));
+    IS(REDTAIL_OK, redtail_key_finder_end(finder));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_end(finder));
+    IS(REDTAIL_OK, redtail_key_finder_keys(finder, 0, NULL, 0, &count));
+    CHECK(count == 1 && redtail_key_finder_is_done(finder) == 1);
+    /* A length beyond memory. */
+    IS(REDTAIL_OK, redtail_key_finder_begin(finder, SIZE_MAX));
+    IS(0, redtail_key_finder_argument(finder, UINT64_MAX));
+    IS(REDTAIL_OK, redtail_key_finder_piece(finder, "x", 1));
+    redtail_key_finder_free(finder);
+    redtail_command_specs_free(specs);
+}
+
 static void command_specs(void) {
     const char good[] = "*1\r\n*6\r\n$3\r\nq.a\r\n:2\r\n*0\r\n:1\r\n:1\r\n:1\r\n", refused[] = "-NOPERM no\r\n";
     redtail_command_specs *specs = redtail_command_specs_new();
@@ -908,6 +964,7 @@ int main(void) {
     basics();
     keys();
     command_specs();
+    key_finder();
     servers();
     encoder();
     parser();

@@ -91,7 +91,7 @@ impl<M: TemplateMemory> Session<M> {
                 }
                 self.follow(now_ms);
                 match purpose {
-                    Purpose::Learn { .. } => self.announce(AttachMethod::Filtered),
+                    Purpose::Learn { .. } => self.announce(AttachMethod::Filtered, None),
                     Purpose::Deliver => self.queue.push(Queued::SnapshotEnd(SnapshotEnd {
                         bytes: self.snapshot.received(),
                         verified: self.snapshot.verified(),

@@ -31,7 +31,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let saved = keeper.as_ref().and_then(Keeper::saved);
     let cluster = saved.into_iter().fold(cluster, Builder::positions);
     signals::listen(|| std::process::exit(130))?;
-    let stdout = Arc::new(SharedStdout::new(options));
+    let stdout = Arc::new(SharedStdout::new(options)?);
     let stats = ClusterStats::start(&options.output).map(Arc::new);
     let sinks =
         Sinks { options: options.clone(), stdout: Arc::clone(&stdout), stats: stats.clone(), printed: Arc::default() };
@@ -45,10 +45,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     if let Some(stats) = stats.and_then(Arc::into_inner) {
         stats.finish();
     }
-    match stdout.failure().take().map_or(outcome, Err) {
-        Err(Failure::ClosedPipe) => Ok(()),
-        outcome => outcome,
-    }
+    stdout.failure().take().map_or(outcome, Err)
 }
 
 /// Makes the output of each shard.
@@ -65,7 +62,7 @@ impl Sinks {
         let (options, stdout) = (&self.options, Arc::clone(&self.stdout));
         let settings = args::Output { stats: false, ..options.output.clone() };
         let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, shard.target().to_string());
-        let output = output.of_cluster().counting(self.stats.as_ref().map(|stats| stats.tally()));
+        let output = output.counting(self.stats.as_ref().map(|stats| stats.tally()));
         let stop = StopCondition::shared(&settings, &self.printed);
         let mut sink = EventSink::new(Source::Shard(shard.clone()), output, stop, options);
         let keepalive = Keepalive::watch(shard.handle());
