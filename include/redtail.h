@@ -238,7 +238,7 @@ REDTAIL_API const char *redtail_status_name(int status);
  */
 
 /** Size in bytes that suffices for any position as text, including the NUL. */
-#define REDTAIL_POSITION_TEXT_SIZE 128
+#define REDTAIL_POSITION_TEXT_SIZE 160
 
 /**
  * A position in the stream of a primary. It contains everything that is needed to resume there, on that server
@@ -248,8 +248,9 @@ typedef struct redtail_position {
     /** The replication id of the primary at this position: 40 hexadecimal digits and a NUL. */
     char replid[41];
     /**
-     * The replication id when the history began: at the first connection or at the last gap. A promotion does not
-     * change it. Together with the offset it identifies a command permanently. Empty: the same as replid.
+     * The replication id when the history began: at the first connection, at the last gap, or at the last
+     * REDTAIL_METHOD_REWOUND. A promotion does not change it. Together with the offset it identifies a command
+     * permanently. Empty: the same as replid.
      */
     char history[41];
     /**
@@ -259,11 +260,17 @@ typedef struct redtail_position {
     uint64_t offset;
     /** The selected database at this position; -1 if unknown. */
     int64_t db;
+    /**
+     * The offset of the last byte that may have changed data. The bytes after it hold only PING, PUBLISH, SPUBLISH,
+     * SELECT, REPLCONF, and transactions of nothing else. If a new primary lacks only such bytes, following continues
+     * without a gap. 0, or more than offset: the same as offset.
+     */
+    uint64_t data_offset;
 } redtail_position;
 
 /**
  * Parses a position from text: replid:offset:db, with ? for an unknown database, then :history if it differs from
- * replid.
+ * replid, then :data_offset if it differs from offset.
  *
  * Returns REDTAIL_OK and sets position; REDTAIL_ERROR_POSITION if the text is invalid; REDTAIL_ERROR_ARGUMENT if a
  * pointer is NULL. Any thread.
@@ -1800,6 +1807,12 @@ typedef enum redtail_method {
     REDTAIL_METHOD_PROBED = 5,
     /** Not at all: SYNC has no positions. */
     REDTAIL_METHOD_SYNC = 6,
+    /**
+     * The primary's own history begins before the position reached, and nothing received between the two changes data.
+     * No write is lost or repeated. history is a new id. The database is unknown until the first SELECT, which a
+     * promoted primary sends before its first command. Needs permission for INFO.
+     */
+    REDTAIL_METHOD_REWOUND = 7,
 } redtail_method;
 
 /** The replication role of the server. */
@@ -1853,6 +1866,11 @@ typedef struct redtail_attached {
     const char *server;
     /** 1: the server is of a later release than those that this version of redtail was tested with. */
     int newer_than_tested;
+    /**
+     * REDTAIL_METHOD_REWOUND: the position reached before. Events between event.offset and that position are void:
+     * they changed no data. Otherwise NULL.
+     */
+    const redtail_position *rewound_from;
 } redtail_attached;
 
 /** A snapshot that begins or ends. */
@@ -1952,6 +1970,8 @@ typedef struct redtail_event {
     const redtail_disconnected *disconnected;
     /** SNAPSHOT_ITEM. */
     const redtail_rdb_item *item;
+    /** If resumable is 1: redtail_position.data_offset of the position after this event. */
+    uint64_t data_offset;
 } redtail_event;
 
 /**

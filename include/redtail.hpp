@@ -211,7 +211,7 @@ class position {
 public:
     position() noexcept : position_() {}
     explicit position(const redtail_position &from) noexcept : position_(from) {}
-    /** Parses replid:offset:db[:history]. Throws error if the text is not a position. */
+    /** Parses replid:offset:db[:history][:data_offset]. Throws error if the text is not a position. */
     explicit position(const std::string &text) {
         if (int number = redtail_position_parse(text.c_str(), &position_)) throw error(number, "this is not a position");
     }
@@ -234,10 +234,15 @@ public:
         if (position_.db < 0) return std::nullopt;
         return static_cast<std::uint32_t>(position_.db);
     }
+    /** As redtail_position.data_offset. */
+    std::uint64_t data_offset() const noexcept {
+        const bool is_unknown = position_.data_offset == 0 || position_.data_offset > position_.offset;
+        return is_unknown ? position_.offset : position_.data_offset;
+    }
     std::string_view replid() const noexcept { return position_.replid; }
     std::string_view history() const noexcept { return position_.history[0] ? position_.history : position_.replid; }
     const redtail_position &c() const noexcept { return position_; }
-    /** The same ids, offset and database. Offsets order positions only within one history. */
+    /** The same ids, offset and database; data_offset is not compared. Offsets order positions of one history only. */
     friend bool operator==(const position &a, const position &b) noexcept {
         return a.replid() == b.replid() && a.history() == b.history() && a.offset() == b.offset() && a.position_.db == b.position_.db;
     }

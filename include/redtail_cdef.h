@@ -57,12 +57,13 @@ const char *redtail_features(void);
 unsigned int redtail_version_number(void);
 int redtail_check_version(unsigned int header);
 const char *redtail_status_name(int status);
-static const int REDTAIL_POSITION_TEXT_SIZE = 128;
+static const int REDTAIL_POSITION_TEXT_SIZE = 160;
 typedef struct redtail_position {
     char replid[41];
     char history[41];
     uint64_t offset;
     int64_t db;
+    uint64_t data_offset;
 } redtail_position;
 int redtail_position_parse(const char *text,
                                        redtail_position *position);
@@ -543,6 +544,7 @@ typedef enum redtail_method {
     REDTAIL_METHOD_CONTINUED = 4,
     REDTAIL_METHOD_PROBED = 5,
     REDTAIL_METHOD_SYNC = 6,
+    REDTAIL_METHOD_REWOUND = 7,
 } redtail_method;
 typedef enum redtail_role {
     REDTAIL_ROLE_UNKNOWN = 0,
@@ -568,6 +570,7 @@ typedef struct redtail_attached {
     const redtail_position *position;
     const char *server;
     int newer_than_tested;
+    const redtail_position *rewound_from;
 } redtail_attached;
 typedef struct redtail_snapshot {
     uint64_t length;
@@ -608,6 +611,7 @@ typedef struct redtail_event {
     const redtail_gap *gap;
     const redtail_disconnected *disconnected;
     const redtail_rdb_item *item;
+    uint64_t data_offset;
 } redtail_event;
 int redtail_event_position(const redtail_event *event,
                                        redtail_position *position);

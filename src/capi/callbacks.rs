@@ -43,7 +43,7 @@ pub struct redtail_cluster_callbacks {
 }
 
 impl CallerStruct for redtail_cluster_callbacks {
-    const LAST_FIELD: usize = offset_of!(Self, idle);
+    const SHORTEST: usize = offset_of!(Self, idle) + size_of::<*const u8>();
 }
 
 impl redtail_cluster_callbacks {

@@ -468,7 +468,7 @@ impl redtail_cluster {
 }
 
 impl CallerStruct for redtail_cluster_options {
-    const LAST_FIELD: usize = offset_of!(Self, prefer_replica);
+    const SHORTEST: usize = offset_of!(Self, prefer_replica) + size_of::<c_int>();
 }
 
 impl redtail_cluster_options {

@@ -27,7 +27,7 @@ pub(super) fn or<T: Default + PartialEq>(given: T, default: T) -> T {
 }
 
 impl CallerStruct for redtail_limits {
-    const LAST_FIELD: usize = offset_of!(Self, reply_line);
+    const SHORTEST: usize = offset_of!(Self, reply_line) + size_of::<usize>();
 }
 
 impl redtail_limits {

@@ -159,7 +159,7 @@ pub unsafe extern "C" fn redtail_options_init(options: *mut redtail_options, siz
 }
 
 impl CallerStruct for redtail_options {
-    const LAST_FIELD: usize = offset_of!(Self, retry_refused_ms);
+    const SHORTEST: usize = offset_of!(Self, retry_refused_ms) + size_of::<u64>();
 }
 
 impl redtail_options {

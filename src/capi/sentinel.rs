@@ -38,7 +38,7 @@ pub struct redtail_sentinel {
 }
 
 impl CallerStruct for redtail_sentinel {
-    const LAST_FIELD: usize = offset_of!(Self, tls);
+    const SHORTEST: usize = offset_of!(Self, tls) + size_of::<*const u8>();
 }
 
 impl redtail_sentinel {

@@ -4,9 +4,9 @@ use std::ptr::copy_nonoverlapping;
 
 /// A struct that the caller fills. Later versions add fields at its end.
 pub(super) trait CallerStruct: Copy {
-    /// The offset of its last field in 0.2.0, the first version with this interface. A size that ends before that field
-    /// is a mistake, such as the size of a pointer.
-    const LAST_FIELD: usize;
+    /// The end of its last field in 0.2.0, the first version with this interface. A smaller size is a mistake, such as
+    /// the size of a pointer.
+    const SHORTEST: usize;
 }
 
 /// A struct of the caller whose first field is its size. An older header has only the first fields; the others keep
@@ -39,7 +39,7 @@ pub(super) unsafe fn sized<T: CallerStruct>(given: *const T, default: T, name: &
 
 /// Whether a version of `T` up to this one has that size.
 pub(super) const fn is_prefix<T: CallerStruct>(size: usize) -> bool {
-    size > T::LAST_FIELD && size <= size_of::<T>() && size.is_multiple_of(align_of::<T>())
+    size >= T::SHORTEST && size <= size_of::<T>() && size.is_multiple_of(align_of::<T>())
 }
 
 #[cfg(test)]
@@ -52,15 +52,16 @@ mod tests {
     #[derive(Clone, Copy)]
     struct Grown {
         struct_size: usize,
-        first: usize,
+        // On i686 its alignment is half of its size.
+        first: u64,
         added: usize,
     }
 
     impl CallerStruct for Grown {
-        const LAST_FIELD: usize = offset_of!(Self, first);
+        const SHORTEST: usize = offset_of!(Self, first) + size_of::<u64>();
     }
 
-    fn read(struct_size: usize) -> Result<(usize, usize, usize), String> {
+    fn read(struct_size: usize) -> Result<(usize, u64, usize), String> {
         let given = Grown { struct_size, first: 1, added: 2 };
         let default = Grown { struct_size: size_of::<Grown>(), first: 3, added: 4 };
         // SAFETY: a whole struct.

@@ -48,7 +48,7 @@ pub struct redtail_tls {
 }
 
 impl CallerStruct for redtail_tls {
-    const LAST_FIELD: usize = offset_of!(Self, server_name);
+    const SHORTEST: usize = offset_of!(Self, server_name) + size_of::<*const u8>();
 }
 
 impl redtail_tls {

@@ -84,6 +84,14 @@ pub struct BufferedSession {
 }
 
 /// What [`BufferedSession::next`] returns: an event, or what to do before there is one.
+///
+/// ```
+/// use redtail::Options;
+/// use redtail::io::{BufferedSession, Step};
+///
+/// let mut session = BufferedSession::new(Options::default());
+/// assert!(matches!(session.next(0), Step::Connect { at_ms: 0 }));
+/// ```
 #[derive(Debug)]
 pub enum Step<'a> {
     /// The next event. It borrows from the session until the next call.

@@ -1,5 +1,15 @@
 //! Bytes from any source, without sockets: the receive buffer, readers over [`Read`](std::io::Read), append-only files,
 //! recordings, checkpoints and snapshots in files.
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | a session for event loops and asynchronous code | [`BufferedSession`], [`Step`], [`ReceiveBuffer`], [`SpaceError`], [`BufferFull`] |
+//! | RESP from any source | [`FrameReader`], [`CommandReader`], [`RequestReader`], [`PartsReader`], [`Spanned`], [`ReadError`] |
+//! | snapshots | [`SnapshotReader`], [`SnapshotFile`], [`SnapshotFileError`] |
+//! | append-only files | [`AppendOnly`], [`AppendOnlyFile`], [`FileEvent`], [`FileKind`], [`Unfinished`], [`UnfinishedKind`], [`Manifest`], [`Listed`], [`AppendOnlyError`], [`ManifestError`] |
+//! | saved positions | [`Checkpoint`], [`CheckpointFile`], [`CheckpointPosition`], [`Saved`], [`CheckpointError`] |
+//! | recordings | [`RecordingReader`], [`recording`] |
+//! | compressed files | [`DecompressReader`], [`MAX_WINDOW`], [`CompressionError`], [`CompressionErrorKind`] |
 
 mod append_only;
 mod atomic_file;

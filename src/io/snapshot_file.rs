@@ -14,7 +14,7 @@ use crate::replication::Event;
 /// from a crash. Until then it is a temporary file in the same folder, `NAME.unfinished-` and eight digits. Dropping
 /// this early removes it; only a process that is killed leaves one behind.
 ///
-/// Only its owner may read it, since it has all data of the server.
+/// Only its owner may read it, since it has all data of the server. On Windows everybody may who may read the folder.
 ///
 /// The follower must deliver bytes, which is the default ([`SnapshotForm`](crate::SnapshotForm)). It has then checked
 /// their structure and their frame. The checksum, if the server computed one, is verified again over the bytes written.

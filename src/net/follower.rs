@@ -53,6 +53,8 @@ struct Link<T> {
     transport: T,
     remote: Option<Arc<dyn Remote>>,
     read_timeout: Option<Duration>,
+    /// The last read ended without data.
+    silent: bool,
     /// The error of a write. The server may have sent its reason before it closed, so that is read first.
     write_error: Option<io::Error>,
 }
@@ -320,7 +322,9 @@ impl<T: Transport> Follower<T> {
             self.engine.disconnected(Closed::Failed("not connected"));
             return Ok(());
         };
-        match link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(space)) {
+        let read = link.wait_at_most(Duration::from_millis(wait)).and_then(|()| link.transport.read(space));
+        link.silent = read.is_err();
+        match read {
             Ok(0) => self.engine.disconnected(Closed::ByPeer),
             Ok(count) => {
                 self.engine.stamp(wall_clock_ms());
@@ -368,7 +372,7 @@ impl<T: Transport> Follower<T> {
         let login = (self.login)().map_err(Error::Login)?;
         let made = (self.connector)().and_then(|transport| {
             let remote = transport.remote()?.map(Arc::from);
-            Ok(Link { transport, remote, read_timeout: None, write_error: None })
+            Ok(Link { transport, remote, read_timeout: None, silent: true, write_error: None })
         });
         let link = match made {
             Ok(link) => link,
@@ -481,13 +485,15 @@ const LONGEST_CLOCK_STRIDE: u32 = 16;
 const LONGEST_READ_MS: u64 = 60_000;
 
 impl<T: Transport> Link<T> {
-    /// Sets the socket's timeout, unless the present one is close enough: each change is a system call.
+    /// Sets the socket's timeout, unless the present one is close enough: each change is a system call. While data
+    /// flows, the rest of the second shrinks from read to read: a shorter timeout is close enough for several reads.
     fn wait_at_most(&mut self, limit: Duration) -> io::Result<()> {
-        if self.read_timeout.is_some_and(|set| set <= limit && set >= limit / 2) {
+        if self.read_timeout.is_some_and(|set| set <= limit && set >= limit / 8) {
             return Ok(());
         }
-        self.transport.set_read_timeout(Some(limit))?;
-        self.read_timeout = Some(limit);
+        let timeout = if self.silent { limit } else { limit / 4 };
+        self.transport.set_read_timeout(Some(timeout))?;
+        self.read_timeout = Some(timeout);
         Ok(())
     }
 }

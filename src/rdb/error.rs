@@ -14,6 +14,12 @@ use crate::rdb::sizes::TEMPLATES;
 /// The error is final: the decoder returns it again from every later call.
 ///
 /// The fields are complete: an error of the decoder is a kind and an offset. New kinds go into [`RdbErrorKind`].
+///
+/// ```
+/// let mut input: &[u8] = b"no snapshot at all";
+/// let error = redtail::rdb::Decoder::new().next(&mut input).unwrap_err();
+/// assert!(error.to_string().starts_with("not a snapshot"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{kind}, at byte {offset} of the snapshot")]
 pub struct RdbError {

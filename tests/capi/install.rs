@@ -31,9 +31,15 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// Without the optimizations, which take long and change nothing of what is installed.
 fn make(what: &str) -> Command {
     let mut make = Command::new("make");
     make.arg("-C").arg(root()).arg(what).env("CARGO_TARGET_DIR", build::folder("release"));
+    make.envs([
+        ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+        ("CARGO_PROFILE_RELEASE_LTO", "off"),
+        ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ]);
     make
 }
 

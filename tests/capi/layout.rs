@@ -39,7 +39,7 @@ fn structs() -> String {
     table! {
         redtail_slice: data len;
         redtail_limits: struct_size bulk command arguments depth line reply_line;
-        redtail_position: replid history offset db;
+        redtail_position: replid history offset db data_offset;
         redtail_item: kind frame offset raw args argc index length;
         redtail_wrapped: origin commands db mvcc;
         redtail_token: step kind depth count bytes integer number format raw;
@@ -56,12 +56,12 @@ fn structs() -> String {
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us server;
-        redtail_attached: method role position server newer_than_tested;
+        redtail_attached: method role position server newer_than_tested rewound_from;
         redtail_snapshot: length verified beyond_templates;
         redtail_part: argc index length;
         redtail_gap: from to missed;
         redtail_disconnected: reason resume retry_in_ms;
-        redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected item;
+        redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected item data_offset;
     }
     lines
 }
@@ -111,7 +111,7 @@ fn constants() -> String {
         redtail_rdb_error: REDTAIL_RDB_ERROR_NOT_RDB REDTAIL_RDB_ERROR_TEMPLATES REDTAIL_RDB_ERROR_UNKNOWN_NUMBER REDTAIL_RDB_ERROR_REFUSED REDTAIL_RDB_ERROR_UNKNOWN_ENCODING REDTAIL_RDB_ERROR_INVALID REDTAIL_RDB_ERROR_OVERRUN REDTAIL_RDB_ERROR_MISMATCH REDTAIL_RDB_ERROR_COMPRESSION REDTAIL_RDB_ERROR_CHECKSUM REDTAIL_RDB_ERROR_TRUNCATED REDTAIL_RDB_ERROR_COMPRESSED REDTAIL_RDB_ERROR_UNKNOWN_VERSION;
         redtail_fork_reason: REDTAIL_FORK_FILTERED REDTAIL_FORK_SNAPSHOT REDTAIL_FORK_PROBE;
         redtail_method: REDTAIL_METHOD_FILTERED REDTAIL_METHOD_INFO REDTAIL_METHOD_FULL
-            REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC;
+            REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC REDTAIL_METHOD_REWOUND;
         redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
         redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE REDTAIL_NOTICE_MOVED;
         redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;

@@ -8,8 +8,6 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
-use socket2::SockRef;
-
 use crate::build::{How, program, run};
 use crate::folder::Folder;
 use crate::live::Example;
@@ -46,6 +44,7 @@ fn a_lost_tls_connection_is_no_signal() {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::{ServerConfig, ServerConnection};
+    use socket2::SockRef;
 
     let chain = CertificateDer::pem_file_iter(tls_file("server.crt")).unwrap().map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_file(tls_file("server.key")).unwrap();

@@ -174,19 +174,27 @@ fn the_examples_are_short() {
     }
 }
 
-#[test]
-fn the_page_names_every_status_and_its_program_compiles() {
-    let page = std::fs::read_to_string(root().join("docs/c.md")).unwrap();
-    let header = std::fs::read_to_string(root().join("include/redtail.h")).unwrap();
-    let statuses = header.split("typedef enum redtail_status {").nth(1).unwrap().split('}').next().unwrap();
-    for status in statuses.lines().filter_map(|line| line.split_once(" = ")) {
-        assert!(page.contains(&format!("| `{}` |", status.0.trim())), "{}", status.0);
-    }
-    let code = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
-    let hello = std::fs::read_to_string(root().join("examples/c/hello.c")).unwrap();
-    assert!(hello.ends_with(code), "the first program of docs/c.md is not examples/c/hello.c");
+fn compiles(code: &str) {
     let file = std::env::temp_dir().join(format!("redtail-page-{}.c", std::process::id()));
     std::fs::write(&file, code).unwrap();
     run(compiler("page.c").arg("-fsyntax-only").arg(&file));
     std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn the_pages_name_every_status_and_their_program_compiles() {
+    let page = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let (page, rules) = (page("c.md"), page("c-rules.md"));
+    let header = std::fs::read_to_string(root().join("include/redtail.h")).unwrap();
+    let statuses = header.split("typedef enum redtail_status {").nth(1).unwrap().split('}').next().unwrap();
+    for status in statuses.lines().filter_map(|line| line.split_once(" = ")) {
+        assert!(rules.contains(&format!("| `{}` |", status.0.trim())), "{}", status.0);
+    }
+    let code = page.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    let hello = std::fs::read_to_string(root().join("examples/c/hello.c")).unwrap();
+    assert!(hello.ends_with(code), "the first program of docs/c.md is not examples/c/hello.c");
+    compiles(code);
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let lines = readme.split("```c\n").nth(1).unwrap().split("```").next().unwrap();
+    compiles(&format!("#include <redtail.h>\n#include <stdio.h>\nint main(void) {{\n{lines}}}\n"));
 }

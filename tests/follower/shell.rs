@@ -1,5 +1,6 @@
 //! The follower's additions to its session: links, time, threads.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use redtail::net::Login;
+use redtail::net::{Login, Transport};
 use redtail::owned::OwnedEvent;
 use redtail::{
     Ack, Backoff, Checkpoint, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start,
@@ -644,4 +645,58 @@ fn a_checkpoint_catches_up_with_a_quiet_stream() {
     handle.stop();
     following.join().unwrap();
     std::fs::remove_file(file).unwrap();
+}
+
+/// A connection that returns a few bytes a read, counts its system calls, and takes a moment for each read.
+struct Counted {
+    stream: TcpStream,
+    reads: Arc<AtomicU32>,
+    timeouts: Arc<AtomicU32>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(2));
+        let most = space.len().min(INCR.len());
+        self.stream.read(&mut space[..most])
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+impl Transport for Counted {
+    fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        self.timeouts.fetch_add(1, Ordering::Relaxed);
+        self.stream.set_read_timeout(limit)
+    }
+}
+
+#[test]
+fn an_event_takes_one_system_call() {
+    let peer = streaming(INCR.repeat(300));
+    let (reads, timeouts) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let address = peer.address.clone();
+    let (read, timed) = (reads.clone(), timeouts.clone());
+    let connect = move || {
+        let stream = TcpStream::connect(&*address)?;
+        Ok(Counted { stream, reads: read.clone(), timeouts: timed.clone() })
+    };
+    let mut follower = Follower::with_connector(connect).connect().unwrap();
+    let mut events = 0;
+    while events < 300 {
+        events += u32::from(matches!(follower.next_event().unwrap(), Some(Event::Command(_))));
+    }
+    let (reads, timeouts) = (reads.load(Ordering::Relaxed), timeouts.load(Ordering::Relaxed));
+    assert!(reads >= 300 && timeouts < reads / 4, "{timeouts} changes of the timeout in {reads} reads");
+    drop(follower);
+    peer.join();
 }

@@ -72,6 +72,30 @@ fn three_permissions_are_enough() {
     }
 }
 
+/// Every documented spelling of a target with a user and a password.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_target_may_hold_the_user_in_every_documented_form() {
+    let server = Server::start(Kind::Redis70);
+    server.call(&["ACL", "SETUSER", "cdc", "on", ">p#w/d?@", "+psync", "+replconf", "+ping"]);
+    let (port, file) = (server.port, server.folder().join("password"));
+    std::fs::write(&file, "p#w/d?@\n").expect("write the password");
+    let file = ["--password-file", file.to_str().expect("the folder has a plain name")];
+    for (target, rest) in [
+        (format!("cdc@127.0.0.1:{port}"), &file[..]),
+        (format!("cdc@127.0.0.1:{port}/0"), &file),
+        (format!("valkey://cdc@127.0.0.1:{port}"), &file),
+        (format!("127.0.0.1:{port}"), &["--user", "cdc", file[0], file[1]]),
+        (format!("redis://cdc:p%23w%2Fd%3F%40@127.0.0.1:{port}/0"), &[]),
+    ] {
+        let mut tool = Tool::start(&[&["tail", &target, "--format", "json"], rest].concat());
+        assert_eq!(tool.event_named("attached")["event"], "attached", "{target}");
+    }
+    let wrong = Tool::run(&["tail", &format!("redis://cdc:p#w/d?@@127.0.0.1:{port}/0")], b"");
+    let message = String::from_utf8_lossy(&wrong.stderr);
+    assert!(wrong.status.code() == Some(2) && message.contains("/ %2F, ? %3F and # %23"), "{message}");
+}
+
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn missing_permissions_are_named() {

@@ -144,7 +144,7 @@ fn a_pipe_takes_it_as_well() {
     let ran = run(&["record", &primary.address().to_string(), "-o", "-", "--until", &end(&stream)]).ok();
     let decoded = run_on(&["decode"], &ran.out).ok();
     assert!(decoded.text().starts_with("1050 [2] \"SET\" \"k\" \"v\"\n"), "{}", decoded.text());
-    // A closed pipe is not a failure.
+    // A supervisor has to start the reader again.
     let mut child = redtail(&["record", &primary.address().to_string(), "-o", "-", "--from", "snapshot"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -152,7 +152,9 @@ fn a_pipe_takes_it_as_well() {
         .unwrap();
     child.stdout.take().unwrap().read_exact(&mut [0; 20]).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.ends_with("the reader of standard output has ended\n"), "{errors}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-/* Publishes every write of a Redis or Valkey server into a Kafka topic; see --help, and docs/bridges.md. */
+/* Publishes every write of a Redis or Valkey server into a Kafka topic; see --help, and docs/bridge-kafka.md. */
 #include "bridge.h"
 
 #include <signal.h>

@@ -11,14 +11,15 @@ use redtail::replication::SessionStage;
 use redtail::resp::Byte;
 use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError};
 
+use crate::output_writer;
 use crate::terminal::log;
 
 /// Why a run fails.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The reader of standard output has closed it: the run ends with exit code 0.
+    /// The reader of standard output has closed it: the run ends with exit code 0, as for `| head`.
     ClosedPipe,
-    /// Standard output can't be written.
+    /// The output can't be written.
     Output(io::Error),
     /// The follower or a reader failed.
     Follower(Error),
@@ -57,12 +58,20 @@ impl Failure {
         matches!(self, Self::Follower(Error::Session(error)) if matches!(**error, SessionError::HistoryLost(_)))
     }
 
+    /// A reader that leaves a feed is a failure: a supervisor has to start both again.
+    pub(crate) fn of_feed(self) -> Self {
+        match self {
+            Self::ClosedPipe => Self::Message(format!("the reader of {} has ended", output_writer::name())),
+            failure => failure,
+        }
+    }
+
     /// Prints the failure on standard error. Returns the exit code: 1, or 4 if history was lost.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Reported(code) => ExitCode::from(*code),
-            Self::Output(error) => failed(format_args!("can't write to standard output: {error}")),
+            Self::Output(error) => failed(format_args!("can't write to {}: {error}", output_writer::name())),
             Self::Message(message) => failed(message),
             Self::HistoryLost(message) => {
                 log::say(message);

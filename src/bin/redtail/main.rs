@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod args;
+mod blocked;
 mod decode;
 mod demo;
 mod doctor;
@@ -9,8 +10,10 @@ mod filter;
 mod follow;
 mod held_command;
 mod keepalive;
+mod load;
 mod manual;
 mod output;
+mod output_writer;
 mod record;
 mod releases;
 mod replay;
@@ -24,15 +27,18 @@ mod terminal;
 use std::process::ExitCode;
 
 use crate::args::{Arguments, Verb};
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let outcome = match Arguments::read().verb {
         None => demo::run(),
-        Some(Verb::Tail(options)) => follow::run(&options.follow()),
-        Some(Verb::Snapshot(options)) => follow::run(&options.follow()),
+        Some(Verb::Tail(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),
+        Some(Verb::Snapshot(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),
+        Some(Verb::Decode(options)) if options.follow => decode::run(&options).map_err(Failure::of_feed),
         Some(Verb::Decode(options)) => decode::run(&options),
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),
+        Some(Verb::Load(options)) => load::run(&options),
         Some(Verb::Doctor(options)) => doctor::run(&options),
         Some(Verb::Completions(options)) => manual::completions(&options),
         Some(Verb::Man(options)) => manual::man(&options),

@@ -13,6 +13,7 @@ use redtail::{Error, Event, Follower, Handle, Position, Start};
 use crate::args::{Format, Record, survive, wrong_usage};
 use crate::failure::Failure;
 use crate::keepalive::Keepalive;
+use crate::output_writer::OutputWriter;
 use crate::signals;
 use crate::stop_condition::StopCondition;
 use crate::target::address::Address;
@@ -49,11 +50,10 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
         kept.remove_if_empty(&options.output);
     }
     match followed {
-        // The reader of standard output has closed it.
         Err(Failure::Follower(Error::Recording(error)))
             if options.is_standard_output() && error.kind() == io::ErrorKind::BrokenPipe =>
         {
-            Ok(())
+            Err(Failure::ClosedPipe.of_feed())
         }
         Err(Failure::Follower(Error::Recording(error))) => Err(Failure::Message(format!(
             "can't write {name}: {error}; it stays readable up to its last complete command"
@@ -139,7 +139,7 @@ impl Destination {
     fn open(options: &Record, target: &str) -> Result<Self, Failure> {
         let start = options.from.unwrap_or_default();
         if options.is_standard_output() {
-            return Ok(Self { recorder: Recorder::new(io::stdout(), target), start, kept: None });
+            return Ok(Self { recorder: Recorder::new(OutputWriter::stdout(), target), start, kept: None });
         }
         let path = &options.output;
         let unwritable = |error: io::Error| Failure::Message(format!("can't write {}: {error}", path.display()));

@@ -8,6 +8,7 @@ use redtail::replay::{Playback, Primary, Recording, Segment};
 
 use crate::args::{Replay, Speed, wrong_usage};
 use crate::failure::Failure;
+use crate::signals;
 use crate::target::credentials::password_in;
 use crate::terminal::log;
 
@@ -17,8 +18,7 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
         Recording::open(&options.file).map_err(|error| Failure::Message(format!("can't play {name}: {error}")))?;
     let play = play(options)?;
     // The process may end at any moment without losing data.
-    ctrlc::set_handler(|| std::process::exit(0))
-        .map_err(|error| Failure::Message(format!("can't listen for Ctrl-C: {error}")))?;
+    signals::listen(|| std::process::exit(0))?;
     let open = play.password.is_none();
     let primary = Primary::serve_on(options.listen.as_str(), recording, play).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => wrong_usage(

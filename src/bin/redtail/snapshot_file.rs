@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::fs;
-use std::io::{self, Stdout, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -13,6 +13,7 @@ use redtail::{Event, SnapshotEnd, SnapshotFile, SnapshotFileError};
 
 use crate::args::{Follow, SnapshotTo};
 use crate::failure::Failure;
+use crate::output_writer::OutputWriter;
 use crate::terminal::log;
 use crate::terminal::progress::Progress;
 
@@ -27,7 +28,7 @@ pub(crate) struct Saver {
 
 enum To {
     File(SnapshotFile),
-    Output(Stdout),
+    Output(OutputWriter),
 }
 
 impl Saver {
@@ -35,7 +36,7 @@ impl Saver {
     pub(crate) fn open(options: &Follow) -> Result<Option<Self>, Failure> {
         let Some(SnapshotTo { path, force }) = &options.snapshot_to else { return Ok(None) };
         let to = match path.as_os_str() == "-" {
-            true => To::Output(io::stdout()),
+            true => To::Output(OutputWriter::stdout()),
             false => To::File(begin(path, *force)?),
         };
         Ok(Some(Self { to, received: 0, begun: Instant::now(), progress: None, is_whole: false }))

@@ -55,6 +55,7 @@ impl Session {
             Request::Info(from) => (AttachMethod::Info, Some(from)),
             Request::Probed(from) => (AttachMethod::Probed, Some(from)),
             Request::Resume(from) => (AttachMethod::Continued, Some(from)),
+            Request::Rewound(from) => (AttachMethod::Rewound, Some(from)),
         };
         let filtered = self.handshake.is_filtered();
         let on_full = match (method, self.position, self.options.on_gap) {
@@ -82,13 +83,12 @@ impl Session {
         if let Some(before) = self.position.filter(|before| !is_reached(before, &from)) {
             self.push_gap(before, from);
         }
-        let lineage = Lineage { replid: replid.unwrap_or(from.replid), history: from.history };
-        self.attach(Some(lineage), from.offset, from.db, psync_request.method, now_ms)
+        self.resume(from, replid, psync_request.method, now_ms)
     }
 
     /// The answer is `+FULLRESYNC`.
     pub(super) fn full_resync_recorded(&mut self, psync_request: PsyncRequest, to: Position) -> Step {
-        let lineage = Lineage { replid: to.replid, history: to.replid };
+        let lineage = Lineage::new(to.replid, to.offset);
         match psync_request.on_full {
             OnFull::Deliver => {
                 if let Some(before) = self.position.take() {

@@ -90,7 +90,7 @@ impl Session {
                 }
                 self.follow(now_ms);
                 match purpose {
-                    Purpose::Learn { .. } => self.announce(AttachMethod::Filtered),
+                    Purpose::Learn { .. } => self.announce(AttachMethod::Filtered, None),
                     Purpose::Deliver => self.queue.push(Queued::SnapshotEnd(SnapshotEnd {
                         bytes: self.snapshot.received(),
                         verified: self.snapshot.verified(),

@@ -21,7 +21,7 @@ const COLUMNS: [(&str, Option<Ack>); 4] = [
     ("applied", Some(Ack::Applied)),
 ];
 
-/// The differences, with the text that names each in README, and its outcome under each policy.
+/// The differences, with the text that names each in docs/acknowledging.md, and its outcome under each policy.
 const NAMED: [(&str, &str, [&str; 3]); 6] = [
     ("WAIT 1, the replica hangs", "counted by WAIT", ["waits in vain", "counted", "counted"]),
     ("min-replicas-to-write 2", "`min-replicas-to-write`", ["accepted"; 3]),
@@ -41,11 +41,11 @@ type Outcomes = Vec<(&'static str, String)>;
 #[ignore = "minutes long: tests/soak presence"]
 fn the_table_of_presence() {
     let kinds = [Kind::Redis70, Kind::Redis82, Kind::Redis810, Kind::Valkey81, Kind::Valkey91];
-    let readme = include_str!("../../../README.md");
-    let unnamed: Vec<&str> = NAMED.iter().map(|(_, words, _)| *words).filter(|words| !readme.contains(words)).collect();
-    assert_eq!(unnamed, Vec::<&str>::new(), "README does not name these");
+    let page = include_str!("../../../docs/acknowledging.md");
+    let unnamed: Vec<&str> = NAMED.iter().map(|(_, words, _)| *words).filter(|words| !page.contains(words)).collect();
+    assert_eq!(unnamed, Vec::<&str>::new(), "the page does not name these");
     let wrong = kinds.map(table).concat();
-    assert_eq!(wrong, Vec::<String>::new(), "rows differ that README does not name");
+    assert_eq!(wrong, Vec::<String>::new(), "rows differ that the page does not name");
 }
 
 /// Prints the table of a server, and returns the rows that differ from what is named.

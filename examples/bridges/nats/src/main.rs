@@ -1,5 +1,5 @@
 //! Publishes every write of a Redis or Valkey server, or of a whole cluster, into one NATS JetStream stream. After the
-//! broker's deduplication each write is there exactly once, in order, transactions whole. See docs/bridges.md.
+//! broker's deduplication each write is there exactly once, in order, transactions whole. See docs/bridge-nats.md.
 //!
 //! One thread for each shard converts events to messages ([`reader`]) and puts them into a queue of limited size
 //! ([`outbox`]). One thread publishes them and waits for each confirmation, in order ([`publisher`]). The main thread

@@ -1,5 +1,7 @@
 //! Options for the output.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use redtail::{Limits, Options, Server, SnapshotForm};
 
@@ -10,12 +12,19 @@ use crate::args::parse::target_version;
 /// The output options of `tail` and `decode`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Output {
-    /// text: one line per command or key; json: one object per line; resp: commands for `redis-cli --pipe`
+    /// text: one line per command or key; json: one object per line; resp: commands for `redtail load`
     ///
     /// A snapshot of a tool that merges files may hold a key twice, which makes servers refuse it. redtail needs
     /// constant memory, prints both, and the target of resp keeps the second one or a mixture of both.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+
+    /// Write to FILE instead of standard output
+    ///
+    /// FILE is appended to; an unfinished line at its end is ended first. SIGHUP opens it again, at the end of a line:
+    /// rename it, then send SIGHUP. With --checkpoint it is synced to disk before each save.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 
     /// End after N printed commands or keys, but not inside a transaction
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -94,7 +103,8 @@ pub(crate) enum Format {
 
 /// A snapshot of a server as commands, without --empty-target.
 pub(crate) const SNAPSHOT_NEEDS_EMPTYING: &str = "--format resp of a snapshot needs --empty-target: the target may hold keys that the server does not have. It \
-     deletes only keys that the filters select; without filters, all keys and functions of the target";
+     deletes only keys that the filters select; without filters, all keys and functions of the target. --target-is-empty deletes \
+     nothing";
 
 impl Output {
     pub(crate) const MAX_ARG: u64 = 16 << 20;

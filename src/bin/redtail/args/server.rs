@@ -7,11 +7,15 @@ use clap::Args;
 use crate::args::fact::{Facts, NO_TLS, SENTINELS, SERVER, TLS_IN_ADDRESS, UNIX, either};
 #[cfg(feature = "tls")]
 use crate::args::fact::{SENTINEL_TLS, TLS};
+use crate::args::scheme::Scheme;
 
 /// The options of every verb that connects to a server.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Server {
-    /// host:port, redis://[user:password@]host[:port], unix:PATH, or redis+sentinel://host[:port],host[:port]/name
+    /// [user@]host:port, redis://[user[:password]@]host[:port], unix:PATH, or redis+sentinel://host,host/name
+    ///
+    /// rediss:// is redis:// with TLS; valkey:// and valkeys:// mean the same. With one of them, or with user@, the
+    /// default port is 6379. The user can have a password in a file, or in the environment.
     ///
     /// With redis+sentinel:// the Sentinels are asked for the primary of that name before each connect. The run then
     /// continues at the new primary after a failover. User and password are for the servers, not for the Sentinels.
@@ -47,17 +51,17 @@ pub(crate) struct Server {
 
 impl Server {
     pub(super) fn facts(&self) -> Facts {
-        let scheme = self.target.split_once("://").map_or("", |(scheme, _)| scheme);
-        let kind = match scheme {
-            "redis+sentinel" | "rediss+sentinel" => SENTINELS,
-            _ if self.target.starts_with("unix:") => UNIX,
-            _ => SERVER,
+        let scheme = Scheme::split(&self.target).unwrap_or_default().0;
+        let kind = match () {
+            () if scheme.sentinels => SENTINELS,
+            () if self.target.starts_with("unix:") => UNIX,
+            () => SERVER,
         };
         #[cfg(feature = "tls")]
         let (tls, to_sentinels) =
             (either(self.tls.is_wanted(), TLS, NO_TLS), either(self.tls.sentinel_tls, SENTINEL_TLS, 0));
         #[cfg(not(feature = "tls"))]
         let (tls, to_sentinels) = (NO_TLS, 0);
-        kind | either(scheme.starts_with("rediss"), TLS_IN_ADDRESS, tls) | to_sentinels
+        kind | either(scheme.tls, TLS_IN_ADDRESS, tls) | to_sentinels
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use redtail::{Ack, Backoff, OnGap, Start};
 
-use crate::args::fact::{Facts, KEYS, NO_KEYS, either};
+use crate::args::fact::{EMPTIED, Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
 use crate::args::output::{Format, Output};
@@ -20,7 +20,7 @@ Examples:
     redtail snapshot localhost:6379 --format json | jq -r .key
   Into another server:
     redtail snapshot old:6379 --format resp --empty-target |
-      redis-cli -h new --pipe
+      redtail load new:6379
   Into a file that redis-server and valkey-server load:
     redtail snapshot localhost:6379 -o dump.rdb
   To another machine:
@@ -33,7 +33,8 @@ position that is printed at the end.
 
 With -o FILE the data is first written to FILE.unfinished-XXXXXXXX. That file is
 renamed to FILE once it is complete, verified and synced. Only its owner can
-read it. A failed or interrupted run removes it; kill -9 leaves it behind.
+read it; on Windows, it has the permissions of its folder. A failed or
+interrupted run removes it; kill -9 leaves it behind.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage.";
 
@@ -51,7 +52,7 @@ pub(crate) struct Snapshot {
     #[arg(long, requires = "output")]
     force: bool,
 
-    /// text: one line per key; json: one object per line; resp: commands for `redis-cli --pipe` [default: text]
+    /// text: one line per key; json: one object per line; resp: commands for `redtail load` [default: text]
     #[arg(long, value_enum, hide_default_value = true)]
     format: Option<Format>,
 
@@ -66,6 +67,12 @@ pub(crate) struct Snapshot {
     /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     empty_target: bool,
+
+    /// With --format resp: delete nothing in the target, since it holds no selected keys that the server lacks
+    ///
+    /// For several sources with different keys, such as the shards of a cluster, and one target.
+    #[arg(long, conflicts_with = "empty_target")]
+    target_is_empty: bool,
 
     /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
     ///
@@ -115,6 +122,8 @@ impl Snapshot {
             ack: Ack::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
+            positions: false,
+            until_caught_up: false,
         }
     }
 
@@ -122,6 +131,7 @@ impl Snapshot {
         let Self { format, count, all, elements, max_arg, .. } = *self;
         Output {
             format: format.unwrap_or(Format::Text),
+            output: None,
             count,
             until: None,
             all,
@@ -139,6 +149,6 @@ impl Snapshot {
     pub(super) fn facts(&self) -> Facts {
         let file = self.output.as_deref().map_or(0, facts_of_file);
         let keys = either(self.output.is_none(), KEYS, NO_KEYS);
-        self.server.facts() | self.printing().facts() | file | keys
+        self.server.facts() | self.printing().facts() | file | keys | either(self.target_is_empty, EMPTIED, 0)
     }
 }

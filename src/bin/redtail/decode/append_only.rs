@@ -1,6 +1,5 @@
 //! `redtail decode` of append-only files: a single file or a directory, with or without `--follow`.
 
-use std::io::{self, StdoutLock};
 use std::time::Duration;
 
 use redtail::Event;
@@ -11,6 +10,7 @@ use crate::decode::snapshot_to::Save;
 use crate::failure;
 use crate::failure::{Failure, rdb_hint};
 use crate::output::Printer;
+use crate::output_writer::OutputWriter;
 use crate::signals;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
@@ -39,7 +39,7 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     if options.offset.is_none() {
         printing.assume_db.get_or_insert(0);
     }
-    let mut output = Printer::new(io::stdout().lock(), &printing, options.file.display().to_string());
+    let mut output = Printer::new(OutputWriter::open(&printing)?, &printing, options.file.display().to_string());
     let outcome = follow(&mut files, &mut output, save.as_mut(), options);
     let finished = output.finish();
     let saved = save.map_or(Ok(()), Save::finish);
@@ -51,7 +51,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 fn follow(
     files: &mut AppendOnly,
-    output: &mut Printer<StdoutLock<'_>>,
+    output: &mut Printer<OutputWriter>,
     mut save: Option<&mut Save>,
     options: &Decode,
 ) -> Result<(), Failure> {
@@ -102,7 +102,7 @@ fn follow(
 /// Prints an event. Returns whether it was the last one wanted.
 fn is_last(
     event: &FileEvent<'_>,
-    output: &mut Printer<StdoutLock<'_>>,
+    output: &mut Printer<OutputWriter>,
     end: &mut StopCondition,
 ) -> Result<bool, Failure> {
     if event.file.kind != FileKind::Single {

@@ -20,6 +20,7 @@ use crate::failure;
 use crate::failure::Failure;
 use crate::output;
 use crate::output::Printer;
+use crate::output_writer::OutputWriter;
 use crate::signals;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
@@ -59,7 +60,8 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
 }
 
 fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
-    let mut output = Printer::new(io::stdout().lock(), &options.output, options.file.display().to_string());
+    let mut output =
+        Printer::new(OutputWriter::open(&options.output)?, &options.output, options.file.display().to_string());
     if options.without_keys() {
         output.without_keys();
     }
@@ -140,7 +142,7 @@ fn broken(error: &SessionError) -> Failure {
 fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
     let json = options.output.format == Format::Json;
     let mut reader = FrameReader::new(input);
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(OutputWriter::open(&options.output)?);
     let mut line = Vec::new();
     // The program that writes to standard input may wait for the output.
     let at_once = options.is_standard_input();

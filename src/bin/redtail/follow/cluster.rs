@@ -31,7 +31,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let saved = keeper.as_ref().and_then(Keeper::saved);
     let cluster = saved.into_iter().fold(cluster, Builder::positions);
     signals::listen(|| std::process::exit(130))?;
-    let stdout = Arc::new(SharedStdout::new(options));
+    let stdout = Arc::new(SharedStdout::new(options)?);
     let stats = ClusterStats::start(&options.output).map(Arc::new);
     let sinks =
         Sinks { options: options.clone(), stdout: Arc::clone(&stdout), stats: stats.clone(), printed: Arc::default() };
@@ -45,10 +45,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     if let Some(stats) = stats.and_then(Arc::into_inner) {
         stats.finish();
     }
-    match stdout.failure().take().map_or(outcome, Err) {
-        Err(Failure::ClosedPipe) => Ok(()),
-        outcome => outcome,
-    }
+    stdout.failure().take().map_or(outcome, Err)
 }
 
 /// Makes the output of each shard.

@@ -1,7 +1,5 @@
 //! `--checkpoint`: a file with the position of the output, or the positions of all shards.
 
-use std::fs::File;
-use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redtail::io::{CheckpointFile, CheckpointPosition};
@@ -10,13 +8,12 @@ use redtail::{CheckpointError, Position};
 
 use crate::args::{Follow, wrong_usage};
 use crate::failure::Failure;
+use crate::output_writer;
 use crate::terminal::log;
 
 /// Saves positions. Each is saved only after the output before it has been written.
 pub(super) struct Keeper<P> {
     checkpoint: CheckpointFile<P>,
-    /// Standard output if it is a regular file, which has to be synced.
-    file: Option<File>,
 }
 
 /// What a checkpoint holds, for a message.
@@ -59,7 +56,7 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
                 log::say(format_args!("the checkpoint was saved for another target: {}", saved.target));
             }
         }
-        Ok(Some(Self { checkpoint, file: regular_output() }))
+        Ok(Some(Self { checkpoint }))
     }
 
     /// The saved position.
@@ -85,8 +82,8 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
     /// Saves the position after the output, which the caller has flushed.
     pub(super) fn save(&mut self, position: P) -> Result<(), Failure> {
         let is_saved = self.checkpoint.saved().is_some_and(|saved| saved.position == position);
-        if let Some(file) = self.file.as_ref().filter(|_| !is_saved) {
-            file.sync_data()?;
+        if !is_saved {
+            output_writer::sync_to_disk()?;
         }
         Ok(self.checkpoint.save(position)?)
     }
@@ -96,15 +93,6 @@ impl From<CheckpointError> for Failure {
     fn from(error: CheckpointError) -> Self {
         Self::Message(error.to_string())
     }
-}
-
-fn regular_output() -> Option<File> {
-    #[cfg(unix)]
-    let stdout = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned();
-    #[cfg(windows)]
-    let stdout = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned();
-    let file = File::from(stdout.ok()?);
-    file.metadata().is_ok_and(|metadata| metadata.is_file()).then_some(file)
 }
 
 /// Seconds since `saved_ms`, a Unix time in milliseconds.

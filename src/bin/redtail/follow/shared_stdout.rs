@@ -1,6 +1,6 @@
-//! Standard output, which all shards of a cluster share.
+//! The output, which all shards of a cluster share.
 
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -10,11 +10,12 @@ use redtail::{Event, OnGap};
 use crate::args::{Follow, Format};
 use crate::failure::Failure;
 use crate::follow::notices;
+use crate::output_writer::OutputWriter;
 use crate::stats::StatusWriter;
 use crate::terminal::log;
 
 pub(super) struct SharedStdout {
-    out: Mutex<BufWriter<StatusWriter<Stdout>>>,
+    out: Mutex<BufWriter<StatusWriter<OutputWriter>>>,
     format: Format,
     on_gap: OnGap,
     failure: Mutex<Option<Failure>>,
@@ -28,9 +29,9 @@ pub(super) struct SharedStdout {
 }
 
 impl SharedStdout {
-    pub(super) fn new(options: &Follow) -> Self {
-        let out = StatusWriter::new(io::stdout(), &options.output);
-        Self {
+    pub(super) fn new(options: &Follow) -> Result<Self, Failure> {
+        let out = StatusWriter::new(OutputWriter::open(&options.output)?, &options.output);
+        Ok(Self {
             out: Mutex::new(BufWriter::with_capacity(64 << 10, out)),
             format: options.output.format,
             on_gap: options.on_gap,
@@ -39,7 +40,7 @@ impl SharedStdout {
             has_begun: AtomicBool::new(false),
             is_ended: AtomicBool::new(false),
             stopper: OnceLock::new(),
-        }
+        })
     }
 
     pub(super) fn flush(&self) -> Result<(), Failure> {
@@ -101,7 +102,7 @@ impl SharedStdout {
         }
     }
 
-    fn out(&self) -> MutexGuard<'_, BufWriter<StatusWriter<Stdout>>> {
+    fn out(&self) -> MutexGuard<'_, BufWriter<StatusWriter<OutputWriter>>> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

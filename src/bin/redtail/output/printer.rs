@@ -2,9 +2,9 @@
 
 use std::io::{self, BufWriter, Write};
 
-use redtail::Event;
 use redtail::io::AppendOnlyFile;
 use redtail::rdb::{Item, Role, Text as RdbText};
+use redtail::{Event, Position};
 
 use crate::args;
 use crate::failure::Failure;
@@ -82,6 +82,21 @@ impl<W: Write> Printer<W> {
     pub(crate) fn without_keys(&mut self) {
         if let FormatWriter::Json(json) = &mut self.format {
             json.without_keys();
+        }
+    }
+
+    /// Adds positions to commands for a target.
+    pub(crate) fn with_positions(&mut self) {
+        if let FormatWriter::Resp(resp) = &mut self.format {
+            resp.with_positions();
+        }
+    }
+
+    /// Writes the position of everything printed, with --positions. `is_due`: even if it is near the last one.
+    pub(crate) fn mark(&mut self, position: Position, is_due: bool) -> io::Result<()> {
+        match &mut self.format {
+            FormatWriter::Resp(resp) => resp.mark(position, is_due, &mut self.out),
+            FormatWriter::Text(_) | FormatWriter::Json(_) => Ok(()),
         }
     }
 

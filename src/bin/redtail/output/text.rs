@@ -50,7 +50,7 @@ impl Text {
         let (all, max_arg) = (options.all, options.max_arg());
         // A long string of a snapshot is shortened anyway.
         let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
-        let (gather, colors) = (Gather::new(max_arg), Colors::on(&io::stdout()));
+        let (gather, colors) = (Gather::new(max_arg), Colors::of_output(options.output.is_some()));
         Self {
             all,
             max_arg,
@@ -178,7 +178,19 @@ impl fmt::Display for Date {
 
 fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32>) -> io::Result<()> {
     let Colors { faint, number, end, .. } = colors;
-    write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
+    let mut digits = itoa::Buffer::new();
+    line.write_all(faint.as_bytes())?;
+    line.write_all(digits.format(offset).as_bytes())?;
+    line.write_all(end.as_bytes())?;
+    line.write_all(b" ")?;
+    line.write_all(number.as_bytes())?;
+    line.write_all(b"[")?;
+    match db {
+        Some(db) => line.write_all(digits.format(db).as_bytes())?,
+        None => write!(line, "{}", Database(db))?,
+    }
+    line.write_all(b"]")?;
+    line.write_all(end.as_bytes())
 }
 
 fn push_origin(line: &mut impl Write, colors: Colors, origin: &str) -> io::Result<()> {
@@ -207,6 +219,11 @@ fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>) -> i
         line.extend_from_slice(colors.bold.as_bytes());
     }
     match argument {
+        Argument::Whole(bytes) if Quoted(bytes).is_plain() => {
+            line.push(b'"');
+            line.extend_from_slice(bytes);
+            line.push(b'"');
+        }
         Argument::Whole(bytes) => write!(line, "{}", Quoted(bytes))?,
         Argument::Omitted(length) | Argument::Pieces(length) => write!(line, "(omitted {length} bytes)")?,
     }

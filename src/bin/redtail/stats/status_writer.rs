@@ -13,7 +13,7 @@ pub(crate) struct StatusWriter<W> {
 
 impl<W> StatusWriter<W> {
     pub(crate) fn new(to: W, options: &args::Output) -> Self {
-        Self { to, is_shared: options.stats && io::stdout().is_terminal() }
+        Self { to, is_shared: options.stats && options.output.is_none() && io::stdout().is_terminal() }
     }
 }
 

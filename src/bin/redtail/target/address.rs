@@ -4,14 +4,14 @@ use std::io;
 use std::path::Path;
 
 use redtail::io::recording::Recorder;
-use redtail::net::{Login, Socket, Source, Target, Timeouts};
+use redtail::net::{Login, Socket, Source, Target, TargetError, Timeouts};
 use redtail::topology::{FoundServer, Sentinel, SentinelError};
 use redtail::{Builder, Error, Follower, Handle, Options};
 use url::Url;
 
-use crate::args::Server;
+use crate::args::{Scheme, Server};
 use crate::failure::Failure;
-use crate::target::credentials::{Credentials, Password, from_environment, percent_decoded};
+use crate::target::credentials::{Credentials, ENCODING, Password, from_environment, percent_decoded};
 use crate::target::endpoint::Endpoint;
 #[cfg(feature = "tls")]
 use crate::terminal::log;
@@ -26,6 +26,16 @@ pub(crate) struct Address {
 }
 
 impl Security {
+    /// The security of an address that asks for TLS.
+    fn wanted() -> Result<Self, String> {
+        #[cfg(feature = "tls")]
+        return Ok(Self::Tls(redtail::net::Tls::new()));
+        #[cfg(not(feature = "tls"))]
+        Err("this build has no TLS (rediss://): build with --features cli,tls, or use the port of the server without \
+             TLS"
+        .into())
+    }
+
     fn connect(&self, target: &Target, timeouts: &Timeouts) -> io::Result<Socket> {
         match self {
             Self::Plain => Socket::connect(target, timeouts),
@@ -182,34 +192,32 @@ impl Address {
         }
     }
 
-    /// Reads `host:port`, `unix:PATH` or a `redis://` URL. An error never repeats a text that may contain a password.
+    /// Reads `[user@]host:port`, `unix:PATH` or the URL of a server. An error never repeats a text that may contain a
+    /// password.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
-        match text.split_once("://") {
-            Some(("redis", _)) => Self::from_url(text),
-            Some(("redis+sentinel", rest)) => Self::from_sentinels(rest),
-            #[cfg(feature = "tls")]
-            Some((scheme @ ("rediss" | "rediss+sentinel"), rest)) => {
-                let plain = if scheme == "rediss" { Self::from_url(text) } else { Self::from_sentinels(rest) };
-                Ok(Self { security: Security::Tls(redtail::net::Tls::new()), ..plain? })
-            }
-            #[cfg(not(feature = "tls"))]
-            Some(("rediss" | "rediss+sentinel", _)) => {
-                Err("this build has no TLS (rediss://): build with --features cli,tls, or use the port of the server \
-                    without TLS"
-                    .into())
-            }
-            Some((scheme, _)) if scheme != "unix" => Err(format!(
+        if let Some((scheme, rest)) = Scheme::split(text) {
+            let security = if scheme.tls { Security::wanted()? } else { Security::Plain };
+            let plain = if scheme.sentinels { Self::from_sentinels(rest) } else { Self::from_url(rest) };
+            return Ok(Self { security, ..plain? });
+        }
+        if text.starts_with("unix:") {
+            return Self::at_target(text);
+        }
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(format!(
                 "{scheme}:// is not supported: write host:port, redis://host:port, redis+sentinel://host:port/name or \
                  unix:PATH"
-            )),
-            _ if text.contains('@') && !text.starts_with("unix:") => Err(
-                "user and password need a URL, redis://user:password@host:port, or better --user and --password-file"
+            ));
+        }
+        match text.rsplit_once('@') {
+            Some((login, _)) if login.contains(':') => Err(
+                "a password needs a URL, redis://user:password@host:port; better user@host:port and --password-file"
                     .into(),
             ),
-            _ => match text.parse() {
-                Ok(target) => Ok(Self::at(Endpoint::Server(target), Credentials::default())),
-                Err(error) => Err(error.to_string()),
-            },
+            Some(_) => Self::from_url(text),
+            // A path begins with a slash.
+            None if text.find('/').is_some_and(|at| at > 0) => Self::from_url(text),
+            None => Self::at_target(text),
         }
     }
 
@@ -231,6 +239,11 @@ impl Address {
             }
         }
         self
+    }
+
+    fn at_target(text: &str) -> Result<Self, String> {
+        let target = text.parse().map_err(|error: TargetError| error.to_string())?;
+        Ok(Self::at(Endpoint::Server(target), Credentials::default()))
     }
 
     fn at(endpoint: Endpoint, login: Credentials) -> Self {
@@ -257,23 +270,21 @@ impl Address {
 
     /// Reads the text after `redis+sentinel://`. The credentials are those of the servers.
     fn from_sentinels(text: &str) -> Result<Self, String> {
-        let (login, endpoint) = match text.rsplit_once('@') {
-            Some((login, endpoint)) => (login, endpoint),
-            None => ("", text),
-        };
-        let (user, password) = match login.split_once(':') {
-            Some((user, password)) => (user, Some(Password::Given(percent_decoded(password)?))),
-            None => (login, None),
-        };
-        let user = Some(user).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
-        let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
-        Ok(Self::at(Endpoint::watched(endpoint)?, Credentials { user, password }))
+        let (login, endpoint) = split_login(text)?;
+        Ok(Self::at(Endpoint::watched(endpoint)?, login))
     }
 
+    /// Reads the text after `redis://`.
     fn from_url(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| format!("not a URL: {error}; write redis://host:port"))?;
-        if !matches!(url.path(), "" | "/") {
-            return Err("a replication stream contains all databases: remove the database from the URL".into());
+        let (login, location) = split_login(text)?;
+        let url = Url::parse(&format!("redis://{location}"));
+        let url = url.map_err(|error| format!("not a URL: {error}; write redis://host:port"))?;
+        if !matches!(url.path(), "" | "/" | "/0") {
+            return Err(
+                "a replication stream contains all databases: remove the database from the URL; --db of tail, \
+                        snapshot and decode selects one"
+                    .into(),
+            );
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err("the URL of a server has no options: remove the text after the port".into());
@@ -282,10 +293,7 @@ impl Address {
             url.host_str().filter(|host| !host.is_empty()).ok_or("the URL has no host: write redis://host:port")?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let target = Target::Tcp { host: host.into(), port: url.port().unwrap_or(6379) };
-        let user = Some(url.username()).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
-        let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
-        let password = url.password().map(percent_decoded).transpose()?.map(Password::Given);
-        Ok(Self::at(Endpoint::Server(target), Credentials { user, password }))
+        Ok(Self::at(Endpoint::Server(target), login))
     }
 
     /// Adds `--user`, `--password-file` and the environment.
@@ -315,6 +323,22 @@ impl Address {
         }
         Ok(self)
     }
+}
+
+/// Splits `[user[:password]@]location`.
+fn split_login(text: &str) -> Result<(Credentials, &str), String> {
+    let Some((login, location)) = text.rsplit_once('@') else { return Ok((Credentials::default(), text)) };
+    // A URL ends its host at each of these, so other programs would read another host and another password.
+    if login.contains(['/', '?', '#']) {
+        return Err(ENCODING.into());
+    }
+    let (user, password) = match login.split_once(':') {
+        Some((user, password)) => (user, Some(Password::Given(percent_decoded(password)?))),
+        None => (login, None),
+    };
+    let user = Some(user).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
+    let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
+    Ok((Credentials { user, password }, location))
 }
 
 #[cfg(test)]
@@ -353,7 +377,49 @@ mod tests {
             Address::read("unix:/run/a@b.sock").unwrap().endpoint,
             Endpoint::Server(Target::Unix("/run/a@b.sock".into()))
         );
-        assert_eq!(Address::read("redis://localhost/").unwrap().endpoint, tcp("localhost", 6379));
+        for text in ["redis://localhost/", "redis://localhost/0", "valkey://localhost", "localhost:6379/0"] {
+            assert_eq!(Address::read(text).unwrap().endpoint, tcp("localhost", 6379), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_user_needs_no_url() {
+        for (text, user, endpoint) in [
+            ("cdc@localhost:7000", "cdc", tcp("localhost", 7000)),
+            ("cdc@localhost", "cdc", tcp("localhost", 6379)),
+            ("c%40c@[::1]:7000/0", "c@c", tcp("::1", 7000)),
+            ("valkey://cdc@localhost", "cdc", tcp("localhost", 6379)),
+        ] {
+            let address = Address::read(text).unwrap();
+            let login = address.login.read().unwrap();
+            assert_eq!(
+                (address.endpoint, login.user.as_deref(), login.password),
+                (endpoint, Some(user), None),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_last_at_sign_ends_the_password() {
+        let address = Address::read("redis://cdc:p@ss:word@localhost").unwrap();
+        assert_eq!(address.login.read().unwrap().password.as_deref(), Some(b"p@ss:word".as_slice()));
+        assert_eq!(address.endpoint, tcp("localhost", 6379));
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn schemes_of_both_products_mean_the_same() {
+        for (redis, valkey) in [
+            ("redis://h:1", "valkey://h:1"),
+            ("rediss://u:p@h", "valkeys://u:p@h"),
+            ("redis+sentinel://h:1/m", "valkey+sentinel://h:1/m"),
+            ("rediss+sentinel://h:1/m", "valkeys+sentinel://h:1/m"),
+        ] {
+            let (redis, valkey) = (Address::read(redis).unwrap(), Address::read(valkey).unwrap());
+            assert_eq!(redis, valkey);
+        }
+        assert_ne!(Address::read("valkeys://h").unwrap().security, Security::Plain);
     }
 
     #[test]
@@ -366,6 +432,14 @@ mod tests {
             ("redis://u:hunter2@h:6379/3", "all databases"),
             ("redis://u:hunter2@h:6379?x=1", "no options"),
             ("redis://u:hunter2%@h:6379", "%25"),
+            ("redis://u:hunter2#x@h:6379", "# %23"),
+            ("redis://u:hunter2/x@h:6379", "/ %2F"),
+            ("redis://u:hunter2?x@h:6379", "? %3F"),
+            ("redis://u:@hunter2/x@h:6379", "@ %40"),
+            ("redis+sentinel://u:hunter2#x@h:1/m", "# %23"),
+            ("u:hunter2@h", "better user@host:port"),
+            ("u@h:6379/3", "all databases"),
+            ("u@h:hunter2", "redis://host:port"),
             ("redis://u:hunter2@", "redis://host:port"),
             ("redis://u:hunter2@h:99999", "redis://host:port"),
             ("redis+sentinel://u:hunter2@h:1", "no name of a primary"),

@@ -77,6 +77,10 @@ pub(crate) fn password_in(file: &Path) -> io::Result<Vec<u8>> {
     Ok(password)
 }
 
+/// The advice for a character that a URL gives another meaning.
+pub(super) const ENCODING: &str = "in the user and the password of a URL, % is written %25, @ %40, : %3A, / %2F, ? %3F \
+                                   and # %23; --password-file takes a password as it is";
+
 /// Strict, since a stray `%` would otherwise become an inexplicably wrong password.
 pub(super) fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
     let mut decoded = Vec::with_capacity(text.len());
@@ -88,9 +92,7 @@ pub(super) fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
         }
         let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
         let value = digit().zip(digit()).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        decoded.push(
-            value.ok_or("a % in the user or password of a URL is written %25 (and @ is %40, : is %3A, / is %2F)")?,
-        );
+        decoded.push(value.ok_or(ENCODING)?);
     }
     Ok(decoded)
 }

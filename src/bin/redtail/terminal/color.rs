@@ -1,5 +1,7 @@
 //! Colors for terminals.
 
+use std::io;
+
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
@@ -20,6 +22,11 @@ const COLOURS: Colors =
 const PLAIN: Colors = Colors { faint: "", number: "", bold: "", wrong: "", end: "" };
 
 impl Colors {
+    /// The colors of the output.
+    pub(crate) fn of_output(is_file: bool) -> Self {
+        if is_file { PLAIN } else { Self::on(&io::stdout()) }
+    }
+
     /// Colors if the stream is a terminal that has them, unless NO_COLOR is set.
     pub(crate) fn on(stream: &impl RawStream) -> Self {
         // With CI set, anstream assumes colors even for a dumb terminal.

@@ -8,6 +8,7 @@ use redtail::rdb::{Item, Role, Text};
 use redtail::{Attached, Event, ForkReason, Server};
 
 use crate::args::Format;
+use crate::blocked::MESSAGES;
 use crate::terminal::color::Colors;
 use crate::terminal::status;
 
@@ -25,7 +26,8 @@ pub(crate) fn fail(message: impl Display) {
 
 fn write(mark: &str, end: &str, message: impl Display) {
     status::while_hidden(|| {
-        let _ = writeln!(io::stderr().lock(), "{mark}redtail:{end} {message}");
+        let mut out = io::stderr().lock();
+        let _ = MESSAGES.during(|| writeln!(out, "{mark}redtail:{end} {message}"));
     });
 }
 
@@ -130,8 +132,16 @@ impl Display for AttachMessage<'_> {
             write!(f, " ({described})")?;
         }
         match attached.position {
-            Some(position) => write!(f, " at {position}"),
-            None => write!(f, " at offset {}", attached.offset),
+            Some(position) => write!(f, " at {position}")?,
+            None => write!(f, " at offset {}", attached.offset)?,
+        }
+        match attached.rewound_from {
+            Some(before) => write!(
+                f,
+                ", where its own history begins: the {} bytes received after that, up to {before}, changed no data",
+                before.offset.saturating_sub(attached.offset)
+            ),
+            None => Ok(()),
         }
     }
 }

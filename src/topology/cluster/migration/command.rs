@@ -7,7 +7,7 @@ use crate::topology::cluster::slots::Slots;
 /// The relation of a command to a slot migration. No client has sent such a command.
 ///
 /// [`Migrations`](crate::topology::Migrations) recognises these commands in the stream of a shard. The shard that gives
-/// slots away may delete the keys with DEL or UNLINK, like any client. `docs/cluster.md` lists all commands of a
+/// slots away may delete the keys with DEL or UNLINK, like any client. `docs/slot-migration.md` lists all commands of a
 /// migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,6 +37,16 @@ pub enum Migration<'a> {
 /// A task of the servers that moves slots from one shard to another.
 ///
 /// Text that the server has not sent is empty.
+///
+/// ```
+/// use redtail::topology::Migration;
+///
+/// # fn react(migration: Migration<'_>) {
+/// if let Migration::Begins(task) = migration {
+///     println!("task {}: slots {}", task.id, task.slots);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationTask<'a> {

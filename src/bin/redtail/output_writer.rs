@@ -1,0 +1,205 @@
+//! The output: standard output, or the file of `--output`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Stdout, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::args;
+use crate::args::Format;
+use crate::blocked::OUTPUT;
+use crate::terminal::log;
+
+/// Writes to the output of this process.
+pub(crate) enum OutputWriter {
+    Stdout(Stdout),
+    File(&'static RotatedFile),
+}
+
+/// The file of `--output`. A process has one.
+static FILE: OnceLock<RotatedFile> = OnceLock::new();
+
+/// The file of `--output`, which another program may rename, so that it is opened again.
+pub(crate) struct RotatedFile {
+    path: PathBuf,
+    is_wanted: AtomicBool,
+    open: Mutex<OpenFile>,
+}
+
+struct OpenFile {
+    file: File,
+    /// The last byte written ends a line.
+    is_whole: bool,
+}
+
+impl OutputWriter {
+    /// Opens the output. If it ends inside a line, the line is ended first.
+    pub(crate) fn open(options: &args::Output) -> Result<Self, String> {
+        let Some(path) = &options.output else {
+            end_line_of_stdout(options.format);
+            return Ok(Self::stdout());
+        };
+        let file = open(path, options.format).map_err(|error| unwritable(path, &error))?;
+        let open = Mutex::new(OpenFile { file, is_whole: true });
+        Ok(Self::File(FILE.get_or_init(|| RotatedFile { path: path.clone(), is_wanted: AtomicBool::new(false), open })))
+    }
+
+    pub(crate) fn stdout() -> Self {
+        Self::Stdout(io::stdout())
+    }
+}
+
+impl Write for OutputWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        OUTPUT.during(|| match self {
+            Self::Stdout(out) => out.write(bytes),
+            Self::File(file) => file.write(bytes),
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(out) => OUTPUT.during(|| out.flush()),
+            // A file has no buffer.
+            Self::File(_) => Ok(()),
+        }
+    }
+}
+
+impl RotatedFile {
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut open = self.open();
+        let mut bytes = bytes;
+        if self.is_wanted.load(Ordering::SeqCst) {
+            if open.is_whole {
+                self.open_again(&mut open);
+            } else if let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
+                bytes = &bytes[..=end];
+            }
+        }
+        let count = open.file.write(bytes)?;
+        if let Some(last) = bytes[..count].last() {
+            open.is_whole = *last == b'\n';
+        }
+        Ok(count)
+    }
+
+    /// Opens the path again at the next end of a line.
+    #[cfg(unix)]
+    fn reopen(&self) {
+        self.is_wanted.store(true, Ordering::SeqCst);
+        let mut open = self.open();
+        if open.is_whole {
+            self.open_again(&mut open);
+        }
+    }
+
+    /// Keeps the old file if the path can't be opened.
+    fn open_again(&self, open: &mut OpenFile) {
+        if !self.is_wanted.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let path = self.path.display();
+        match append(&self.path) {
+            Ok(file) => {
+                // The next checkpoint syncs the new file only.
+                let synced = sync(&open.file);
+                open.file = file;
+                log::say(format_args!("opened {path} again after SIGHUP"));
+                if let Err(error) = synced {
+                    log::fail(format_args!("can't sync the file before {path}: {error}"));
+                }
+            }
+            Err(error) => {
+                log::fail(format_args!("can't open {path} again after SIGHUP: {error}; the old file is written on"));
+            }
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, OpenFile> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens the file of `--output` again. Returns whether there is one. Only Unix has the signal for it.
+#[cfg(unix)]
+pub(crate) fn reopen() -> bool {
+    if let Some(file) = FILE.get() {
+        // The lock may wait for the disk, and further signals must not.
+        std::thread::spawn(|| file.reopen());
+    }
+    FILE.get().is_some()
+}
+
+/// The name of the output in messages.
+pub(crate) fn name() -> String {
+    FILE.get().map_or_else(|| "standard output".into(), |file| file.path.display().to_string())
+}
+
+/// Syncs the output to disk, if it is a regular file.
+pub(crate) fn sync_to_disk() -> io::Result<()> {
+    match FILE.get() {
+        Some(file) => sync(&file.open().file),
+        None => clone_of_stdout().map_or(Ok(()), |file| sync(&file)),
+    }
+}
+
+fn sync(file: &File) -> io::Result<()> {
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => file.sync_data(),
+        _ => Ok(()),
+    }
+}
+
+fn clone_of_stdout() -> io::Result<File> {
+    #[cfg(unix)]
+    let stdout = std::os::fd::AsFd::as_fd(&io::stdout()).try_clone_to_owned();
+    #[cfg(windows)]
+    let stdout = std::os::windows::io::AsHandle::as_handle(&io::stdout()).try_clone_to_owned();
+    stdout.map(File::from)
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+fn open(path: &Path, format: Format) -> io::Result<File> {
+    let mut file = append(path)?;
+    if file.metadata()?.is_file() && ends_inside_line(File::open(path)?)? {
+        if format == Format::Resp {
+            return Err(io::Error::other(
+                "it ends inside a command, and a command behind it would be unreadable; move the file away",
+            ));
+        }
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    format!("can't write to {}: {error}", path.display())
+}
+
+fn ends_inside_line(mut file: File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
+/// Ends the last line of a file that standard output appends to. Only Linux can read it again.
+fn end_line_of_stdout(format: Format) {
+    let is_file = || clone_of_stdout().and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file());
+    if cfg!(target_os = "linux")
+        && format != Format::Resp
+        && is_file()
+        && File::open("/proc/self/fd/1").and_then(ends_inside_line).unwrap_or(false)
+    {
+        // A failure is reported by the first line.
+        let _ = io::stdout().write_all(b"\n");
+    }
+}

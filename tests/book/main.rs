@@ -1,0 +1,167 @@
+//! README and docs as a book: the length of the pages, their links, the table of contents, their programs.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
+
+mod messages;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const README_WORDS: usize = 900;
+const PAGE_WORDS: usize = 1_500;
+
+/// Longer pages, each with its own maximum.
+const LONG_PAGES: [(&str, usize); 1] = [("performance.md", 2_422)];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The names of the pages in docs.
+fn pages() -> BTreeSet<String> {
+    let names = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
+    let pages: BTreeSet<String> =
+        names.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".md")).collect();
+    assert!(pages.len() > 30, "the pages were not found");
+    pages
+}
+
+/// The lines outside of code blocks.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_code = false;
+    text.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_code ^= is_fence;
+        !is_code && !is_fence
+    })
+}
+
+/// The targets of the links of a page, without those inside of code.
+fn links(text: &str) -> Vec<String> {
+    let joined: Vec<&str> = prose(text).collect();
+    let text: String = joined.join("\n").split('`').step_by(2).collect::<Vec<_>>().join("code");
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target.to_owned());
+    targets.collect()
+}
+
+/// The anchors of a page's headings, as GitHub and mdBook make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = prose(text).filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+#[test]
+fn readme_and_pages_are_short() {
+    let words = |path: &str| read(path).split_whitespace().count();
+    assert!(words("README.md") <= README_WORDS, "README.md has {} words", words("README.md"));
+    let long: Vec<String> = pages()
+        .iter()
+        .map(|page| (page, words(&format!("docs/{page}"))))
+        .filter(|(page, words)| {
+            *words > LONG_PAGES.iter().find(|(long, _)| long == page).map_or(PAGE_WORDS, |(_, most)| *most)
+        })
+        .map(|(page, words)| format!("docs/{page} has {words} words"))
+        .collect();
+    assert_eq!(long, Vec::<String>::new(), "at most {PAGE_WORDS}");
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut sources: Vec<String> = pages().iter().map(|page| format!("docs/{page}")).collect();
+    sources.extend(["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "SECURITY.md", "fuzz/README.md"].map(String::from));
+    let mut broken = Vec::new();
+    let mut count = 0;
+    for source in sources {
+        let text = read(&source);
+        for target in links(&text).into_iter().filter(|target| !target.contains("://")) {
+            count += 1;
+            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let file: PathBuf =
+                if path.is_empty() { root().join(&source) } else { root().join(&source).parent().unwrap().join(path) };
+            let is_heading = || anchors(&fs::read_to_string(&file).unwrap()).contains(anchor);
+            if !file.exists() || !anchor.is_empty() && !is_heading() {
+                broken.push(format!("{source}: {target}"));
+            }
+        }
+    }
+    assert_eq!(broken, Vec::<String>::new());
+    assert!(count > 100, "the links were not found");
+}
+
+#[test]
+fn the_table_of_contents_names_every_page_once() {
+    let named = links(&read("docs/SUMMARY.md"));
+    let expected: Vec<String> = pages().into_iter().filter(|page| page != "SUMMARY.md").collect();
+    let mut sorted = named.clone();
+    sorted.sort();
+    assert_eq!(sorted, expected);
+}
+
+/// A page whose Rust programs are not in the tests of the documentation would never be compiled.
+#[test]
+fn every_page_with_a_rust_program_is_compiled() {
+    let library = read("src/lib.rs");
+    let is_compiled = |page: &String| library.contains(&format!("include_str!(\"../docs/{page}\")"));
+    let has_program = |page: &String| read(&format!("docs/{page}")).contains("```rust");
+    let missing: Vec<String> = pages().into_iter().filter(|page| has_program(page) && !is_compiled(page)).collect();
+    assert_eq!(missing, Vec::<String>::new(), "add these to `mod pages` in src/lib.rs");
+}
+
+/// The first commands of README: the demonstration, then the tests. CI runs both.
+#[test]
+fn readme_begins_with_the_two_commands_of_a_developer() {
+    let readme = read("README.md");
+    let blocks: Vec<&str> = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks[..2], ["cargo run --release --features cli\n", "tests/run\n"]);
+    let ci = read(".ci/run");
+    assert!(blocks[..2].iter().all(|command| ci.contains(command.trim())), ".ci/run runs something else");
+}
+
+/// Types of the public interface without an example. A new type has one.
+const TYPES_WITHOUT_EXAMPLE: usize = 120;
+
+#[test]
+fn public_types_have_an_example() {
+    let listed = read("tests/interface/rust.txt");
+    let is_public = |name: &str| {
+        listed.lines().any(|line| {
+            let kinds = ["pub struct ", "pub enum ", "pub trait "];
+            kinds.iter().any(|kind| {
+                let path = line.split_once(kind).map_or("", |(_, rest)| rest.split(['<', ' ', '(']).next().unwrap());
+                path.rsplit("::").next() == Some(name)
+            })
+        })
+    };
+    let (mut files, mut without, mut count) = (Vec::new(), Vec::new(), 0);
+    messages::sources(&root().join("src"), &["src/capi", "src/bin"], &mut files);
+    for (file, text) in &files {
+        let mut has_example = false;
+        for line in text.lines() {
+            match line.trim_start_matches("pub ").split_once(' ') {
+                _ if line.starts_with("///") => has_example |= line.contains("```"),
+                Some(("struct" | "enum" | "trait", rest)) if line.starts_with("pub ") => {
+                    let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+                    if is_public(name) {
+                        count += 1;
+                        if !has_example {
+                            without.push(format!("{file}: {name}"));
+                        }
+                    }
+                }
+                _ => {}
+            }
+            // The documentation of another item begins behind the end of one.
+            if line.is_empty() || line.starts_with('}') {
+                has_example = false;
+            }
+        }
+    }
+    println!("{} of {count} public types have no example:\n{}", without.len(), without.join("\n"));
+    assert!(count > 100, "the types were not found");
+    assert!(without.len() <= TYPES_WITHOUT_EXAMPLE, "{} types without an example", without.len());
+}
