@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use redtail::rdb::Item;
+use redtail::io::TemplateBuffer;
 use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part};
-use redtail::{Ack, AttachMethod, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status};
+use redtail::{Ack, AttachMethod, Attached, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status};
 
 /// The start of a recorded stream.
 const BEGIN: u64 = 1000;
@@ -39,6 +40,7 @@ fuzz_target!(|data: &[u8]| {
 fn options(first: u8, second: u8) -> Options {
     let mut small = Limits::DEFAULT;
     (small.bulk, small.command, small.arguments, small.line) = (3000, 4096, 64, 256);
+    small.templates = 256;
     let mut options = Options::default();
     options.start = match first & 7 {
         1 => Start::NowWithoutFork,
@@ -144,7 +146,7 @@ impl Run {
 }
 
 struct Shell {
-    session: Session,
+    session: Session<TemplateBuffer>,
     options: Options,
     recorded: bool,
     byte_by_byte: bool,
@@ -185,6 +187,7 @@ struct Link {
 
 impl Shell {
     fn new(session: Session, options: Options, recorded: bool) -> Self {
+        let session = session.with_templates(TemplateBuffer::with_limit(options.limits.templates));
         Self {
             session,
             options,
@@ -420,8 +423,14 @@ impl Shell {
                 }
                 return self.open.extend_from_slice(&bytes);
             }
-            What::Attached { method, position } => {
+            What::Attached { method, position, rewound_from } => {
                 self.link.attached = true;
+                assert_eq!(method == AttachMethod::Rewound, rewound_from.is_some());
+                if let (Some(position), Some(from)) = (position, rewound_from) {
+                    assert!((from.data_offset..from.offset).contains(&position.offset), "data is void: {from}");
+                    assert_ne!(position.history, from.replid, "offsets would name two commands");
+                    assert_eq!(Some(from), self.resumable);
+                }
                 if !matches!(method, AttachMethod::Full | AttachMethod::Sync) {
                     self.streams_from(facts.offset, facts.db, position);
                     self.link.fresh = method == AttachMethod::Filtered;
@@ -455,6 +464,13 @@ impl Shell {
                 assert_eq!(position.is_some(), self.link.tx.is_none() && has_history);
                 if let Some(position) = position {
                     assert_eq!((position.offset, position.db), (facts.offset, facts.db));
+                    let before = self.resumable.map_or(position.offset, |before| before.data_offset);
+                    match kind {
+                        // An EXEC may end a transaction without data.
+                        "exec" => assert!([before, position.offset].contains(&position.data_offset)),
+                        "control" | "message" => assert_eq!(position.data_offset, before, "{position}"),
+                        _ => assert_eq!(position.data_offset, position.offset, "{position}"),
+                    }
                     self.resumable = Some(position);
                 }
             }
@@ -510,6 +526,7 @@ enum What {
     Attached {
         method: AttachMethod,
         position: Option<Position>,
+        rewound_from: Option<Position>,
     },
     SnapshotEnd {
         position: Option<Position>,
@@ -542,8 +559,8 @@ impl Facts {
                 (0, None, What::Item { text, bytes: item.bytes().to_vec() })
             }
             Event::Attached(attached) => {
-                let (method, position) = (attached.method, attached.position);
-                (attached.offset, attached.db, What::Attached { method, position })
+                let Attached { method, position, rewound_from, .. } = *attached;
+                (attached.offset, attached.db, What::Attached { method, position, rewound_from })
             }
             Event::SnapshotEnd(end) => (end.offset, end.db, What::SnapshotEnd { position: end.position }),
             Event::Command(command) | Event::Multi(command) | Event::Exec(command) | Event::Control(command) => {
@@ -551,6 +568,7 @@ impl Facts {
                     Event::Multi(_) => "multi",
                     Event::Exec(_) => "exec",
                     Event::Control(_) => "control",
+                    Event::Command(command) if command.is(b"PUBLISH") || command.is(b"SPUBLISH") => "message",
                     _ => "command",
                 };
                 let what = What::Command {

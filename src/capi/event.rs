@@ -76,6 +76,10 @@ pub enum redtail_method {
     REDTAIL_METHOD_PROBED = 5,
     /// Not at all: SYNC has no positions.
     REDTAIL_METHOD_SYNC = 6,
+    /// The primary's own history begins before the position reached, and nothing received between the two changes data.
+    /// No write is lost or repeated. history is a new id. The database is unknown until the first SELECT, which a
+    /// promoted primary sends before its first command. Needs permission for INFO.
+    REDTAIL_METHOD_REWOUND = 7,
 }
 
 /// The replication role of the server.
@@ -141,6 +145,9 @@ pub struct redtail_attached {
     pub server: *const c_char,
     /// 1: the server is of a later release than those that this version of redtail was tested with.
     pub newer_than_tested: c_int,
+    /// REDTAIL_METHOD_REWOUND: the position reached before. Events between event.offset and that position are void:
+    /// they changed no data. Otherwise NULL.
+    pub rewound_from: *const redtail_position,
 }
 
 /// A snapshot that begins or ends.
@@ -153,8 +160,9 @@ pub struct redtail_snapshot {
     /// this version of redtail can't read, probably of a later server: only the checksum at the end covers the rest. At
     /// the beginning 0.
     pub verified: u64,
-    /// 1: the reason for that is not a later server: the hash templates need more than REDTAIL_RDB_TEMPLATES bytes.
-    pub beyond_templates: c_int,
+    /// Not 0: the reason for that is not a later server: the hash templates need more than this number of bytes, the
+    /// redtail_limits.templates.
+    pub beyond_templates: u64,
 }
 
 /// A part of a command.
@@ -240,6 +248,8 @@ pub struct redtail_event {
     pub disconnected: *const redtail_disconnected,
     /// SNAPSHOT_ITEM.
     pub item: *const redtail_rdb_item,
+    /// If resumable is 1: redtail_position.data_offset of the position after this event.
+    pub data_offset: u64,
 }
 
 impl redtail_event {
@@ -262,6 +272,7 @@ impl redtail_event {
         gap: std::ptr::null(),
         disconnected: std::ptr::null(),
         item: std::ptr::null(),
+        data_offset: 0,
     };
 }
 
@@ -278,7 +289,8 @@ pub unsafe extern "C" fn redtail_event_position(event: *const redtail_event, pos
             return REDTAIL_NONE;
         }
         let (Some(replid), Some(history)) = (digits(event.replid), digits(event.history)) else { return REDTAIL_NONE };
-        position.set(redtail_position { replid, history, offset: event.offset, db: event.db });
+        let redtail_event { offset, db, data_offset, .. } = *event;
+        position.set(redtail_position { replid, history, offset, db, data_offset });
         REDTAIL_OK
     })
 }
@@ -326,6 +338,7 @@ pub extern "C" fn redtail_method_name(method: c_int) -> *const c_char {
         REDTAIL_METHOD_CONTINUED
         REDTAIL_METHOD_PROBED
         REDTAIL_METHOD_SYNC
+        REDTAIL_METHOD_REWOUND
     )
 }
 

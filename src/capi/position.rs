@@ -9,7 +9,7 @@ use crate::capi::boundary::{Out, call, text};
 use crate::replication::{Position, ReplicationId};
 
 /// Size in bytes that suffices for any position as text, including the NUL.
-pub const REDTAIL_POSITION_TEXT_SIZE: usize = 128;
+pub const REDTAIL_POSITION_TEXT_SIZE: usize = 160;
 
 /// A position in the stream of a primary. It contains everything that is needed to resume there, on that server
 /// or on any other with the same history. It borrows nothing. This struct never changes.
@@ -18,18 +18,23 @@ pub const REDTAIL_POSITION_TEXT_SIZE: usize = 128;
 pub struct redtail_position {
     /// The replication id of the primary at this position: 40 hexadecimal digits and a NUL.
     pub replid: [c_char; 41],
-    /// The replication id when the history began: at the first connection or at the last gap. A promotion does not
-    /// change it. Together with the offset it identifies a command permanently. Empty: the same as replid.
+    /// The replication id when the history began: at the first connection, at the last gap, or at the last
+    /// REDTAIL_METHOD_REWOUND. A promotion does not change it. Together with the offset it identifies a command
+    /// permanently. Empty: the same as replid.
     pub history: [c_char; 41],
     /// The replication offset of the last byte processed, as master_repl_offset in INFO. The first byte of a
     /// stream is number 1.
     pub offset: u64,
     /// The selected database at this position; -1 if unknown.
     pub db: i64,
+    /// The offset of the last byte that may have changed data. The bytes after it hold only PING, PUBLISH, SPUBLISH,
+    /// SELECT, REPLCONF, and transactions of nothing else. If a new primary lacks only such bytes, following continues
+    /// without a gap. 0, or more than offset: the same as offset.
+    pub data_offset: u64,
 }
 
 /// Parses a position from text: replid:offset:db, with ? for an unknown database, then :history if it differs from
-/// replid.
+/// replid, then :data_offset if it differs from offset.
 ///
 /// Returns REDTAIL_OK and sets position; REDTAIL_ERROR_POSITION if the text is invalid; REDTAIL_ERROR_ARGUMENT if a
 /// pointer is NULL. Any thread.
@@ -106,19 +111,22 @@ impl From<Position> for redtail_position {
             history: chars(&position.history),
             offset: position.offset,
             db: database(position.db),
+            data_offset: position.data_offset,
         }
     }
 }
 
 impl redtail_position {
-    pub(super) const NONE: Self = Self { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+    pub(super) const NONE: Self = Self { replid: [0; 41], history: [0; 41], offset: 0, db: 0, data_offset: 0 };
 
     /// `None` where the ids are no ids, or a number can't be.
     pub(super) fn to_position(self) -> Option<Position> {
         let replid = id(&self.replid)?;
         let history = if self.history[0] == 0 { replid } else { id(&self.history)? };
         let db = if self.db == -1 { None } else { Some(u32::try_from(self.db).ok()?) };
-        (self.offset < i64::MAX as u64).then_some(Position { replid, offset: self.offset, db, history })
+        let data_offset = if self.data_offset == 0 { self.offset } else { self.data_offset };
+        let position = Position::new(replid, self.offset, db).with_history(history).with_data_offset(data_offset);
+        (self.offset < i64::MAX as u64).then_some(position)
     }
 }
 

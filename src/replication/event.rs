@@ -60,7 +60,7 @@ pub enum Event<'a> {
     /// Writes were lost between two positions.
     Gap(Gap),
     /// The connection was lost. Events behind `resume` are void: they are delivered again or, by another primary,
-    /// never.
+    /// never. So are those behind an attach with [`AttachMethod::Rewound`].
     Disconnected(Disconnected),
     /// No event arrived in the time given to `next_timeout`.
     Idle(Idle),
@@ -154,6 +154,20 @@ impl fmt::Debug for StreamCommand<'_> {
 }
 
 /// A part of a command of the stream.
+///
+/// ```
+/// use redtail::resp::Part;
+///
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Part(part) = event {
+///     match part.part {
+///         Part::Piece(bytes) => println!("{} bytes of a large value", bytes.len()),
+///         Part::End => println!("complete at offset {:?}", part.offset),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct StreamPart<'a> {
@@ -184,6 +198,14 @@ impl StreamPart<'_> {
 }
 
 /// A request that makes the primary fork, and the primary's size from INFO.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Forking(forking) = event {
+///     eprintln!("the primary forks; its last fork took {:?}", forking.last_fork);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -208,6 +230,13 @@ impl Forking {
 }
 
 /// The request that makes a primary fork.
+///
+/// ```
+/// use redtail::{ForkReason, Forking};
+///
+/// let forking = Forking::new(ForkReason::Filtered);
+/// assert_eq!(forking.reason, ForkReason::Filtered);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -259,6 +288,14 @@ impl fmt::Display for Size {
 }
 
 /// The connection has reached the stream: by which method, at which position, on which server.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Attached(attached) = event {
+///     println!("attached at offset {}, database {:?}", attached.offset, attached.db);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -279,6 +316,9 @@ pub struct Attached {
     pub server: Option<Server>,
     /// Whether the server is a primary or a replica, where INFO is allowed.
     pub role: Option<Role>,
+    /// With [`AttachMethod::Rewound`], the position reached before. Events between `offset` and that position are void:
+    /// they changed no data, and the primary's history does not contain them.
+    pub rewound_from: Option<Position>,
 }
 
 impl Attached {
@@ -294,11 +334,16 @@ impl Attached {
             position: Some(position),
             server: None,
             role: None,
+            rewound_from: None,
         }
     }
 }
 
 /// The method by which a follower found its position in the stream.
+///
+/// ```
+/// assert_eq!(redtail::AttachMethod::Continued.as_str(), "continued");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -312,6 +357,11 @@ pub enum AttachMethod {
     Full,
     /// The primary had the history after the position asked for.
     Continued,
+    /// The primary's own history begins before the position reached, and nothing received between the two changes data
+    /// (see [`Position::data_offset`]). No write is lost or repeated: the stream continues where that history begins.
+    /// [`Attached::history`] is a new id, because other commands follow at the same offsets. The database is unknown
+    /// until the first SELECT, which a promoted primary sends before its first command. Needs permission for INFO.
+    Rewound,
     /// From an abandoned full resynchronisation.
     Probed,
     /// With SYNC, which has no position.
@@ -326,6 +376,7 @@ impl AttachMethod {
             Self::Info => "info",
             Self::Full => "full",
             Self::Continued => "continued",
+            Self::Rewound => "rewound",
             Self::Probed => "probed",
             Self::Sync => "sync",
         }
@@ -333,6 +384,10 @@ impl AttachMethod {
 }
 
 /// The role of a server in replication.
+///
+/// ```
+/// assert_eq!(redtail::Role::Primary.as_str(), "master");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -354,6 +409,14 @@ impl Role {
 }
 
 /// A snapshot begins.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::SnapshotBegin(begin) = event {
+///     println!("the data at offset {} follows: drop the older copy", begin.offset);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -375,6 +438,14 @@ impl SnapshotBegin {
 }
 
 /// A snapshot is complete.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::SnapshotEnd(end) = event {
+///     println!("{} bytes; the writes after offset {} follow", end.bytes, end.offset);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -385,9 +456,9 @@ pub struct SnapshotEnd {
     /// [`Bytes`](crate::SnapshotForm::Bytes), if data begins there that this version of redtail can't read, probably of
     /// a later server. Only the length of the frame and the checksum at the end cover the rest.
     pub verified: u64,
-    /// The reason for that is not a later server: the hash templates need more than
-    /// [`TEMPLATES`](crate::rdb::TEMPLATES) bytes.
-    pub beyond_templates: bool,
+    /// The reason for that is not a later server: the hash templates need more than this number of bytes, the
+    /// [`Limits::templates`](crate::Limits::templates).
+    pub beyond_templates: Option<u64>,
     /// The offset after which the stream continues.
     pub offset: u64,
     /// The database selected there.
@@ -403,7 +474,7 @@ impl SnapshotEnd {
         Self {
             bytes,
             verified: bytes,
-            beyond_templates: false,
+            beyond_templates: None,
             offset: position.offset,
             db: position.db,
             position: Some(position),
@@ -412,6 +483,14 @@ impl SnapshotEnd {
 }
 
 /// Lost history: writes between two positions. An open transaction is void.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Gap(gap) = event {
+///     eprintln!("lost between {} and {}: {:?} bytes", gap.from, gap.to, gap.missed);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -453,6 +532,14 @@ impl fmt::Display for Gap {
 }
 
 /// The connection was lost, or could not be made.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Disconnected(lost) = event {
+///     eprintln!("{}; everything after {:?} is void", lost.reason, lost.resume);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -484,6 +571,12 @@ impl fmt::Display for Disconnected {
 }
 
 /// The reason why a connection was lost or could not be made.
+///
+/// ```
+/// use redtail::DisconnectReason;
+///
+/// assert_eq!(DisconnectReason::Closed.to_string(), "the server closed the connection");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -515,6 +608,14 @@ impl fmt::Display for DisconnectReason {
 }
 
 /// No event arrived in time.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Idle(idle) = event {
+///     println!("nothing was written; the position is {:?}", idle.position);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

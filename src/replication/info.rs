@@ -80,8 +80,7 @@ impl Info {
 
     /// The id and offset shown, whether they can be started from or not.
     pub(crate) fn shown(&self) -> Option<Position> {
-        let (replid, offset) = (self.replid?, self.offset?);
-        Some(Position { replid, offset, db: None, history: replid })
+        Some(Position::new(self.replid?, self.offset?, None))
     }
 
     /// Whether the server could continue from `position` without a full resynchronisation, by the rule of its own
@@ -94,6 +93,20 @@ impl Info {
         let known = self.replid == Some(position.replid)
             || (self.replid2 == Some(position.replid) && self.second_offset.is_some_and(|second| next <= second));
         known && (first..=last.saturating_add(1)).contains(&next)
+    }
+
+    /// The position at which this primary's own history begins, if it lies before `position` and nothing between the
+    /// two changes data. The new history names it.
+    ///
+    /// The database is unknown: a promoted server repeats SELECT before its first command, as a restarted one does
+    /// (`slaveseldb` in the servers' `replication.c`). A replica passes on a stream that does not.
+    pub(crate) fn parting(&self, position: &Position) -> Option<Position> {
+        let has_parted = self.replid2 == Some(position.replid) && self.replid != self.replid2;
+        let replid = self.replid.filter(|_| has_parted && self.role == Some(Role::Primary))?;
+        let offset = self.second_offset?.checked_sub(1)?;
+        let parting = Position::new(position.replid, offset, None).with_history(replid);
+        let is_harmless = (position.data_offset..position.offset).contains(&offset);
+        (is_harmless && self.covers(&parting)).then_some(parting)
     }
 }
 
@@ -112,7 +125,7 @@ mod tests {
 
     fn at(replid: &str, offset: u64) -> Position {
         let replid = replid.parse().unwrap();
-        Position { replid, offset, db: None, history: replid }
+        Position::new(replid, offset, None)
     }
 
     #[test]
@@ -138,6 +151,36 @@ mod tests {
             ("0000000000000000000000000000000000000000", 600, false),
         ] {
             assert_eq!(info.covers(&at(replid, offset)), expected, "{replid} {offset}");
+        }
+    }
+
+    #[test]
+    fn histories_part_where_nothing_after_it_changed_data() {
+        let info = Info::read(TEXT);
+        let (now, before) = ("26e9aa58837d8095338f33e660463dbdf56c86c9", "36c5b256fc563b711ac7b6ff2e615bab7d161378");
+        let parting = |info: &Info, replid, offset, data| info.parting(&at(replid, offset).with_data_offset(data));
+        for (replid, offset, data, expected) in [
+            (before, 700, 500, true),
+            (before, 501, 500, true),
+            (before, 700, 350, true),
+            (before, 700, 501, false),
+            (before, 700, 700, false),
+            (before, 500, 300, false),
+            (now, 1200, 500, false),
+            ("0000000000000000000000000000000000000000", 700, 500, false),
+        ] {
+            let found = parting(&info, replid, offset, data);
+            let wanted = at(before, 500).with_history(now.parse().unwrap());
+            assert_eq!(found, expected.then_some(wanted), "{replid} {offset} {data}");
+        }
+        let edited = |from: &str, to: &str| Info::read(str::from_utf8(TEXT).unwrap().replace(from, to).as_bytes());
+        for (from, to) in [
+            ("role:master", "role:slave"),
+            ("backlog_active:1", "backlog_active:0"),
+            ("first_byte_offset:301", "first_byte_offset:502"),
+            ("second_repl_offset:501", "second_repl_offset:-1"),
+        ] {
+            assert_eq!(parting(&edited(from, to), before, 700, 400), None, "{to}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Replication ids and positions.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
 use thiserror::Error;
@@ -68,7 +69,9 @@ impl fmt::Debug for ReplicationId {
 /// history.
 ///
 /// Printed and parsed as `replid:offset:db`, with `?` for an unknown database, followed by `:history` if that differs
-/// from the id.
+/// from the id, and by `:data_offset` if that differs from the offset.
+///
+/// Two positions are equal if they name the same point: `data_offset` is not compared.
 ///
 /// ```
 /// # use redtail::Position;
@@ -77,7 +80,7 @@ impl fmt::Debug for ReplicationId {
 /// assert_eq!(position.to_string(), "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:?");
 /// # Ok::<(), redtail::PositionError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Position {
     /// The replication id under which the primary knows this position.
@@ -87,22 +90,53 @@ pub struct Position {
     pub offset: u64,
     /// The database selected at this position; `None` before the first SELECT.
     pub db: Option<u32>,
-    /// The replication id at the attach, or at the last gap. A promotion changes `replid` but not this id, so that
-    /// `history` and an offset identify a command for good.
+    /// The replication id at the attach, at the last gap, or at the last
+    /// [`Rewound`](crate::AttachMethod::Rewound). A promotion changes `replid` but not this id, so that `history` and
+    /// an offset identify a command for good.
     pub history: ReplicationId,
+    /// The offset of the last byte that may have changed data; at most `offset`. The bytes after it hold only PING,
+    /// PUBLISH, SPUBLISH, SELECT, REPLCONF, and transactions of nothing else. If a new primary lacks only such bytes,
+    /// following continues without a gap.
+    pub data_offset: u64,
 }
 
 impl Position {
     /// A position whose history has the same id.
     #[must_use]
     pub const fn new(replid: ReplicationId, offset: u64, db: Option<u32>) -> Self {
-        Self { replid, offset, db, history: replid }
+        Self { replid, offset, db, history: replid, data_offset: offset }
     }
 
     /// The same position, in a history with another id: the server was promoted since.
     #[must_use]
     pub const fn with_history(self, history: ReplicationId) -> Self {
         Self { history, ..self }
+    }
+
+    /// The same position, with the offset of the last byte that may have changed data. An offset behind the position is
+    /// the position's own.
+    #[must_use]
+    pub const fn with_data_offset(self, data_offset: u64) -> Self {
+        Self { data_offset: if data_offset < self.offset { data_offset } else { self.offset }, ..self }
+    }
+
+    /// The fields that name the point.
+    const fn point(&self) -> (ReplicationId, u64, Option<u32>, ReplicationId) {
+        (self.replid, self.offset, self.db, self.history)
+    }
+}
+
+impl PartialEq for Position {
+    fn eq(&self, other: &Self) -> bool {
+        self.point() == other.point()
+    }
+}
+
+impl Eq for Position {}
+
+impl Hash for Position {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.point().hash(state);
     }
 }
 
@@ -115,6 +149,9 @@ impl fmt::Display for Position {
         }
         if self.history != self.replid {
             write!(f, ":{}", self.history)?;
+        }
+        if self.data_offset != self.offset {
+            write!(f, ":{}", self.data_offset)?;
         }
         Ok(())
     }
@@ -134,9 +171,20 @@ impl FromStr for Position {
                 Some(db.ok_or(PositionError::Database)?)
             }
         };
-        let history = fields.next().map_or(Ok(replid), str::parse)?;
+        let position = Self::new(replid, offset, db);
+        let mut next = fields.next();
+        // An id has 40 digits, an offset at most 19.
+        let history = next.and_then(|text| ReplicationId::from_bytes(text.as_bytes()));
+        if history.is_some() {
+            next = fields.next();
+        }
+        let data_offset = match (next, history) {
+            (None, _) => offset,
+            (Some(_), None) if decimal(next).is_none() => return Err(PositionError::ReplicationId),
+            _ => decimal(next).filter(|data_offset| *data_offset <= offset).ok_or(PositionError::DataOffset)?,
+        };
         match fields.next() {
-            None => Ok(Self { replid, offset, db, history }),
+            None => Ok(position.with_history(history.unwrap_or(replid)).with_data_offset(data_offset)),
             Some(_) => Err(PositionError::Trailing),
         }
     }
@@ -149,6 +197,11 @@ fn decimal(text: Option<&str>) -> Option<u64> {
 }
 
 /// The error of a text that is not a [`Position`].
+///
+/// ```
+/// let error = "26e9:1311:0".parse::<redtail::Position>().unwrap_err();
+/// assert!(error.to_string().contains("40 hexadecimal digits"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PositionError {
@@ -161,8 +214,11 @@ pub enum PositionError {
     /// The database is missing, or neither a number nor `?`.
     #[error("a position reads replid:offset:db, and db is a database number, or ? where it is unknown")]
     Database,
-    /// There is text behind the history.
-    #[error("a position reads replid:offset:db or replid:offset:db:history, and nothing more")]
+    /// The offset of the last data is no number, or larger than the offset.
+    #[error("a position may end with the offset of the last data, a number of bytes up to its offset")]
+    DataOffset,
+    /// There is more text behind it.
+    #[error("a position reads replid:offset:db, then :history and :data_offset where they differ, and nothing more")]
     Trailing,
 }
 
@@ -172,13 +228,54 @@ pub enum PositionError {
 pub struct Lineage {
     /// The id that the primary has now.
     pub replid: ReplicationId,
-    /// The id at the attach, or at the last gap.
+    /// The id at the attach, at the last gap, or at the last [`Rewound`](crate::AttachMethod::Rewound).
     pub history: ReplicationId,
+    pub(crate) tail: Tail,
 }
 
 impl Lineage {
+    /// A history that begins after `offset`.
+    pub(crate) const fn new(replid: ReplicationId, offset: u64) -> Self {
+        Self { replid, history: replid, tail: Tail { from: offset, to: offset } }
+    }
+
+    /// The history of a position, on a server that knows it under `replid`.
+    pub(crate) const fn of(position: &Position, replid: ReplicationId) -> Self {
+        Self { replid, history: position.history, tail: Tail { from: position.data_offset, to: position.offset } }
+    }
+
+    /// The offset of the last byte up to `offset` that may have changed data.
+    #[inline]
+    pub(crate) const fn data_offset(&self, offset: u64) -> u64 {
+        self.tail.data_offset(offset)
+    }
+
     /// The position at `offset` in this history.
     pub const fn position(&self, offset: u64, db: Option<u32>) -> Position {
-        Position { replid: self.replid, offset, db, history: self.history }
+        Position { replid: self.replid, offset, db, history: self.history, data_offset: self.data_offset(offset) }
+    }
+}
+
+/// The last bytes that change no data, by the offsets before and after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tail {
+    from: u64,
+    to: u64,
+}
+
+impl Tail {
+    /// The bytes between two offsets change no data. They extend the tail, or else begin another one where they may.
+    #[inline]
+    pub(crate) const fn pass(&mut self, from: u64, to: u64, may_begin: bool) {
+        if self.to == from {
+            self.to = to;
+        } else if may_begin {
+            *self = Self { from, to };
+        }
+    }
+
+    #[inline]
+    const fn data_offset(&self, offset: u64) -> u64 {
+        if self.from <= offset && offset <= self.to { self.from } else { offset }
     }
 }

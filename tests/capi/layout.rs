@@ -38,8 +38,8 @@ fn structs() -> String {
     }
     table! {
         redtail_slice: data len;
-        redtail_limits: struct_size bulk command arguments depth line reply_line;
-        redtail_position: replid history offset db;
+        redtail_limits: struct_size bulk command arguments depth line reply_line templates;
+        redtail_position: replid history offset db data_offset;
         redtail_item: kind frame offset raw args argc index length;
         redtail_wrapped: origin commands db mvcc;
         redtail_token: step kind depth count bytes integer number format raw;
@@ -56,12 +56,12 @@ fn structs() -> String {
         redtail_stream_id: ms seq;
         redtail_rdb_item: kind role key_type magic checksum flag frequency db bytes at length number count expires added idle_s time_ms active_ms score id first max_deleted module;
         redtail_forking: reason used_memory last_fork_us server;
-        redtail_attached: method role position server newer_than_tested;
+        redtail_attached: method role position server newer_than_tested rewound_from;
         redtail_snapshot: length verified beyond_templates;
         redtail_part: argc index length;
         redtail_gap: from to missed;
         redtail_disconnected: reason resume retry_in_ms;
-        redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected item;
+        redtail_event: kind resumable offset db tx received_ms args argc raw replid history forking attached snapshot part gap disconnected item data_offset;
     }
     lines
 }
@@ -76,7 +76,7 @@ fn constants() -> String {
         };
     }
     table! {
-        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_SERVER_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_ALL_DATABASES REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_TEMPLATES REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
+        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_SERVER_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_ALL_DATABASES REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
         redtail_status: REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE
             REDTAIL_STOPPED REDTAIL_IDLE REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ALL_KEYS REDTAIL_UNKNOWN_KEYS REDTAIL_ERROR_ARGUMENT
             REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION
@@ -111,13 +111,13 @@ fn constants() -> String {
         redtail_rdb_error: REDTAIL_RDB_ERROR_NOT_RDB REDTAIL_RDB_ERROR_TEMPLATES REDTAIL_RDB_ERROR_UNKNOWN_NUMBER REDTAIL_RDB_ERROR_REFUSED REDTAIL_RDB_ERROR_UNKNOWN_ENCODING REDTAIL_RDB_ERROR_INVALID REDTAIL_RDB_ERROR_OVERRUN REDTAIL_RDB_ERROR_MISMATCH REDTAIL_RDB_ERROR_COMPRESSION REDTAIL_RDB_ERROR_CHECKSUM REDTAIL_RDB_ERROR_TRUNCATED REDTAIL_RDB_ERROR_COMPRESSED REDTAIL_RDB_ERROR_UNKNOWN_VERSION;
         redtail_fork_reason: REDTAIL_FORK_FILTERED REDTAIL_FORK_SNAPSHOT REDTAIL_FORK_PROBE;
         redtail_method: REDTAIL_METHOD_FILTERED REDTAIL_METHOD_INFO REDTAIL_METHOD_FULL
-            REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC;
+            REDTAIL_METHOD_CONTINUED REDTAIL_METHOD_PROBED REDTAIL_METHOD_SYNC REDTAIL_METHOD_REWOUND;
         redtail_role: REDTAIL_ROLE_UNKNOWN REDTAIL_ROLE_PRIMARY REDTAIL_ROLE_REPLICA;
         redtail_notice_kind: REDTAIL_NOTICE_ADDED REDTAIL_NOTICE_FAILED_OVER REDTAIL_NOTICE_SLOTS_MOVED REDTAIL_NOTICE_REMOVED REDTAIL_NOTICE_ENDED REDTAIL_NOTICE_LOST REDTAIL_NOTICE_UNREACHABLE REDTAIL_NOTICE_MOVED;
         redtail_added: REDTAIL_ADDED_SNAPSHOT REDTAIL_ADDED_NOW REDTAIL_ADDED_NOW_WITHOUT_FORK;
         redtail_product: REDTAIL_PRODUCT_REDIS REDTAIL_PRODUCT_VALKEY;
         redtail_access: REDTAIL_ACCESS_READ REDTAIL_ACCESS_WRITE REDTAIL_ACCESS_REMOVED;
-        redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_WORD REDTAIL_MIGRATION_IMPORTED;
+        redtail_migration: REDTAIL_MIGRATION_NONE REDTAIL_MIGRATION_KEY REDTAIL_MIGRATION_BEGINS REDTAIL_MIGRATION_ENDS REDTAIL_MIGRATION_FAILED REDTAIL_MIGRATION_TRIMMED REDTAIL_MIGRATION_MESSAGE REDTAIL_MIGRATION_IMPORTED;
         redtail_migration_side: REDTAIL_MIGRATION_SIDE_NONE REDTAIL_MIGRATION_SIDE_IMPORT REDTAIL_MIGRATION_SIDE_MIGRATE;
         redtail_disconnect_reason: REDTAIL_DISCONNECT_CLOSED REDTAIL_DISCONNECT_IO REDTAIL_DISCONNECT_SILENCE REDTAIL_DISCONNECT_REFUSED REDTAIL_DISCONNECT_NEEDS_FIX;
     }

@@ -141,6 +141,9 @@ impl Seen {
                 Told::Disconnected(Disconnected { resume: Some(resume), .. }) => {
                     stream.retain(|write| write.offset <= resume.offset);
                 }
+                Told::Attached(Attached { method: AttachMethod::Rewound, offset, .. }) => {
+                    stream.retain(|write| write.offset <= *offset);
+                }
                 _ => {}
             }
         }

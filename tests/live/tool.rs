@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::contract;
 use crate::help::{PATIENCE, eventually, output, wait};
 
 /// The tool with these arguments, independent of the environment of the user who runs the tests.
@@ -49,6 +50,14 @@ impl Tool {
     /// Like `start_command`, without a reader of its output.
     pub(crate) fn start_silent(command: &mut Command) -> Tool {
         let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start the tool");
+        Tool::read(process, std::io::empty(), channel().1, |_| false)
+    }
+
+    /// Like `start_silent`, for a command whose standard output is somewhere else.
+    pub(crate) fn start_writing(command: &mut Command) -> Tool {
+        let process = command.stderr(Stdio::piped()).spawn().expect("start the tool");
+        // The command holds the write end of its pipe, too.
+        command.stdout(Stdio::null());
         Tool::read(process, std::io::empty(), channel().1, |_| false)
     }
 
@@ -147,7 +156,7 @@ impl Tool {
 
     /// The next line as JSON.
     pub(crate) fn event(&mut self) -> Option<serde_json::Value> {
-        self.line().map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        self.line().map(|line| contract::event(&line))
     }
 
     /// The next event of this name, such as `command`; earlier ones are skipped.

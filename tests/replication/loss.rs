@@ -477,6 +477,132 @@ fn a_server_that_lags_behind_is_not_called_another_history() {
     assert!(words.contains("100 bytes behind") && !words.contains("another history"), "{words}");
 }
 
+/// INFO of a primary whose own history begins after `parts`, and which was replica of the history `ID` before.
+fn promoted(role: &str, parts: u64) -> String {
+    let text = format!(
+        "role:{role}\r\nmaster_replid:{NEW_ID}\r\nmaster_replid2:{ID}\r\nmaster_repl_offset:2000\r\n\
+         second_repl_offset:{}\r\nrepl_backlog_active:1\r\nrepl_backlog_first_byte_offset:900\r\n",
+        parts + 1
+    );
+    format!("${}\r\n{text}\r\n", text.len())
+}
+
+const NEW_ID: &str = "36c5b256fc563b711ac7b6ff2e615bab7d161378";
+
+/// Bytes that an old primary sends last.
+fn harmless() -> Vec<u8> {
+    [&["PING"][..], &["SELECT", "0"], &["PUBLISH", "__sentinel__:hello", "x"], &["REPLCONF", "GETACK", "*"]]
+        .iter()
+        .flat_map(|words| command(words))
+        .collect()
+}
+
+/// The positions, written as text: equal positions may differ in the last data.
+fn text(position: Option<redtail::Position>) -> String {
+    position.map_or_else(String::new, |position| position.to_string())
+}
+
+#[test]
+fn a_promotion_behind_harmless_bytes_continues_exactly() {
+    for parts in [0, 14, 37] {
+        let mut shell = attached(options! { ack: redtail::Ack::Received });
+        shell.arrive(&command(&["SET", "a", "1"]));
+        let data = BASE + command(&["SET", "a", "1"]).len() as u64;
+        shell.arrive(&harmless());
+        let reached = data + harmless().len() as u64;
+        assert_eq!(text(shell.session.position()), format!("{ID}:{reached}:0:{data}"));
+        shell.events();
+        shell.close(Closed::ByPeer);
+        shell.connect();
+        to_psync_sends(&mut shell, &promoted("master", data + parts), &format!("PSYNC {ID} {}", data + parts + 1));
+        shell.arrive(format!("+CONTINUE {NEW_ID}\r\n").as_bytes());
+        let seen = shell.events();
+        let Some(Seen::Other(told)) = seen.last() else { panic!("{seen:?}") };
+        assert!(told.starts_with("Attached(Attached { method: Rewound, "), "{told}");
+        assert!(told.contains(&format!("offset: {}, db: None", data + parts)), "{told}");
+        assert!(told.contains(&format!("rewound_from: Some(Position {{ replid: {ID}, offset: {reached}")), "{told}");
+        // Nothing behind the parting counts, and the same offsets name other commands.
+        assert_eq!(shell.sent().last(), Some(&format!("REPLCONF ACK {}", data + parts)));
+        assert_eq!(text(shell.session.position()), format!("{NEW_ID}:{}:?", data + parts));
+        let own: Vec<u8> = [&["SELECT", "3"][..], &["SET", "b", "2"]].iter().flat_map(|words| command(words)).collect();
+        shell.arrive(&own);
+        let end = data + parts + own.len() as u64;
+        let seen = shell.events();
+        let Some(Seen::Command { kind: "command", offset, db: Some(3), position, .. }) = seen.last() else {
+            panic!("{seen:?}")
+        };
+        assert_eq!((*offset, text(*position)), (end, format!("{NEW_ID}:{end}:3")));
+    }
+}
+
+/// Answers as [`to_psync`]; the last question is this.
+fn to_psync_sends(shell: &mut Shell, info: &str, psync: &str) {
+    loop {
+        match shell.sent().first().map(String::as_str) {
+            Some("INFO") => shell.arrive(info.as_bytes()),
+            Some(sent) if sent.starts_with("PSYNC") => return assert_eq!(sent, psync),
+            Some(_) => shell.arrive(b"+OK\r\n"),
+            None => panic!("nothing was sent: {:?}", shell.seen),
+        }
+    }
+}
+
+#[test]
+fn a_saved_position_behind_harmless_bytes_continues_exactly() {
+    for (start, role, asked) in [
+        (format!("{ID}:1100:0:1050"), "master", 1081),
+        (format!("{ID}:1100:0:{NEW_ID}:1080"), "master", 1081),
+        // Data is missing, or may be.
+        (format!("{ID}:1100:0:1081"), "master", 1101),
+        (format!("{ID}:1100:0"), "master", 1101),
+        // Nothing is missing.
+        (format!("{ID}:1080:0:1050"), "master", 1081),
+        // A replica does not repeat SELECT.
+        (format!("{ID}:1100:0:1050"), "slave", 1101),
+    ] {
+        let mut shell = Shell::connected(options! { start: Start::At(start.parse().unwrap()) });
+        to_psync_sends(&mut shell, &promoted(role, 1080), &format!("PSYNC {ID} {asked}"));
+        if asked == 1101 {
+            shell.arrive(format!("+FULLRESYNC {NEW_ID} 2000\r\n").as_bytes());
+            let seen = shell.events();
+            assert!(matches!(seen.last(), Some(Seen::Failed(SessionError::HistoryLost(_)))), "{start}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn the_last_data_is_known_after_every_command() {
+    let rows: &[(&[&[&str]], bool)] = &[
+        (&[&["PING"]], true),
+        (&[&["publish", "c", "m"], &["SPUBLISH", "c", "m"]], true),
+        (&[&["SELECT", "5"], &["REPLCONF", "GETACK", "*"]], true),
+        (&[&["MULTI"], &["EXEC"]], true),
+        (&[&["PING"], &["MULTI"], &["PUBLISH", "c", "m"], &["SELECT", "1"], &["EXEC"], &["PING"]], true),
+        (&[&["MULTI"], &["PUBLISH", "c", "m"], &["SET", "a", "1"], &["EXEC"]], false),
+        (&[&["MULTI"], &["SET", "a", "1"], &["PUBLISH", "c", "m"], &["EXEC"]], false),
+        (&[&["PING"], &["SET", "a", "1"]], false),
+        (&[&["FUNCTION", "FLUSH"]], false),
+        (&[&["RREPLAY", "8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55", "*1\r\n$4\r\nPING\r\n"]], false),
+    ];
+    let set = command(&["SET", "a", "1"]);
+    for (commands, is_harmless) in rows {
+        let bytes: Vec<u8> = commands.iter().flat_map(|words| command(words)).collect();
+        for cut in 0..=bytes.len() {
+            let mut shell = attached(Options::default());
+            shell.arrive(&set);
+            shell.arrive(&bytes[..cut]);
+            shell.arrive(&bytes[cut..]);
+            let before = BASE + set.len() as u64;
+            let end = before + bytes.len() as u64;
+            let position = shell.session.position().unwrap();
+            let data = if *is_harmless { before } else { end };
+            assert_eq!((position.offset, position.data_offset), (end, data), "{commands:?}");
+            shell.arrive(&command(&["PING"]));
+            assert_eq!(shell.session.position().unwrap().data_offset, data, "{commands:?}");
+        }
+    }
+}
+
 #[test]
 fn there_is_always_a_pause() {
     for backoff in [

@@ -3,6 +3,7 @@
 use redtail::{Ack, Backoff, Limits, OnGap, Options, SnapshotForm, Start};
 use std::time::Duration;
 
+use crate::judge::is_harmless;
 use crate::log::Log;
 use crate::primary::{Primary, Trouble};
 use crate::profile::{PROFILES, Profile};
@@ -242,7 +243,7 @@ impl Primary {
         if self.shown.is_some() {
             return;
         }
-        match rng.below(36) {
+        match rng.below(40) {
             0..=2 if self.backlog_first.is_some() => {
                 tally.fault(Fault::BacklogOverrun);
                 let first = self.backlog_first.unwrap_or(0);
@@ -270,6 +271,7 @@ impl Primary {
                     self.promote(options, rng);
                 }
             }
+            36..=38 => self.promote_behind_tail(options, rng, tally),
             14..=16 if self.profile.keeps_history && self.backlog_first.is_some() => {
                 tally.fault(Fault::RestartedWithHistory);
                 self.promote(options, rng);
@@ -297,6 +299,19 @@ impl Primary {
             _ => {}
         }
         (0..rng.below(6)).for_each(|_| self.write(rng, tally));
+    }
+
+    /// Another server takes over that lacks the last bytes that were sent, and none of them changes data.
+    fn promote_behind_tail(&mut self, options: &Options, rng: &mut Rng, tally: &mut Tally) {
+        let boundaries = self.log.harmless(self.sent(), |unit| is_harmless(unit, options));
+        let before = &boundaries[..boundaries.len() - 1];
+        let Some(first) = self.backlog_first.filter(|_| !before.is_empty()) else { return };
+        let kept = before[rng.below(before.len())];
+        if kept + 1 >= first {
+            tally.fault(Fault::PromotedBehindTail);
+            self.log.truncate(kept);
+            self.promote(options, rng);
+        }
     }
 
     /// Another server of this history takes over, or the same one after a restart: perhaps of another version.

@@ -117,6 +117,21 @@ impl Log {
         unit.map_or(self.end(), |unit| unit.end).max(low).min(self.end())
     }
 
+    /// The boundaries from the last byte up to `offset` that may have changed data, that one among them, to `offset`.
+    pub(crate) fn harmless(&self, offset: u64, is_harmless: impl Fn(&Unit) -> bool) -> Vec<u64> {
+        let (mut boundaries, mut changes) = (vec![self.base], false);
+        for unit in self.units.iter().take_while(|unit| unit.end <= offset) {
+            changes |= !is_harmless(unit);
+            if unit.is_boundary() {
+                if std::mem::take(&mut changes) {
+                    boundaries.clear();
+                }
+                boundaries.push(unit.end);
+            }
+        }
+        boundaries
+    }
+
     /// Forgets everything after `offset`, a boundary.
     pub(crate) fn truncate(&mut self, offset: u64) {
         self.units.truncate(self.after(offset));

@@ -54,6 +54,7 @@ kinds! {
         MovedOnAfterInfo => "a backlog that moves on between INFO and PSYNC",
         Promoted => "a promotion that keeps everything",
         PromotedWithLoss => "a promotion that loses the last writes",
+        PromotedBehindTail => "a promotion that loses the last bytes sent, which change no data",
         RestartedWithHistory => "a restart that keeps the history",
         RestartedWithoutHistory => "a restart without history",
         LaggingReplica => "a replica that lags behind us",
@@ -73,6 +74,7 @@ kinds! {
     Sight {
         Continued => "attached after a known place",
         ContinuedOtherId => "attached under another id",
+        Rewound => "attached before a known place, where only bytes without data are lost",
         Filtered => "attached with a filtered snapshot",
         ByInfo => "attached by INFO",
         Full => "attached with a full snapshot",

@@ -1,11 +1,11 @@
 //! One life: a session, its primary, the links between them, and time, all out of one seed.
 
 use redtail::replication::{Closed, Credentials, Progress, Session};
-use redtail::{Ack, DisconnectReason, Excerpt, Position, SessionError, Start};
+use redtail::{Ack, DisconnectReason, Excerpt, Options, Position, SessionError, Start};
 use std::time::Duration;
 
 use crate::chance::{Plan, Strike, options, style};
-use crate::judge::{Check, Judge, PASSWORD, Phase, Place, USER, ensure};
+use crate::judge::{Check, Judge, PASSWORD, Phase, Place, USER, ensure, is_harmless};
 use crate::log::decode;
 use crate::primary::Primary;
 use crate::profile::PROFILES;
@@ -65,7 +65,7 @@ impl World {
         let mut primary = Primary::new(profile, style(profile, &options, &mut rng), &mut rng);
         (0..rng.below(20)).for_each(|_| primary.write(&mut rng, &mut tally));
         if rng.chance(22) && options.start != Start::Sync {
-            options.start = Start::At(start_at(&mut primary, &mut rng));
+            options.start = Start::At(start_at(&mut primary, &options, &mut rng));
         }
         let judge = Judge::new(options, rng.chance(25));
         let session = Session::new(options);
@@ -520,7 +520,7 @@ impl World {
 }
 
 /// A position that was reached in an earlier life.
-fn start_at(primary: &mut Primary, rng: &mut Rng) -> Position {
+fn start_at(primary: &mut Primary, options: &Options, rng: &mut Rng) -> Position {
     let offset = match primary.backlog_first {
         Some(first) => primary.log.boundary(first - 1, rng),
         None => primary.end(),
@@ -532,7 +532,8 @@ fn start_at(primary: &mut Primary, rng: &mut Rng) -> Position {
     // Where the database must be named again, the one before is not known.
     let db = db.filter(|_| offset < primary.end() || !primary.again);
     let replid = if rng.chance(10) { rng.id() } else { primary.replid.clone() };
-    let place = Position::at(&replid, offset, db);
+    let data_offset = primary.log.harmless(offset, |unit| is_harmless(unit, options))[0];
+    let place = Position::at(&replid, offset, db).with_data_offset(data_offset);
     match rng.chance(20) {
         true => place.with_history(rng.id().parse().unwrap()),
         false => place,

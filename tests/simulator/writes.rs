@@ -51,7 +51,7 @@ const NAMES: &[&str] = &[
 /// again.
 pub(crate) fn write(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, tally: &mut Tally) {
     match rng.below(20) {
-        0 => control(log, style, rng, tally),
+        0 => (0..rng.between(1, 4)).for_each(|_| harmless(log, style, again, rng, tally)),
         1 => nothing(log, style, again, rng, tally),
         2..=5 => transaction(log, style, again, rng, tally),
         6 | 7 => {
@@ -69,6 +69,16 @@ pub(crate) fn write(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rn
             one(log, style, rng, tally);
         }
     }
+}
+
+/// A command that changes no data.
+fn harmless(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, tally: &mut Tally) {
+    if rng.chance(70) {
+        return control(log, style, rng, tally);
+    }
+    let keep = rng.chance(80);
+    select(log, style, again, rng, keep);
+    push(log, style, What::Write, &[rng.pick(&[b"PUBLISH", b"publish"]), b"__sentinel__:hello", b"x"], rng);
 }
 
 fn control(log: &mut Log, style: &Style, rng: &mut Rng, tally: &mut Tally) {

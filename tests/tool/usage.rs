@@ -32,6 +32,15 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["snapshot", "h:1", "--format", "resp"], &["--empty-target", "all keys and functions of the target"]),
         (&["tail", "h:1", "--format", "resp", "--max-arg", "9"], &["--max-arg", "resp"]),
         (&["tail", "h:1", "--assume-db", "0"], &["--assume-db", "--format resp"]),
+        (&["tail", "h:1", "--positions"], &["--positions", "--format resp"]),
+        (&["tail", "h:1", "--until-caught-up", "--until", "9"], &["--until-caught-up", "--until"]),
+        (&["tail", "h:1", "--target-is-empty"], &["--target-is-empty", "--format resp"]),
+        (&["tail", "h:1", "--format", "resp", "--from", "snapshot"], &["--empty-target", "--target-is-empty"]),
+        (&["load"], &["<TARGET>"]),
+        (&["load", "localhost"], &["localhost:6379", "redtail load"]),
+        (&["load", "redis+sentinel://h/m", "--prefer-replica"], &["a replica takes no writes"]),
+        (&["load", "h:1", "--on-error", "skip"], &["--on-error", "stop, continue"]),
+        (&["load", "h:1", "file", "--print-position"], &["--print-position"]),
         (&["doctor"], &["<TARGET>"]),
         (&["doctor", "localhost"], &["localhost:6379", "redtail doctor"]),
         (&["doctor", "h:1", "--sample", "0"], &["--sample", "0.5"]),
@@ -113,7 +122,7 @@ fn help_has_examples() {
         (&["--help"][..], &["redtail tail localhost:6379", "redtail decode", "a demonstration"][..]),
         (
             &["tail", "--help"],
-            &["--from", "redis-cli -h new --pipe", "Everyone on this machine can see", "4 history lost", "--db <N>"],
+            &["--from", "redtail load new:6379", "Everyone on this machine can see", "4 history lost", "--db <N>"],
         ),
         (
             &["decode", "--help"],
@@ -132,8 +141,9 @@ fn help_has_examples() {
         (&["replay", "--help"], &["--listen", "10x", "--once", "partial", "Exit codes"]),
         (
             &["snapshot", "--help"],
-            &["redis-cli -h new --pipe", "--elements", "without a gap", "Exit codes", "-o dump.rdb", "--force"],
+            &["redtail load new:6379", "--elements", "without a gap", "Exit codes", "-o dump.rdb", "--force"],
         ),
+        (&["load", "--help"], &["--print-position", "--on-error", "redtail:position", "Exit codes"]),
         (&["doctor", "--help"], &["--json", "PSYNC is never tried", "ACL LOG", "3 with warnings"]),
         (&["tail", "--help"], &["--snapshot-to dump.rdb", "--force"]),
         (&["help", "tail"], &["Examples:"]),
@@ -143,9 +153,10 @@ fn help_has_examples() {
             assert!(ran.text().contains(word), "{arguments:?} should say {word:?}: {}", ran.text());
         }
     }
-    for verb in ["tail", "snapshot", "record", "doctor"] {
+    for verb in ["tail", "snapshot", "record", "doctor", "load"] {
         let ran = run(&[verb, "--help"]).ok();
         let own = if verb == "doctor" { "--json" } else { "--from" };
+        let own = if verb == "load" { "--on-error" } else { own };
         let own = if verb == "snapshot" { "--output" } else { own };
         let at = |word: &str| ran.text().find(word).unwrap_or_else(|| panic!("{verb}: {word}"));
         assert!(at(own) < at("Sentinel:"), "{verb}: its own options come first");

@@ -8,7 +8,9 @@ mod doctor;
 mod failure;
 mod filter;
 mod follow;
+mod held_command;
 mod keepalive;
+mod load;
 mod manual;
 mod output;
 mod output_writer;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Some(Verb::Decode(options)) => decode::run(&options),
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),
+        Some(Verb::Load(options)) => load::run(&options),
         Some(Verb::Doctor(options)) => doctor::run(&options),
         Some(Verb::Completions(options)) => manual::completions(&options),
         Some(Verb::Man(options)) => manual::man(&options),

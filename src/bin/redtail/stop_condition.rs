@@ -42,6 +42,11 @@ impl StopCondition {
         Self { count, until, all: false, printed: Arc::default(), open: None }
     }
 
+    /// Stops at this offset.
+    pub(crate) fn set_until(&mut self, offset: u64) {
+        self.until = Some(offset);
+    }
+
     /// Counts an event unless a filter dropped it. Returns whether it is the last one wanted.
     pub(crate) fn after(&mut self, event: &Event<'_>, is_printed: bool) -> bool {
         let offset = match event {

@@ -79,7 +79,7 @@ impl Shown {
             event: redtail_event::NOTHING,
             args: Vec::new(),
             rare: false,
-            positions: [redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: -1 }; 2],
+            positions: [redtail_position { db: -1, ..redtail_position::NONE }; 2],
             server: Excerpt::EMPTY,
             forking: redtail_forking { reason: 0, used_memory: 0, last_fork_us: 0, server: std::ptr::null() },
             attached: redtail_attached {
@@ -88,6 +88,7 @@ impl Shown {
                 position: std::ptr::null(),
                 server: std::ptr::null(),
                 newer_than_tested: 0,
+                rewound_from: std::ptr::null(),
             },
             snapshot: redtail_snapshot { length: 0, verified: 0, beyond_templates: 0 },
             part: redtail_part { argc: 0, index: 0, length: 0 },
@@ -148,6 +149,7 @@ impl Shown {
         event.argc = argc;
         event.raw = redtail_slice::of(command.raw());
         name_history(event, command.lineage);
+        event.data_offset = command.lineage.map_or(0, |lineage| lineage.data_offset(command.offset));
         REDTAIL_OK
     }
 
@@ -163,7 +165,7 @@ impl Shown {
             Event::Attached(attached) => self.attached(attached),
             Event::SnapshotBegin(begin) => {
                 self.event.offset = begin.offset;
-                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0, false);
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0, None);
             }
             Event::SnapshotBytes(bytes) => {
                 self.event.kind = REDTAIL_EVENT_SNAPSHOT_BYTES as c_int;
@@ -224,6 +226,7 @@ impl Shown {
                 AttachMethod::Continued => REDTAIL_METHOD_CONTINUED,
                 AttachMethod::Probed => REDTAIL_METHOD_PROBED,
                 AttachMethod::Sync => REDTAIL_METHOD_SYNC,
+                AttachMethod::Rewound => REDTAIL_METHOD_REWOUND,
             } as c_int,
             role: match attached.role {
                 None => REDTAIL_ROLE_UNKNOWN,
@@ -233,6 +236,7 @@ impl Shown {
             position: self.keep(0, attached.position),
             server: self.name(attached.server),
             newer_than_tested: c_int::from(attached.server.is_some_and(|server| server.is_newer_than_tested())),
+            rewound_from: self.keep(1, attached.rewound_from),
         };
         self.event.kind = REDTAIL_EVENT_ATTACHED as c_int;
         self.event.offset = attached.offset;
@@ -241,11 +245,17 @@ impl Shown {
         self.event.attached = &raw const self.attached;
     }
 
-    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>, verified: u64, beyond_templates: bool) {
+    fn snapshot(
+        &mut self,
+        kind: redtail_event_kind,
+        length: Option<u64>,
+        verified: u64,
+        beyond_templates: Option<u64>,
+    ) {
         self.snapshot = redtail_snapshot {
             length: length.unwrap_or(REDTAIL_UNKNOWN),
             verified,
-            beyond_templates: beyond_templates.into(),
+            beyond_templates: beyond_templates.unwrap_or(0),
         };
         self.event.kind = kind as c_int;
         self.event.snapshot = &raw const self.snapshot;
@@ -276,6 +286,7 @@ impl Shown {
         event.tx = part.tx.unwrap_or(0);
         event.received_ms = part.received_ms.unwrap_or(0);
         event.resumable = c_int::from(part.position().is_some());
+        event.data_offset = part.position().map_or(0, |position| position.data_offset);
         name_history(event, part.lineage);
     }
 
@@ -321,6 +332,7 @@ impl Shown {
         self.keep(0, Some(position));
         let digits = |id: &[c_char; 41]| redtail_slice { data: id.as_ptr(), len: 40 };
         self.event.resumable = 1;
+        self.event.data_offset = position.data_offset;
         self.event.replid = digits(&self.positions[0].replid);
         self.event.history = digits(&self.positions[0].history);
     }

@@ -62,8 +62,8 @@ impl Link {
 }
 
 fn method(name: &str) -> Option<AttachMethod> {
-    use AttachMethod::{Continued, Filtered, Full, Info, Probed, Sync};
-    [Filtered, Info, Full, Continued, Probed, Sync].into_iter().find(|method| method.as_str() == name)
+    use AttachMethod::{Continued, Filtered, Full, Info, Probed, Rewound, Sync};
+    [Filtered, Info, Full, Continued, Rewound, Probed, Sync].into_iter().find(|method| method.as_str() == name)
 }
 
 fn role(name: &str) -> Option<Role> {
@@ -83,6 +83,7 @@ mod tests {
             (AttachMethod::Info, Some(from.parse().unwrap()), OnFull::Abandon),
             (AttachMethod::Full, None, OnFull::Deliver),
             (AttachMethod::Continued, Some(from.parse().unwrap()), OnFull::PassOver),
+            (AttachMethod::Rewound, Some(from.parse().unwrap()), OnFull::Abandon),
             (AttachMethod::Probed, None, OnFull::Abandon),
             (AttachMethod::Sync, None, OnFull::Deliver),
         ] {

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::event::{AttachMethod, DisconnectReason, Disconnected, Gap};
-use crate::replication::options::OnGap;
+use crate::replication::options::{OnGap, Options};
 use crate::replication::position::{Lineage, Position, ReplicationId};
 use crate::replication::psync_request::{OnFull, PsyncRequest};
 use crate::replication::session::queue::Queued;
@@ -15,6 +16,20 @@ use crate::replication::session::{Phase, Session, Step};
 const LINK_ENDS: &[u8] = b"the recorded connection ends here";
 
 impl Session {
+    /// A session over recorded bytes, from the first one after PSYNC or SYNC was sent. It sends nothing, and has no
+    /// other connection: the end of this one ends the session.
+    ///
+    /// `offset` is the replication offset before the first byte of the stream where the recording does not name it:
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0, and there is no [`Position`].
+    pub fn recorded(options: Options, offset: Option<u64>) -> Self {
+        let mut session = Self::new(options);
+        session.recorded = true;
+        session.phase = Phase::Attaching(Request::Recorded { offset });
+        session
+    }
+}
+
+impl<M: TemplateMemory> Session<M> {
     /// The request on the present connection, once the stream was requested on it. A recording needs it, and the bytes
     /// received after it.
     pub const fn psync_request(&self) -> Option<PsyncRequest> {
@@ -55,6 +70,7 @@ impl Session {
             Request::Info(from) => (AttachMethod::Info, Some(from)),
             Request::Probed(from) => (AttachMethod::Probed, Some(from)),
             Request::Resume(from) => (AttachMethod::Continued, Some(from)),
+            Request::Rewound(from) => (AttachMethod::Rewound, Some(from)),
         };
         let filtered = self.handshake.is_filtered();
         let on_full = match (method, self.position, self.options.on_gap) {
@@ -82,13 +98,12 @@ impl Session {
         if let Some(before) = self.position.filter(|before| !is_reached(before, &from)) {
             self.push_gap(before, from);
         }
-        let lineage = Lineage { replid: replid.unwrap_or(from.replid), history: from.history };
-        self.attach(Some(lineage), from.offset, from.db, psync_request.method, now_ms)
+        self.resume(from, replid, psync_request.method, now_ms)
     }
 
     /// The answer is `+FULLRESYNC`.
     pub(super) fn full_resync_recorded(&mut self, psync_request: PsyncRequest, to: Position) -> Step {
-        let lineage = Lineage { replid: to.replid, history: to.replid };
+        let lineage = Lineage::new(to.replid, to.offset);
         match psync_request.on_full {
             OnFull::Deliver => {
                 if let Some(before) = self.position.take() {

@@ -1,6 +1,7 @@
 //! Chooses what to ask of the primary, and asks it.
 
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::error::SessionError;
 use crate::replication::event::{AttachMethod, DisconnectReason, ForkReason, Forking, Gap};
 use crate::replication::info::Info;
@@ -31,6 +32,8 @@ pub(super) enum Request {
     Probed(Position),
     /// The stream after the position reached before.
     Resume(Position),
+    /// The stream after the position at which the primary's history begins. Nothing received after it changes data.
+    Rewound(Position),
     /// None: the bytes were recorded, with this offset before the stream if the recording has none.
     Recorded { offset: Option<u64> },
     /// None: the bytes were recorded on a connection with this request.
@@ -46,7 +49,7 @@ pub(super) enum Purpose {
     Learn { gap: Option<Position> },
 }
 
-impl Session {
+impl<M: TemplateMemory> Session<M> {
     /// With a filter, a refused PSYNC costs a few hundred bytes instead of the data set.
     pub(super) const fn wants_filter(&self) -> bool {
         match (self.position, self.start) {
@@ -61,6 +64,9 @@ impl Session {
         if let Some(found) = self.found.take() {
             return self.ask_next(Request::Probed(found));
         }
+        if let Some(parting) = self.parting() {
+            return self.ask_next(Request::Rewound(parting));
+        }
         match (self.position, self.start) {
             (Some(position), Start::NowWithoutFork) => self.resume_without_fork(position),
             (Some(position), _) if self.would_dump_for_nothing(&position) => self.resume_without_fork(position),
@@ -73,6 +79,11 @@ impl Session {
             }
             (None, Start::Now | Start::At(_)) => self.ask_info(self.options.allow_probe),
         }
+    }
+
+    /// By INFO, the point before the position at which the histories part, if nothing between the two changes data.
+    fn parting(&self) -> Option<Position> {
+        self.handshake.info()?.parting(&self.position?)
     }
 
     /// For servers without the filter, and for a start without a fork.
@@ -164,7 +175,7 @@ impl Session {
         let sent = match request {
             Request::Filtered | Request::Snapshot | Request::Probe => self.outbox.command(&[b"PSYNC", b"?", b"-1"]),
             Request::Sync => self.outbox.command(&[b"SYNC"]),
-            Request::Info(from) | Request::Probed(from) | Request::Resume(from) => {
+            Request::Info(from) | Request::Probed(from) | Request::Resume(from) | Request::Rewound(from) => {
                 // PSYNC names the first byte it wants, a position the last byte it has.
                 let next: Excerpt<20> = Excerpt::of(from.offset.saturating_add(1));
                 self.outbox.command(&[b"PSYNC", from.replid.as_str().as_bytes(), next.as_bytes()])

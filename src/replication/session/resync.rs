@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{AttachMethod, Attached, DisconnectReason};
 use crate::replication::options::OnGap;
@@ -16,7 +17,7 @@ use crate::replication::session::{ACK_INTERVAL_MS, Phase, Session, Step};
 /// The reason of a disconnect from a primary that gave a position on one connection and refused it on the next.
 const TOO_LATE: &[u8] = b"the position it gave a moment ago has left its backlog";
 
-impl Session {
+impl<M: TemplateMemory> Session<M> {
     pub(super) fn read_answer(&mut self, request: Request, unread: &[u8], now_ms: u64) -> Step {
         let unread = self.skip_newlines(unread);
         if unread.first() == Some(&b'$') && request.may_be_sync() {
@@ -71,8 +72,9 @@ impl Session {
             Request::Info(from) => (from, AttachMethod::Info),
             Request::Probed(from) => (from, AttachMethod::Probed),
             Request::Resume(from) => (from, AttachMethod::Continued),
+            Request::Rewound(from) => (from, AttachMethod::Rewound),
             Request::Recorded { offset } => {
-                let known = replid.zip(offset).map(|(id, _)| Lineage { replid: id, history: id });
+                let known = replid.zip(offset).map(|(id, offset)| Lineage::new(id, offset));
                 return self.attach(known, offset.unwrap_or(0), None, AttachMethod::Continued, now_ms);
             }
             Request::Opened(psync_request) => return self.continued_recorded(psync_request, replid, line, now_ms),
@@ -80,27 +82,46 @@ impl Session {
                 return self.unexpected(request, line);
             }
         };
-        let lineage = Lineage { replid: replid.unwrap_or(from.replid), history: from.history };
+        self.resume(from, replid, method, now_ms)
+    }
+
+    /// The stream continues after `from`, on a server that names its id.
+    pub(super) fn resume(
+        &mut self,
+        from: Position,
+        replid: Option<ReplicationId>,
+        method: AttachMethod,
+        now_ms: u64,
+    ) -> Step {
+        let lineage = match method {
+            // Other events were delivered at the offsets that follow: the new history is named by an id of its own.
+            AttachMethod::Rewound => {
+                Lineage::new(replid.filter(|id| *id != from.replid).unwrap_or(from.history), from.offset)
+            }
+            _ => Lineage::of(&from, replid.unwrap_or(from.replid)),
+        };
         self.attach(Some(lineage), from.offset, from.db, method, now_ms)
     }
 
     /// `+FULLRESYNC`: a snapshot follows.
     fn full_resync(&mut self, request: Request, replid: ReplicationId, offset: u64) -> Step {
-        let to = Position { replid, offset, db: None, history: replid };
-        let lineage = Lineage { replid, history: replid };
+        let to = Position::new(replid, offset, None);
+        let lineage = Lineage::new(replid, offset);
         match request {
             Request::Sync => self.unexpected(request, b"+FULLRESYNC"),
             Request::Snapshot | Request::Recorded { .. } => self.begin_snapshot(lineage, offset),
             Request::Filtered => self.learn(lineage, offset, None),
             Request::Probe => self.abandon(to),
             Request::Opened(psync_request) => self.full_resync_recorded(psync_request, to),
-            Request::Info(_) | Request::Probed(_) | Request::Resume(_) => self.lost_history(request, to),
+            Request::Info(_) | Request::Probed(_) | Request::Resume(_) | Request::Rewound(_) => {
+                self.lost_history(request, to)
+            }
         }
     }
 
     /// The server does not have the requested history.
     fn lost_history(&mut self, request: Request, to: Position) -> Step {
-        let lineage = Lineage { replid: to.replid, history: to.replid };
+        let lineage = Lineage::new(to.replid, to.offset);
         let filtered = self.handshake.is_filtered();
         let Some(from) = self.position else {
             // The position was found a moment ago and no event was delivered, so only the attempt is lost.
@@ -137,14 +158,14 @@ impl Session {
 
     fn begin_sync(&mut self, offset: u64) -> Step {
         self.begin_stream(None, offset, None);
-        self.announce(AttachMethod::Sync);
+        self.announce(AttachMethod::Sync, None);
         self.phase = Phase::Header(Purpose::Deliver);
         Step::Again
     }
 
     pub(super) fn begin_snapshot(&mut self, lineage: Lineage, offset: u64) -> Step {
         self.begin_stream(Some(lineage), offset, None);
-        self.announce(AttachMethod::Full);
+        self.announce(AttachMethod::Full, None);
         self.phase = Phase::Header(Purpose::Deliver);
         Step::Again
     }
@@ -164,9 +185,10 @@ impl Session {
         now_ms: u64,
     ) -> Step {
         self.awaits_first_byte = false;
+        let before = self.position.filter(|_| method == AttachMethod::Rewound);
         self.begin_stream(lineage, offset, db);
         self.follow(now_ms);
-        self.announce(method);
+        self.announce(method, before);
         Step::Again
     }
 
@@ -187,7 +209,7 @@ impl Session {
         self.handshake.withdraw_version(&mut self.outbox);
     }
 
-    pub(super) fn announce(&mut self, method: AttachMethod) {
+    pub(super) fn announce(&mut self, method: AttachMethod, rewound_from: Option<Position>) {
         self.ever_attached = true;
         let stream = &self.stream;
         let aux = self.snapshot.aux();
@@ -208,6 +230,7 @@ impl Session {
                 .handshake
                 .info()
                 .map_or(psync_request.and_then(|psync_request| psync_request.role), |info| info.role),
+            rewound_from,
         };
         self.queue.push(Queued::Attached(attached));
     }

@@ -48,6 +48,8 @@ enum Kind {
     Write,
     Multi,
     Exec,
+    /// PUBLISH or SPUBLISH: delivered as a command, though it changes no data.
+    Publish,
     Ping,
     Select,
     Replconf,
@@ -136,7 +138,7 @@ impl Stream {
             kind = Kind::of(name);
             kind.is_plain()
         })?;
-        Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
+        Some(self.reached.found(kind, command, self.lineage.as_mut(), received_ms))
     }
 
     /// The same for a command of a shape that the parser does not know yet.
@@ -147,7 +149,7 @@ impl Stream {
             kind = Kind::of(name);
             kind.is_plain()
         })?;
-        Some(self.reached.found(kind, command, self.lineage.as_ref(), received_ms))
+        Some(self.reached.found(kind, command, self.lineage.as_mut(), received_ms))
     }
 
     /// Reads the front of the unread bytes, which begin at `shown` in the input of the poll. Returns how many bytes it
@@ -158,25 +160,41 @@ impl Stream {
         let used = poll.used();
         let (kind, tx, length, skipped) = match poll {
             PartsPoll::Incomplete { skipped, needed } => {
-                self.reached.skip(skipped);
+                self.skip(skipped);
                 return Ok((used, Scan::Part { needed }));
             }
             PartsPoll::Command { skipped, length } => {
-                self.reached.skip(skipped);
+                self.skip(skipped);
                 let (kind, tx) = match self.kind(unread)? {
                     Kind::Wrapped => self.wrapped(unread, length),
-                    kind => (kind, self.reached.command(kind, length)),
+                    kind => {
+                        let tx = self.reached.command(kind, length);
+                        self.reached.pass(kind, tx, length, self.lineage.as_mut());
+                        (kind, tx)
+                    }
                 };
                 (kind, tx, length, skipped)
             }
             PartsPoll::Begin { skipped, length, .. } => {
-                self.reached.skip(skipped);
+                self.skip(skipped);
                 (Kind::Part, self.reached.part(length, false), 0, skipped)
             }
             PartsPoll::Argument { .. } | PartsPoll::Piece { .. } => (Kind::Part, self.reached.part(used, false), 0, 0),
             PartsPoll::End { .. } => (Kind::LastPart, self.reached.part(used, true), 0, 0),
         };
         Ok((used, Scan::Found { found: Found { kind, tx, shown, length }, skipped }))
+    }
+
+    /// Bytes between two commands.
+    #[inline]
+    fn skip(&mut self, bytes: usize) {
+        if bytes > 0 {
+            let before = self.reached.offset;
+            self.reached.skip(bytes);
+            if let Some(lineage) = &mut self.lineage {
+                lineage.tail.pass(before, self.reached.offset, self.reached.tx.is_none());
+            }
+        }
     }
 
     /// The kind of the command that the parser found in `unread`. Selects the database if it is a SELECT.
@@ -295,12 +313,30 @@ impl Reached {
         &mut self,
         kind: Kind,
         command: Command<'a>,
-        lineage: Option<&'a Lineage>,
+        mut lineage: Option<&'a mut Lineage>,
         received_ms: Option<u64>,
     ) -> (Found, Event<'a>) {
         let length = command.raw().len();
         let tx = self.command(kind, length);
+        if kind != Kind::Write {
+            self.pass(kind, tx, length, lineage.as_deref_mut());
+        }
+        let lineage = lineage.map(|lineage| &*lineage);
         (Found { kind, tx, shown: 0, length }, self.event(kind, tx, command, lineage, received_ms))
+    }
+
+    /// Tells the history that a command of transaction `tx`, accounted for last, changes no data, unless it is a write.
+    /// A transaction with a write has no such command after it: its bytes belong together.
+    fn pass(&self, kind: Kind, tx: Option<u64>, length: usize, lineage: Option<&mut Lineage>) {
+        let may_begin = match kind {
+            Kind::Write | Kind::Part | Kind::LastPart | Kind::Wrapped => return,
+            Kind::Exec => false,
+            Kind::Multi => tx == Some(self.offset),
+            Kind::Publish | Kind::Ping | Kind::Select | Kind::Replconf | Kind::GetAck => tx.is_none(),
+        };
+        if let Some(lineage) = lineage {
+            lineage.tail.pass(self.offset - length as u64, self.offset, may_begin);
+        }
     }
 
     /// Accounts for a part of a command.
@@ -357,6 +393,8 @@ impl Kind {
             (4, Some(b'p')) if name.eq_ignore_ascii_case(b"PING") => Self::Ping,
             (4, Some(b'e')) if name.eq_ignore_ascii_case(b"EXEC") => Self::Exec,
             (5, Some(b'm')) if name.eq_ignore_ascii_case(b"MULTI") => Self::Multi,
+            (7, Some(b'p')) if name.eq_ignore_ascii_case(b"PUBLISH") => Self::Publish,
+            (8, Some(b's')) if name.eq_ignore_ascii_case(b"SPUBLISH") => Self::Publish,
             (7, Some(b'r')) if name.eq_ignore_ascii_case(b"RREPLAY") => Self::Wrapped,
             (6, Some(b's')) if name.eq_ignore_ascii_case(b"SELECT") => Self::Select,
             (8, Some(b'r')) if name.eq_ignore_ascii_case(b"REPLCONF") => Self::Replconf,
@@ -364,9 +402,9 @@ impl Kind {
         }
     }
 
-    /// A write, MULTI or EXEC whose event needs nothing but its name.
+    /// A command whose event needs nothing but its name.
     const fn is_plain(self) -> bool {
-        matches!(self, Self::Write | Self::Multi | Self::Exec)
+        matches!(self, Self::Write | Self::Publish | Self::Multi | Self::Exec)
     }
 
     const fn is_control(self) -> bool {

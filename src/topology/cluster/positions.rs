@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn saved(node: &str, slots: &str, digit: char, offset: u64) -> SavedShard {
-        let position = Position { replid: id(digit), offset, db: Some(0), history: id(digit) };
+        let position = Position::new(id(digit), offset, Some(0));
         SavedShard { node: node.into(), slots: slots.parse().unwrap(), position }
     }
 

@@ -45,13 +45,24 @@ impl Judge {
             Some(Request::Info(from)) => (from, AttachMethod::Info),
             Some(Request::Probed(from)) => (from, AttachMethod::Probed),
             Some(Request::Resume(from)) => (from, AttachMethod::Continued),
+            Some(Request::Rewound(from)) => (from, AttachMethod::Rewound),
             other => return Err(format!("+CONTINUE was not asked for: {other:?}")),
         };
-        let replid = replid.map_or(from.replid, |replid| replid.parse().unwrap());
-        let place = Position::new(replid, from.offset, from.db).with_history(from.history);
-        let attached = self.attached(method, place, true, None);
+        let replid = replid.map(|replid| replid.parse().unwrap());
+        let is_rewound = method == AttachMethod::Rewound;
+        let place = match is_rewound {
+            // Other commands follow at offsets that were used before.
+            true => Position::new(replid.unwrap_or(from.history), from.offset, None),
+            false => Position::new(replid.unwrap_or(from.replid), from.offset, from.db)
+                .with_history(from.history)
+                .with_data_offset(from.data_offset),
+        };
+        let mut attached = self.attached(method, place, true, None);
+        attached.rewound_from = self.resume.filter(|_| is_rewound);
         self.link.expected.push_back((due, Expected::Attached(attached)));
-        self.link.stream = Some(Cursor::new(due, place, false));
+        let mut cursor = Cursor::new(due, place, false);
+        cursor.is_rewound = is_rewound;
+        self.link.stream = Some(cursor);
         Ok(())
     }
 

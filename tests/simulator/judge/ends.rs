@@ -222,7 +222,8 @@ impl Judge {
 
     /// Another link follows, unless the attempts are used up.
     fn retries(&mut self, lost: &Disconnected, pause: Option<Duration>, tally: &mut Tally) -> Check {
-        ensure!(lost.resume == self.resume, "resumes at {:?}, not at {:?}", lost.resume, self.resume);
+        let is_same = lost.resume == self.resume && super::data_offset(lost.resume) == super::data_offset(self.resume);
+        ensure!(is_same, "resumes at {:?}, not at {:?}", lost.resume, self.resume);
         self.attempts += 1;
         let is_off = self.is_off();
         let used_up = self.options.backoff.attempts.is_some_and(|most| self.attempts > most);

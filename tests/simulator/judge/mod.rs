@@ -40,6 +40,7 @@ macro_rules! ensure {
 pub(crate) use ensure;
 
 pub(crate) use self::sends::{PASSWORD, USER};
+pub(crate) use self::stream::is_harmless;
 
 /// How far a link has got, to name the point at which a fault occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,9 @@ pub(crate) struct Judge {
     pub(crate) has_password: bool,
     /// The last position to resume from, by every event that was delivered and passed.
     pub(crate) resume: Option<Position>,
+    /// The last byte before it that may have changed data, and whether anything behind it may have.
+    data_offset: u64,
+    changes: bool,
     /// The position given by an abandoned full resynchronisation.
     found: Option<Position>,
     /// The next full resynchronisation is wanted for its data.
@@ -135,6 +139,8 @@ enum Request {
     Info(Position),
     Probed(Position),
     Resume(Position),
+    /// The point at which the histories part, before the last position.
+    Rewound(Position),
     Sync,
 }
 
@@ -167,6 +173,8 @@ impl Judge {
             options,
             has_password,
             resume,
+            data_offset: resume.map_or(0, |resume| resume.data_offset),
+            changes: false,
             found: None,
             wants_data: options.start == Start::Snapshot,
             snapshots: Snapshots::default(),
@@ -248,7 +256,7 @@ impl Judge {
             Event::Attached(attached) => {
                 self.take(Expected::Attached(*attached))?;
                 self.ever_attached = true;
-                self.resume = attached.position.or(self.resume);
+                self.begins(attached.position.or(self.resume));
                 self.see_attached(attached, tally);
                 Ok(())
             }
@@ -269,7 +277,7 @@ impl Judge {
                 }
                 self.take(Expected::End(*end))?;
                 self.snapshots.end(tally);
-                self.resume = end.position;
+                self.begins(end.position);
                 Ok(())
             }
             Event::SnapshotBytes(bytes) => self.snapshot_bytes(bytes, used),
@@ -322,9 +330,16 @@ impl Judge {
         Ok(())
     }
 
+    /// The stream begins after this position.
+    fn begins(&mut self, position: Option<Position>) {
+        self.resume = position;
+        self.data_offset = position.map_or(0, |position| position.data_offset);
+        self.changes = false;
+    }
+
     fn take(&mut self, found: Expected) -> Check {
         match self.link.expected.front() {
-            Some((due, expected)) if *expected == found && *due <= self.delivered => {
+            Some((due, expected)) if expected.is(&found) && *due <= self.delivered => {
                 self.link.expected.pop_front();
                 Ok(())
             }
@@ -338,6 +353,7 @@ impl Judge {
         let Some((told, covers)) = &self.link.info else { return Err(format!("a gap, and nobody was asked: {gap:?}")) };
         let (filtered, without_fork) = (self.link.handshake.is_filtered(), self.options.start == Start::NowWithoutFork);
         ensure!(!covers, "a gap, and the server has it all: {gap:?}");
+        ensure!(told.parting(&from).is_none(), "a gap, and only bytes without data are missing: {gap:?}");
         ensure!(
             without_fork || (!filtered && self.options.on_gap != OnGap::Snapshot && told.active),
             "a gap by INFO, where the server is to be asked: {gap:?}"
@@ -389,6 +405,7 @@ impl Judge {
             AttachMethod::Full => Sight::Full,
             AttachMethod::Probed => Sight::Probed,
             AttachMethod::Sync => Sight::Sync,
+            AttachMethod::Rewound => Sight::Rewound,
             _ => Sight::Continued,
         });
         if attached.replid != attached.history {
@@ -427,7 +444,7 @@ impl Judge {
         self.stream_drained(log, at_least)?;
         self.heartbeat(session.heartbeat())?;
         ensure!(
-            session.position() == self.resume,
+            session.position() == self.resume && data_offset(session.position()) == data_offset(self.resume),
             "position() is {:?}, and should be {:?}",
             session.position(),
             self.resume
@@ -516,6 +533,23 @@ fn as_it_came(event: &Event<'_>, unread: &[u8], used: usize) -> Check {
     Ok(())
 }
 
+/// Equal positions may differ in it.
+fn data_offset(position: Option<Position>) -> Option<u64> {
+    position.map(|position| position.data_offset)
+}
+
+impl Expected {
+    fn is(&self, found: &Self) -> bool {
+        let data_offset = |expected: &Self| match expected {
+            Self::Attached(attached) => [attached.position, attached.rewound_from].map(data_offset),
+            Self::End(end) => [data_offset(end.position), None],
+            Self::Gap(gap) => [Some(gap.from.data_offset), Some(gap.to.data_offset)],
+            Self::Begin(_) => [None; 2],
+        };
+        self == found && data_offset(self) == data_offset(found)
+    }
+}
+
 /// The loss between two positions.
 fn gap(from: Position, to: Position) -> Gap {
     let missed = (from.replid == to.replid).then(|| to.offset.saturating_sub(from.offset));
@@ -532,6 +566,16 @@ impl Told {
         let known =
             *replid == id || self.replid2.as_ref().is_some_and(|(second, first)| *second == id && next <= *first);
         known && next >= self.backlog_first && next <= end + 1
+    }
+}
+
+impl Told {
+    /// Where the history of a primary begins, if that is before `place`, and all that is between changes no data.
+    fn parting(&self, place: &Position) -> Option<Position> {
+        let ((id, first), (shown, _)) = (self.replid2.as_ref()?, self.shown.as_ref()?);
+        let parting = Position::at(id, first - 1, None).with_history(shown.parse().unwrap());
+        let is_harmless = parting.offset < place.offset && parting.offset >= place.data_offset;
+        (is_harmless && *id == place.replid.to_string() && !self.is_replica && self.covers(&parting)).then_some(parting)
     }
 }
 

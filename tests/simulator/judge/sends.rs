@@ -281,6 +281,10 @@ impl Judge {
             return Ok(Request::Info(told.unwrap()));
         }
         let resume = self.resume.unwrap();
+        if let Some(parting) = self.link.info.as_ref().and_then(|(told, _)| told.parting(&resume)) {
+            ensure!(same(&parting), "{place:?} asked for, and the histories part at {parting:?}");
+            return Ok(Request::Rewound(parting));
+        }
         ensure!(same(&resume), "{place:?} asked for, and {resume:?} was the place");
         let covers = self.link.info.as_ref().is_some_and(|(_, covers)| *covers);
         let may_fork = self.options.start != Start::NowWithoutFork || self.options.on_gap == OnGap::Snapshot;

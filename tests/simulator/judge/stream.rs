@@ -17,6 +17,8 @@ pub(crate) struct Cursor {
     /// The history, as far as the session knows it.
     replid: Position,
     is_sync: bool,
+    /// It begins with a history of its own, as a promoted server's does.
+    pub(super) is_rewound: bool,
     /// After SYNC offsets count from 0: what they are less than the truth.
     pub(super) shift: u64,
     db: Option<u32>,
@@ -45,6 +47,7 @@ impl Cursor {
             start: place.offset,
             replid: place,
             is_sync,
+            is_rewound: false,
             shift: 0,
             db: place.db,
             told_to: place.offset,
@@ -149,6 +152,8 @@ impl Judge {
         if unit.what == What::Write && cursor.db.is_some_and(|db| db != unit.db) {
             return Err(format!("the simulator errs: {:?} is known for {unit:?}", cursor.db));
         }
+        let names_db = told.db.is_some() || is_harmless(unit, &self.options) || told.is(b"RREPLAY");
+        ensure!(names_db || !cursor.is_rewound, "a write without a database after a promotion: {unit:?}");
         let position = if unit.is_boundary() { cursor.position(end) } else { None };
         ensure!(told.tx == shifted(unit.tx, cursor.shift), "transaction {:?} for {unit:?}", told.tx);
         ensure!(told.position() == position, "position {:?}, not {position:?}", told.position());
@@ -158,6 +163,8 @@ impl Judge {
         see(told, unit, tally);
         self.repeats(unit, end, tally);
         self.pass(unit);
+        let data_offset = told.position().map(|position| position.data_offset);
+        ensure!(data_offset == position.map(|_| self.data_offset), "the last data at {data_offset:?}, after {unit:?}");
         self.last_event = end;
         Ok(())
     }
@@ -190,9 +197,13 @@ impl Judge {
 
     /// The position after a unit can be resumed from, outside of transactions.
     fn settle(&mut self, unit: &Unit, end: u64) {
-        let cursor = self.link.stream.as_ref().unwrap();
+        self.changes |= !is_harmless(unit, &self.options);
         if unit.is_boundary() {
-            self.resume = cursor.position(end);
+            if std::mem::take(&mut self.changes) {
+                self.data_offset = end;
+            }
+            let cursor = self.link.stream.as_ref().unwrap();
+            self.resume = cursor.position(end).map(|position| position.with_data_offset(self.data_offset));
         }
     }
 
@@ -260,6 +271,17 @@ pub(super) fn is_silent(unit: &Unit, control: bool) -> bool {
 
 fn is_control(what: What) -> bool {
     matches!(what, What::Select | What::Control | What::GetAck)
+}
+
+/// Whether it changes no data, whatever surrounds it. A message in parts, or wrapped, counts as data.
+pub(crate) fn is_harmless(unit: &Unit, options: &redtail::Options) -> bool {
+    let name = unit.args.first().map(|name| name.to_ascii_uppercase()).unwrap_or_default();
+    match unit.what {
+        What::Select | What::Nothing => true,
+        _ if name == b"RREPLAY" => false,
+        What::Multi | What::Exec | What::Control | What::GetAck => true,
+        What::Write => matches!(&name[..], b"PUBLISH" | b"SPUBLISH") && !is_large(unit, options),
+    }
 }
 
 /// Whether it must arrive in parts: an argument reaches the threshold, or the bytes to the end of one pass the limit.

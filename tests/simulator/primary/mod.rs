@@ -172,6 +172,11 @@ impl Primary {
         self.talk = Talk::default();
     }
 
+    /// The offset up to which the last stream was sent.
+    pub(crate) fn sent(&self) -> u64 {
+        self.talk.sent.min(self.log.end())
+    }
+
     pub(crate) fn is_streaming(&self) -> bool {
         self.talk.stage == Stage::Stream
     }

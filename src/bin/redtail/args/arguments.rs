@@ -8,6 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::args::decode::Decode;
 use crate::args::doctor::Doctor;
+use crate::args::load::Load;
 use crate::args::manual::{Completions, Man};
 use crate::args::record::Record;
 use crate::args::replay::Replay;
@@ -27,6 +28,7 @@ Examples:
   redtail decode appendonly.aof              the writes in a file
   redtail decode appendonlydir               the writes in several files
   redtail decode dump.rdb                    the keys in a file
+  redtail load localhost:6379 commands.resp  commands into a server
   redtail record localhost:6379 -o some.rec  the stream, byte for byte
   redtail replay some.rec                    a primary that replays it
   redtail doctor localhost:6379              can this server be followed?
@@ -53,6 +55,8 @@ pub(crate) enum Verb {
     Snapshot(Snapshot),
     /// Print the contents of a snapshot, an append-only file, a recording or a stream of commands
     Decode(Decode),
+    /// Send the commands of a file or of `tail --format resp` to a server
+    Load(Load),
     /// Save the stream of a server to a file, byte for byte
     Record(Record),
     /// Serve a recording to followers, as a primary
@@ -97,6 +101,7 @@ impl Arguments {
             Some(Verb::Decode(decode)) => decode.facts(),
             Some(Verb::Record(record)) => record.facts(),
             Some(Verb::Doctor(doctor)) => doctor.facts(),
+            Some(Verb::Load(load)) => load.facts(),
             Some(Verb::Replay(_) | Verb::Completions(_) | Verb::Man(_)) | None => return Ok(()),
         };
         self.given.check(facts)?;
@@ -125,6 +130,7 @@ impl Verb {
             Self::Record(_) => "record",
             Self::Replay(_) => "replay",
             Self::Doctor(_) => "doctor",
+            Self::Load(_) => "load",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }

@@ -17,10 +17,10 @@ Examples:
   redtail decode dump.rdb
   redtail decode --format json dump.rdb | jq -c 'select(.event == \"key\") | [.key, .type]'
   redtail decode --format resp --empty-target dump.rdb |
-    redis-cli -h new --pipe
+    redtail load new:6379
   redtail decode /var/lib/redis/appendonlydir
   redtail decode --format resp --empty-target appendonlydir |
-    redis-cli -h new --pipe
+    redtail load new:6379
   redtail decode --follow --commands-only appendonlydir
   redtail decode --snapshot-to base.rdb appendonly.aof >commands.txt
   redtail decode --commands-only --command DEL,UNLINK --key 'user:*' appendonlydir

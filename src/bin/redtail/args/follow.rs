@@ -26,6 +26,10 @@ pub(crate) struct Follow {
     pub(crate) ack: Ack,
     pub(crate) reconnect: Option<Backoff>,
     pub(crate) heartbeat: Option<Duration>,
+    /// Add positions to --format resp.
+    pub(crate) positions: bool,
+    /// End with the last write that the server had when it was asked.
+    pub(crate) until_caught_up: bool,
     pub(crate) output: Output,
 }
 
@@ -44,5 +48,3 @@ pub(crate) struct SnapshotTo {
     pub(crate) path: PathBuf,
     pub(crate) force: bool,
 }
-
-impl Follow {}

@@ -12,7 +12,7 @@ use crate::args::parse::target_version;
 /// The output options of `tail` and `decode`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Output {
-    /// text: one line per command or key; json: one object per line; resp: commands for `redis-cli --pipe`
+    /// text: one line per command or key; json: one object per line; resp: commands for `redtail load`
     ///
     /// A snapshot of a tool that merges files may hold a key twice, which makes servers refuse it. redtail needs
     /// constant memory, prints both, and the target of resp keeps the second one or a mixture of both.
@@ -76,7 +76,9 @@ pub(crate) struct Output {
     /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
     ///
     /// Newer commands and options are rewritten. A RESTORE that the target would refuse gets its version, or is opened
-    /// into plain commands. What can't be expressed is left out, with one message per kind. See docs/migration.md.
+    /// into plain commands. What can't be expressed is left out, with one message per kind. A few commands of more than
+    /// 64 MiB can't be rewritten: they are printed unchanged, and counted in a message at the end. See
+    /// docs/migration.md.
     #[arg(long, value_name = "VERSION", value_parser = target_version)]
     pub(crate) target_version: Option<Server>,
 
@@ -101,7 +103,8 @@ pub(crate) enum Format {
 
 /// A snapshot of a server as commands, without --empty-target.
 pub(crate) const SNAPSHOT_NEEDS_EMPTYING: &str = "--format resp of a snapshot needs --empty-target: the target may hold keys that the server does not have. It \
-     deletes only keys that the filters select; without filters, all keys and functions of the target";
+     deletes only keys that the filters select; without filters, all keys and functions of the target. --target-is-empty deletes \
+     nothing";
 
 impl Output {
     pub(crate) const MAX_ARG: u64 = 16 << 20;

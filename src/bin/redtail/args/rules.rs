@@ -59,7 +59,8 @@ const REPLAY: &[&str] = &["replay"];
 const DOCTOR: &[&str] = &["doctor"];
 const TAIL_AND_RECORD: &[&str] = &["tail", "record"];
 const TAIL_AND_DECODE: &[&str] = &["tail", "decode"];
-const CONNECTED: &[&str] = &["tail", "snapshot", "record", "doctor"];
+const LOAD: &[&str] = &["load"];
+const CONNECTED: &[&str] = &["tail", "snapshot", "record", "doctor", "load"];
 const PRINTING: &[&str] = &["tail", "decode", "snapshot"];
 
 const fn rule(
@@ -118,6 +119,8 @@ pub(super) const RULES: &[Rule] = &[
         SERVER | UNIX,
         "{} takes the address of one of the nodes, not of Sentinels",
     ),
+    rule(LOAD, &["prefer-replica"], 0, "a replica takes no writes: remove {}"),
+    always(LOAD, &["on-error", "position-key", "print-position"]),
     always(DOCTOR, &["json", "sample", "target-version"]),
     // The start, and what the run survives.
     rule(
@@ -157,6 +160,24 @@ pub(super) const RULES: &[Rule] = &[
         TEXT | JSON | GAP_STOP | GAP_CONTINUE,
         "--on-gap snapshot replaces the file of --snapshot-to, and the target of --format resp would keep the data of \
          the earlier file: remove --on-gap snapshot",
+    ),
+    rule(
+        TAIL,
+        &["positions"],
+        RESP,
+        "{} is for --format resp only: each line of json has its position; remove --positions",
+    ),
+    rule(
+        TAIL,
+        &["positions"],
+        NOW | NOW_WITHOUT_FORK | SNAPSHOT | POSITION,
+        "{} adds positions, and --from sync has none; use another start",
+    ),
+    rule(
+        TAIL,
+        &["until-caught-up"],
+        ONE_SERVER,
+        "{} ends at an offset, and each shard of a cluster has its own: remove it",
     ),
     always(RECORD, &["from"]),
     always(TAIL_AND_RECORD, &["reconnect"]),
@@ -322,6 +343,24 @@ pub(super) const RULES: &[Rule] = &[
         &["empty-target"],
         RESP,
         "{} is for --format resp only: text and json have no target; remove --empty-target",
+    ),
+    rule(
+        &["tail", "snapshot"],
+        &["target-is-empty"],
+        RESP,
+        "{} is for --format resp only: text and json have no target; remove --target-is-empty",
+    ),
+    rule(
+        &["tail", "snapshot"],
+        &["target-is-empty"],
+        KEYS,
+        "{} is for a printed snapshot: add --from snapshot, and remove --snapshot-to and -o",
+    ),
+    rule(
+        TAIL,
+        &["target-is-empty"],
+        GAP_STOP | GAP_CONTINUE,
+        "{} leaves the keys of an earlier snapshot in the target, and --on-gap snapshot takes another: use --empty-target",
     ),
     rule(
         PRINTING,

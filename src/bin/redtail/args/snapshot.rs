@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use redtail::{Ack, Backoff, OnGap, Start};
 
-use crate::args::fact::{Facts, KEYS, NO_KEYS, either};
+use crate::args::fact::{EMPTIED, Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
 use crate::args::output::{Format, Output};
@@ -20,7 +20,7 @@ Examples:
     redtail snapshot localhost:6379 --format json | jq -r .key
   Into another server:
     redtail snapshot old:6379 --format resp --empty-target |
-      redis-cli -h new --pipe
+      redtail load new:6379
   Into a file that redis-server and valkey-server load:
     redtail snapshot localhost:6379 -o dump.rdb
   To another machine:
@@ -52,7 +52,7 @@ pub(crate) struct Snapshot {
     #[arg(long, requires = "output")]
     force: bool,
 
-    /// text: one line per key; json: one object per line; resp: commands for `redis-cli --pipe` [default: text]
+    /// text: one line per key; json: one object per line; resp: commands for `redtail load` [default: text]
     #[arg(long, value_enum, hide_default_value = true)]
     format: Option<Format>,
 
@@ -67,6 +67,12 @@ pub(crate) struct Snapshot {
     /// because the target may hold selected keys that the server does not have.
     #[arg(long)]
     empty_target: bool,
+
+    /// With --format resp: delete nothing in the target, since it holds no selected keys that the server lacks
+    ///
+    /// For several sources with different keys, such as the shards of a cluster, and one target.
+    #[arg(long, conflicts_with = "empty_target")]
+    target_is_empty: bool,
 
     /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
     ///
@@ -116,6 +122,8 @@ impl Snapshot {
             ack: Ack::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
+            positions: false,
+            until_caught_up: false,
         }
     }
 
@@ -141,6 +149,6 @@ impl Snapshot {
     pub(super) fn facts(&self) -> Facts {
         let file = self.output.as_deref().map_or(0, facts_of_file);
         let keys = either(self.output.is_none(), KEYS, NO_KEYS);
-        self.server.facts() | self.printing().facts() | file | keys
+        self.server.facts() | self.printing().facts() | file | keys | either(self.target_is_empty, EMPTIED, 0)
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use redtail::{Ack, Backoff, OnGap, Start};
 
 use crate::args::fact::{
-    ALL_SHARDS, CHECKPOINT, Facts, GAP_CONTINUE, GAP_STOP, KEYS, NO_KEYS, NOW, OBSERVE, ONE_SERVER, either,
+    ALL_SHARDS, CHECKPOINT, EMPTIED, Facts, GAP_CONTINUE, GAP_STOP, KEYS, NO_KEYS, NOW, OBSERVE, ONE_SERVER, either,
 };
 use crate::args::filter::Filter;
 use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
@@ -26,8 +26,8 @@ Examples:
   From the position where an earlier run ended:
     redtail tail localhost:6379 --from REPLID:OFFSET:DB
   All data, and every write after it, into another server:
-    redtail tail old:6379 --from snapshot --empty-target --format resp |
-      redis-cli -h new --pipe
+    redtail tail old:6379 --from snapshot --empty-target --format resp \\
+      --positions | redtail load new:6379
   A dump.rdb that servers load, and every later write, one per line:
     redtail tail localhost:6379 --from snapshot --snapshot-to dump.rdb
   All shards of a cluster from their replicas, resuming in the next run:
@@ -134,11 +134,30 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "TRIES", value_parser = backoff)]
     reconnect: Option<Backoff>,
 
+    /// With --format resp: add positions, which `redtail load` stores in the target
+    ///
+    /// A position follows everything that is received, and each 64 KiB; it precedes a transaction. It is a PING with a
+    /// text, so that other programs load the output too.
+    #[arg(long)]
+    positions: bool,
+
+    /// End with the last write that the server had when the run attached, or at the end of its snapshot
+    ///
+    /// The server is asked for its offset (INFO, permission +info). If no client writes now, this is the last write.
+    #[arg(long, conflicts_with_all = ["until", "count"])]
+    until_caught_up: bool,
+
     /// Print the position after N seconds without output
     ///
     /// With --cluster, this applies to each shard, at most once per second.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     heartbeat: Option<Duration>,
+
+    /// With --format resp: delete nothing in the target, since it holds no selected keys that the server lacks
+    ///
+    /// For several sources with different keys, such as the shards of a cluster, and one target.
+    #[arg(long, conflicts_with = "empty_target")]
+    target_is_empty: bool,
 
     #[command(flatten)]
     output: Output,
@@ -202,6 +221,7 @@ impl Tail {
             | either(prints, KEYS, NO_KEYS)
             | either(self.ack == AckChoice::Observe, OBSERVE, 0)
             | either(self.checkpoint.is_some(), CHECKPOINT, 0)
+            | either(self.target_is_empty, EMPTIED, 0)
     }
 
     pub(super) fn filter(&self) -> &Filter {
@@ -224,6 +244,8 @@ impl Tail {
             ack: self.ack.into(),
             reconnect: self.reconnect,
             heartbeat: self.heartbeat,
+            positions: self.positions,
+            until_caught_up: self.until_caught_up,
             output: self.output,
         }
     }

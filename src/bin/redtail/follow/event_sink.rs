@@ -36,6 +36,10 @@ pub(super) enum Source {
 impl<W: Write> EventSink<W> {
     pub(super) fn new(source: Source, output: Printer<W>, stop: StopCondition, options: &Follow) -> Self {
         let (heartbeat, args) = (options.heartbeat.map(Heartbeat::new), &options.output);
+        let mut output = output;
+        if options.positions {
+            output.with_positions();
+        }
         Self { source, output, saver: None, stop, heartbeat, format: args.format, all: args.all }
     }
 
@@ -76,6 +80,16 @@ impl<W: Write> EventSink<W> {
     /// The time until the next heartbeat. `None` without `--heartbeat`.
     pub(super) fn until_beat(&self) -> Option<Duration> {
         self.heartbeat.as_ref().map(Heartbeat::left)
+    }
+
+    /// Writes the position of everything printed, with --positions. `is_due`: even if it is near the last one.
+    pub(super) fn mark(&mut self, position: Position, is_due: bool) -> Result<(), Failure> {
+        Ok(self.output.mark(position, is_due)?)
+    }
+
+    /// Ends at this offset.
+    pub(super) fn stop_at(&mut self, offset: u64) {
+        self.stop.set_until(offset);
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Failure> {

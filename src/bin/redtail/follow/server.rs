@@ -16,6 +16,7 @@ use crate::snapshot_file::Saver;
 use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
 use crate::target::command_specs;
+use crate::target::offset::offset;
 use crate::terminal::log;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
@@ -33,11 +34,12 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     command_specs::ask_at(address.clone());
     let output = Printer::new(out, &options.output, target.clone());
     if let Some(stats) = output.stats() {
-        stats.watch_lag(address);
+        stats.watch_lag(address.clone());
     }
     let stop = StopCondition::new(&options.output);
     let mut run = Run {
         options,
+        address,
         follower,
         sink: EventSink::new(Source::Server(target), output, stop, options).saving(saver),
         keeper,
@@ -65,6 +67,7 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
 
 struct Run<'a> {
     options: &'a Follow,
+    address: Address,
     follower: Follower,
     sink: EventSink<OutputWriter>,
     keeper: Option<Keeper<Position>>,
@@ -89,17 +92,33 @@ impl Run<'_> {
                 None => follower.next_event()?,
             };
             let Some(event) = next else { return signals::end_of_stream() };
+            // Before a snapshot there is no position.
+            let is_start = matches!(event, Event::Attached(Attached { position: Some(_), .. }) | Event::SnapshotEnd(_));
+            if is_start && self.options.until_caught_up {
+                let goal = keepalive.while_printing(|| offset(&self.address))?;
+                sink.stop_at(goal);
+            }
+            let before_multi = self.printed.filter(|_| matches!(event, Event::Multi(_)));
             let is_last = keepalive.while_printing(|| {
+                if let Some(position) = before_multi {
+                    sink.mark(position, true)?;
+                }
                 if let Some(keeper) = keeper {
                     before(&event, keeper, sink)?;
                     keeper.count(commands(&event));
                 }
                 sink.event(&event)
             })?;
+            if is_last && self.options.until_caught_up {
+                log::say("caught up: every write that the server had when it was asked is printed");
+            }
             if is_last || (self.options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
                 sink.enough();
                 self.printed = follower.position();
                 return Ok(());
+            }
+            if let Some(position) = follower.position() {
+                keepalive.while_printing(|| sink.mark(position, is_start))?;
             }
             keepalive.while_printing(|| sink.beat(follower.position()))?;
         }
@@ -111,7 +130,10 @@ impl Run<'_> {
         let position = self.printed;
         let due = keeper.as_mut().filter(|keeper| position.is_some() && keeper.is_due());
         if follower.is_drained() || due.is_some() {
-            keepalive.while_printing(|| sink.flush())?;
+            keepalive.while_printing(|| {
+                position.map_or(Ok(()), |position| sink.mark(position, true))?;
+                sink.flush()
+            })?;
             self.written = self.printed;
         }
         if let (Some(keeper), Some(position)) = (due, position) {
@@ -125,6 +147,9 @@ impl Run<'_> {
 
     /// Completes the output, saves the position, and says how to resume.
     fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
+        let marked =
+            self.printed.map_or(Ok(()), |position| self.keepalive.while_printing(|| self.sink.mark(position, true)));
+        let outcome = outcome.and(marked);
         let (outcome, mut finished) = self.keepalive.while_printing(|| self.sink.finish(outcome));
         let is_lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
         let is_unwritten =

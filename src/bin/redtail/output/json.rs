@@ -36,7 +36,7 @@ pub(super) struct Json {
     payload: PayloadArgument,
     /// The field of the payload of a command that arrives in parts.
     restored: Vec<u8>,
-    /// The field with the migration of the current command, for a cluster.
+    /// The field with the migration of the current command, or empty.
     pub(super) migration: Vec<u8>,
     file: FilePosition,
     /// The origin of a write that KeyDB wraps, or empty.
@@ -193,7 +193,7 @@ impl Json {
         let line = &mut self.line;
         line.clear();
         line.push(b'{');
-        push_context(line, command.offset, self.nth, &command.into())?;
+        push_context(line, command.offset, self.nth, &command.into());
         push_origin(line, &self.origin);
         line.extend_from_slice(&self.migration);
         line.extend_from_slice(self.file.fields.as_bytes());
@@ -244,7 +244,7 @@ impl Json {
         self.open = None;
         self.line.clear();
         self.line.extend_from_slice(b"],");
-        push_context(&mut self.line, offset, self.nth, context)?;
+        push_context(&mut self.line, offset, self.nth, context);
         push_origin(&mut self.line, &self.origin);
         self.line.extend_from_slice(&self.migration);
         if let Some(keys) = &self.keys {
@@ -259,7 +259,7 @@ impl Json {
     fn border(&mut self, name: &str, command: &StreamCommand<'_>, out: &mut impl Write) -> io::Result<()> {
         self.line.clear();
         write!(self.line, "{{\"event\":\"{name}\",\"offset\":{},\"db\":", command.offset)?;
-        push_number(&mut self.line, command.db.map(u64::from))?;
+        push_number(&mut self.line, command.db.map(u64::from));
         push_origin(&mut self.line, &self.origin);
         self.line.extend_from_slice(self.file.fields.as_bytes());
         self.line.extend_from_slice(b"}\n");
@@ -276,8 +276,11 @@ impl Json {
             ("target", text(Some(&self.target))),
             ("server", text(attached.server)),
             ("role", text(attached.role.map(Role::as_str))),
+            ("rewound_from", text(attached.rewound_from)),
         ];
-        object("attached", &fields, out)
+        // Only that method has a position before it.
+        let count = fields.len() - usize::from(attached.rewound_from.is_none());
+        object("attached", fields.get(..count).unwrap_or_default(), out)
     }
 }
 
@@ -303,22 +306,36 @@ fn text(value: Option<impl Display>) -> Value {
     value.map(|value| value.to_string()).into()
 }
 
-fn push_context(line: &mut Vec<u8>, offset: u64, nth: u32, context: &StreamContext) -> io::Result<()> {
+fn push_context(line: &mut Vec<u8>, offset: u64, nth: u32, context: &StreamContext) {
     line.extend_from_slice(b"\"event\":\"command\",\"id\":");
     match context.history {
-        Some(history) if nth == 0 => write!(line, "\"{history}:{offset}\"")?,
-        Some(history) => write!(line, "\"{history}:{offset}:{nth}\"")?,
+        Some(history) => {
+            line.push(b'"');
+            line.extend_from_slice(history.as_bytes());
+            line.push(b':');
+            push_number(line, Some(offset));
+            if nth > 0 {
+                line.push(b':');
+                push_number(line, Some(nth.into()));
+            }
+            line.push(b'"');
+        }
         None => line.extend_from_slice(b"null"),
     }
-    write!(line, ",\"offset\":{offset},\"db\":")?;
-    push_number(line, context.db.map(u64::from))?;
+    line.extend_from_slice(b",\"offset\":");
+    push_number(line, Some(offset));
+    line.extend_from_slice(b",\"db\":");
+    push_number(line, context.db.map(u64::from));
     match context.tx {
-        Some(tx) => write!(line, ",\"tx\":true,\"tx_id\":{tx}")?,
+        Some(tx) => {
+            line.extend_from_slice(b",\"tx\":true,\"tx_id\":");
+            push_number(line, Some(tx));
+        }
         None => line.extend_from_slice(b",\"tx\":false"),
     }
-    match context.received_ms {
-        Some(received_ms) => write!(line, ",\"received_ms\":{received_ms}"),
-        None => Ok(()),
+    if context.received_ms.is_some() {
+        line.extend_from_slice(b",\"received_ms\":");
+        push_number(line, context.received_ms);
     }
 }
 
@@ -330,9 +347,9 @@ fn push_origin(line: &mut Vec<u8>, origin: &str) {
     }
 }
 
-fn push_number(line: &mut Vec<u8>, number: Option<u64>) -> io::Result<()> {
+fn push_number(line: &mut Vec<u8>, number: Option<u64>) {
     match number {
-        Some(number) => write!(line, "{number}"),
-        None => line.write_all(b"null"),
+        Some(number) => line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        None => line.extend_from_slice(b"null"),
     }
 }

@@ -12,6 +12,7 @@ mod json;
 mod json_argument;
 mod keys;
 mod migrations;
+mod position_mark;
 mod printer;
 mod resp;
 mod restored;
@@ -19,4 +20,5 @@ mod stream_context;
 mod text;
 mod unwrapped;
 
+pub(crate) use position_mark::PositionMark;
 pub(crate) use printer::Printer;

@@ -1,4 +1,4 @@
-//! For servers: a stream of commands for `redis-cli --pipe`.
+//! For servers: a stream of commands for `redtail load`.
 //!
 //! Commands are forwarded byte for byte, unless clients may not send them (`client_form`). Two commands are added:
 //! SELECT, if the stream relies on one before the start, and DISCARD, if a transaction has no EXEC.
@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use redtail::rdb::Item;
 use redtail::resp::Part;
-use redtail::{AttachMethod, Attached, Event, ReplicationId, StreamCommand};
+use redtail::{AttachMethod, Attached, Event, Position, ReplicationId, StreamCommand};
 
 use crate::args;
 use crate::failure::Failure;
@@ -16,9 +16,13 @@ use crate::output::client_form::{ClientForm, ClientForms};
 use crate::output::keys::command::append;
 use crate::output::keys::emptying::Emptying;
 use crate::output::keys::resp::RespKeys;
+use crate::output::position_mark::PositionMark;
 use crate::output::stream_context::StreamContext;
 
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
+
+/// The bytes between two positions, outside of transactions.
+const BETWEEN_MARKS: u64 = 64 << 10;
 
 pub(super) struct Resp {
     /// The database of commands with an unknown database.
@@ -42,6 +46,16 @@ pub(super) struct Resp {
     torn: bool,
     replid: Option<ReplicationId>,
     keys: RespKeys,
+    /// With --positions.
+    marks: Option<Marks>,
+}
+
+/// The positions in the output.
+#[derive(Debug, Default)]
+struct Marks {
+    last: Option<PositionMark>,
+    /// The bytes forwarded since.
+    since: u64,
 }
 
 impl Resp {
@@ -59,7 +73,31 @@ impl Resp {
             torn: false,
             replid: None,
             keys: RespKeys::new(Emptying::new(options)),
+            marks: None,
         }
+    }
+
+    pub(super) fn with_positions(&mut self) {
+        self.marks = Some(Marks::default());
+    }
+
+    /// Writes the position with --positions, unless the output is inside of a command or transaction. Everything before
+    /// it is written. `is_due`: even if little was written since the last one.
+    pub(super) fn mark(&mut self, position: Position, is_due: bool, out: &mut impl Write) -> io::Result<()> {
+        if self.in_transaction || self.in_command || self.again > 0 || !self.multi.is_empty() {
+            return Ok(());
+        }
+        self.write_mark(PositionMark(Some(position)), is_due, out)
+    }
+
+    fn write_mark(&mut self, mark: PositionMark, is_due: bool, out: &mut impl Write) -> io::Result<()> {
+        let Some(marks) = &mut self.marks else { return Ok(()) };
+        if marks.last == Some(mark) || !(is_due || marks.since >= BETWEEN_MARKS) {
+            return Ok(());
+        }
+        *marks = Marks { last: Some(mark), since: 0 };
+        let argument = mark.argument();
+        write!(out, "*2\r\n$4\r\nPING\r\n${}\r\n{argument}\r\n", argument.len())
     }
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {
@@ -92,6 +130,7 @@ impl Resp {
                 self.at_end(false);
                 Ok(())
             }
+            Event::SnapshotBegin(_) => Ok(self.write_mark(PositionMark(None), true, out)?),
             Event::Disconnected(_) => {
                 self.disconnect();
                 Ok(())
@@ -172,9 +211,9 @@ impl Resp {
             self.before_command(context.db, context.tx, out)?;
         }
         let mut bytes = std::mem::take(&mut self.rewritten);
-        self.forms.part(part, &mut bytes);
+        self.forms.part(part, &mut bytes)?;
         if context.offset.is_some() {
-            self.forms.end(&mut bytes);
+            self.forms.end(&mut bytes)?;
         }
         self.in_command |= !bytes.is_empty();
         self.forward(&bytes, out)?;
@@ -195,7 +234,9 @@ impl Resp {
             }
             ClientForm::Nothing => {}
             ClientForm::Instead { arguments, of, then } => {
-                self.before_command(command.db, command.tx, out)?;
+                // The keys of slots are in database 0.
+                let db = if command.is(b"TRIMSLOTS") { Some(0) } else { command.db };
+                self.before_command(db, command.tx, out)?;
                 let sent: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).chain(command.args().skip(of)).collect();
                 let mut bytes = std::mem::take(&mut self.rewritten);
                 append(&mut bytes, &sent);
@@ -272,6 +313,9 @@ impl Resp {
 
     fn forward(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
         self.since += bytes.len() as u64;
+        if let Some(marks) = &mut self.marks {
+            marks.since += bytes.len() as u64;
+        }
         let known = usize::try_from(self.again).map_or(bytes.len(), |again| again.min(bytes.len()));
         self.again -= known as u64;
         out.write_all(bytes.get(known..).unwrap_or_default())

@@ -34,7 +34,7 @@ pub(super) struct Text {
     restored: Vec<u8>,
     keys: TextKeys,
     colors: Colors,
-    /// The migration of the current command, for a cluster.
+    /// The migration of the current command, or empty.
     pub(super) migration: Vec<u8>,
     /// The kind and number of the file that contains the next lines.
     file: Option<(FileKind, Option<u64>)>,
@@ -178,7 +178,19 @@ impl fmt::Display for Date {
 
 fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32>) -> io::Result<()> {
     let Colors { faint, number, end, .. } = colors;
-    write!(line, "{faint}{offset}{end} {number}[{}]{end}", Database(db))
+    let mut digits = itoa::Buffer::new();
+    line.write_all(faint.as_bytes())?;
+    line.write_all(digits.format(offset).as_bytes())?;
+    line.write_all(end.as_bytes())?;
+    line.write_all(b" ")?;
+    line.write_all(number.as_bytes())?;
+    line.write_all(b"[")?;
+    match db {
+        Some(db) => line.write_all(digits.format(db).as_bytes())?,
+        None => write!(line, "{}", Database(db))?,
+    }
+    line.write_all(b"]")?;
+    line.write_all(end.as_bytes())
 }
 
 fn push_origin(line: &mut impl Write, colors: Colors, origin: &str) -> io::Result<()> {
@@ -207,6 +219,11 @@ fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>) -> i
         line.extend_from_slice(colors.bold.as_bytes());
     }
     match argument {
+        Argument::Whole(bytes) if Quoted(bytes).is_plain() => {
+            line.push(b'"');
+            line.extend_from_slice(bytes);
+            line.push(b'"');
+        }
         Argument::Whole(bytes) => write!(line, "{}", Quoted(bytes))?,
         Argument::Omitted(length) | Argument::Pieces(length) => write!(line, "(omitted {length} bytes)")?,
     }

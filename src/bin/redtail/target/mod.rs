@@ -1,7 +1,9 @@
 //! The server to follow: address, credentials, TLS, Sentinels.
 
 pub(crate) mod address;
+mod command_forms;
 pub(crate) mod command_specs;
 pub(crate) mod credentials;
 pub(crate) mod endpoint;
+pub(crate) mod offset;
 pub(crate) mod probe_error;

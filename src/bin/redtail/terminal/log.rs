@@ -132,8 +132,16 @@ impl Display for AttachMessage<'_> {
             write!(f, " ({described})")?;
         }
         match attached.position {
-            Some(position) => write!(f, " at {position}"),
-            None => write!(f, " at offset {}", attached.offset),
+            Some(position) => write!(f, " at {position}")?,
+            None => write!(f, " at offset {}", attached.offset)?,
+        }
+        match attached.rewound_from {
+            Some(before) => write!(
+                f,
+                ", where its own history begins: the {} bytes received after that, up to {before}, changed no data",
+                before.offset.saturating_sub(attached.offset)
+            ),
+            None => Ok(()),
         }
     }
 }

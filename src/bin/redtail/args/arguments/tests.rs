@@ -16,7 +16,7 @@ fn the_arguments_are_consistent() {
     Arguments::command().debug_assert();
 }
 
-const VERBS: [&str; 6] = ["tail", "snapshot", "decode", "record", "replay", "doctor"];
+const VERBS: [&str; 7] = ["tail", "snapshot", "decode", "record", "replay", "doctor", "load"];
 
 fn options(verb: &str) -> Vec<(String, bool)> {
     let mut command = Arguments::command();
@@ -99,7 +99,7 @@ fn options_without_effect_are_refused_with_every_target() {
     let no_tls = "cacert cacertdir cert cert-key sni verify sentinel-no-tls insecure";
     let unix_tls = format!("tls {of_tls}");
     let in_tls = "sentinel-tls sentinel-no-tls";
-    let for_resp = "assume-db empty-target";
+    let for_resp = "assume-db empty-target positions target-is-empty";
     // A value of --format is json, and one of --from is now.
     for (words, expected) in [
         ("tail h:1", format!("{SENTINEL} {of_tls} snapshot-to elements keys {for_resp}")),
@@ -111,12 +111,14 @@ fn options_without_effect_are_refused_with_every_target() {
         ("tail redis+sentinel://h/m --sentinel-tls", format!("cluster snapshot-to elements keys {for_resp}")),
         (
             "tail h:1 --cluster",
-            format!("sentinel-user sentinel-password-file {of_tls} snapshot-to until elements keys {for_resp}"),
+            format!(
+                "sentinel-user sentinel-password-file {of_tls} snapshot-to until until-caught-up elements keys {for_resp}"
+            ),
         ),
         ("tail h:1 --format json", format!("{SENTINEL} {of_tls} snapshot-to elements {for_resp}")),
         (
             "tail h:1 --format resp",
-            format!("{SENTINEL} {of_tls} cluster snapshot-to all elements keys max-arg empty-target"),
+            format!("{SENTINEL} {of_tls} cluster snapshot-to all elements keys max-arg empty-target target-is-empty"),
         ),
         ("tail h:1 --from snapshot", format!("{SENTINEL} {of_tls} allow-probe elements keys {for_resp}")),
         ("tail h:1 --from snapshot --format json", format!("{SENTINEL} {of_tls} allow-probe {for_resp}")),
@@ -128,13 +130,13 @@ fn options_without_effect_are_refused_with_every_target() {
             "tail h:1 --from sync",
             format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe on-gap elements keys {for_resp}"),
         ),
-        ("snapshot h:1", format!("{SENTINEL} {of_tls} empty-target elements")),
+        ("snapshot h:1", format!("{SENTINEL} {of_tls} empty-target target-is-empty elements")),
         ("snapshot h:1 --format resp --empty-target", format!("{SENTINEL} {of_tls} output all elements max-arg")),
         (
             "snapshot h:1 -o new-file",
-            format!("{SENTINEL} {of_tls} format count empty-target db key all elements max-arg"),
+            format!("{SENTINEL} {of_tls} format count empty-target target-is-empty db key all elements max-arg"),
         ),
-        ("snapshot redis+sentinel://h/m", format!("{no_tls} empty-target elements")),
+        ("snapshot redis+sentinel://h/m", format!("{no_tls} empty-target target-is-empty elements")),
         ("record h:1 -o new-file", format!("{SENTINEL} {of_tls}")),
         ("record h:1 -o new-file --from snapshot", format!("{SENTINEL} {of_tls} allow-probe")),
         ("record h:1 -o new-file --from sync", format!("{SENTINEL} {of_tls} allow-probe on-gap")),
@@ -143,6 +145,8 @@ fn options_without_effect_are_refused_with_every_target() {
         ("doctor h:1", format!("{SENTINEL} {of_tls}")),
         ("doctor h:1 --cluster", format!("{SENTINEL} {of_tls}")),
         ("doctor redis+sentinel://h/m", format!("{no_tls} cluster")),
+        ("load h:1", format!("{SENTINEL} {of_tls}")),
+        ("load redis+sentinel://h/m", format!("{no_tls} prefer-replica")),
         ("replay f", String::new()),
     ] {
         let sorted = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();

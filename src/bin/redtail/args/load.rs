@@ -1,0 +1,80 @@
+//! `redtail load`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use crate::args::fact::{Facts, ONE_SERVER};
+use crate::args::server::Server;
+
+const LOAD_EXAMPLES: &str = "\
+Examples:
+  All data of old, and every write after it, into new:
+    redtail tail old:6379 --from snapshot --empty-target --format resp \\
+      --positions | redtail load new:6379
+  Continue after an interruption, and end with the last write of old:
+    redtail tail old:6379 --from $(redtail load new:6379 --print-position) \\
+      --format resp --positions --until-caught-up | redtail load new:6379
+  A snapshot or an append-only file:
+    redtail decode dump.rdb --format resp | redtail load new:6379
+
+Commands are sent without waiting for each reply, and every reply is read. The
+writes between two positions of the input (`tail --positions`) are one
+transaction of the target, which also stores the position in a key. A run that
+continues at that position loses no write, and applies none twice. Delete the
+key (redtail:position in database 0) when the move is done.
+
+In a cluster, load into the node of a shard, with a --position-key of a slot of
+that shard: its own hash tag, such as 'redtail:position{tag}'. The position is
+then stored behind the writes, not with them: a run that continues may apply the
+writes behind the last position a second time.
+
+SIGINT and SIGTERM let it read standard input to its end; a second one ends it
+at once.
+
+Exit codes: 0 done, 1 failed or commands were refused, 2 wrong usage.";
+
+#[derive(Debug, Args)]
+#[command(after_help = LOAD_EXAMPLES)]
+pub(crate) struct Load {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// The file with the commands, or - for standard input
+    #[arg(default_value = "-", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// After a refused command: stop, or count it and continue
+    ///
+    /// Each refused command is named with the message of the server. A refusal of everything, such as READONLY, OOM or
+    /// NOPERM, ends the run in any case. With continue, commands are not grouped into transactions: after an
+    /// interruption, writes behind the last position are applied again.
+    #[arg(long, value_name = "CHOICE", value_enum, default_value_t = OnError::Stop)]
+    pub(crate) on_error: OnError,
+
+    /// The key of the target that stores the position, in database 0
+    #[arg(long, value_name = "KEY", default_value = "redtail:position")]
+    pub(crate) position_key: String,
+
+    /// Print the position that the target stores, and load nothing
+    #[arg(long, conflicts_with_all = ["file", "on_error"])]
+    pub(crate) print_position: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnError {
+    /// End with exit code 1
+    Stop,
+    /// Count refused commands, and end with exit code 1 at the end of the input
+    Continue,
+}
+
+impl Load {
+    pub(crate) fn is_standard_input(&self) -> bool {
+        self.file == Path::new("-")
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        self.server.facts() | ONE_SERVER
+    }
+}

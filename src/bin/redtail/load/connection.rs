@@ -1,0 +1,359 @@
+//! The connection to the target: commands are sent ahead of their replies, and each reply is read.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::mem::take;
+
+use redtail::io::FrameReader;
+use redtail::net::{Client, Socket, Timeouts};
+use redtail::resp::{Frame, Kind, Quoted, encode_command, encoded_len};
+use redtail::{Limits, Position};
+
+use crate::args::{Load, OnError};
+use crate::failure::Failure;
+use crate::load::report::Report;
+use crate::target::address::Address;
+use crate::terminal::log;
+
+/// In bytes. A buffer of this size is sent, and then the replies to the one before it are read.
+const BUFFER: usize = 64 << 10;
+
+/// Of the refused commands the first are named.
+const NAMED: u64 = 10;
+
+pub(super) struct Connection {
+    target: String,
+    replies: FrameReader<Socket>,
+    out: Vec<u8>,
+    /// The commands without a reply, the oldest first.
+    pending: VecDeque<Sent>,
+    /// The last of them, which `out` contains.
+    buffered: usize,
+    /// The commands of an open transaction that the target has queued.
+    queued: Vec<Label>,
+    counts: Counts,
+    is_stopping: bool,
+    is_cluster: bool,
+    report: Report,
+    failure: Option<Failure>,
+}
+
+/// The commands of the input that have a reply.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) confirmed: u64,
+    pub(super) bytes: u64,
+    pub(super) refused: u64,
+    /// The position that the target stores.
+    pub(super) position: Option<Position>,
+}
+
+/// A command that waits for its reply.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) label: Label,
+    /// The target stores this once the command is confirmed.
+    pub(super) stores: Option<Position>,
+}
+
+/// A command, for messages.
+#[derive(Debug, Default)]
+pub(super) struct Label {
+    pub(super) name: Vec<u8>,
+    /// The beginning of its first argument.
+    pub(super) argument: Vec<u8>,
+    /// The number of its first byte in the input. `None`: this program added the command.
+    pub(super) start: Option<u64>,
+    /// The size of the command in bytes.
+    pub(super) bytes: u64,
+}
+
+impl Label {
+    /// The bytes kept of a name and of an argument.
+    const KEPT: usize = 64;
+
+    /// Appends a piece of an argument.
+    pub(super) fn keep(&mut self, index: usize, piece: &[u8]) {
+        let to = match index {
+            0 => &mut self.name,
+            1 => &mut self.argument,
+            _ => return,
+        };
+        let left = Self::KEPT.saturating_sub(to.len());
+        to.extend_from_slice(piece.get(..left).unwrap_or(piece));
+    }
+}
+
+impl Connection {
+    pub(super) fn open(address: &Address, options: &Load) -> Result<Self, Failure> {
+        let target = address.server().map_err(|error| Failure::Message(error.to_string()))?;
+        // A deletion of all keys takes the target as long as it takes. Keepalive finds a dead target.
+        let mut timeouts = Timeouts::default();
+        (timeouts.read, timeouts.write) = (None, None);
+        let failed = |error: &dyn std::fmt::Display| Failure::Message(format!("can't connect to {target}: {error}"));
+        let socket = address.connect(&target, &timeouts).map_err(|error| failed(&error))?;
+        let login = address.login.read().map_err(|error| Failure::Message(error.to_string()))?;
+        let mut client = Client::new(socket, &login).map_err(|error| failed(&error))?;
+        // Finds a missing password and a port of something else before anything is sent.
+        if let Some(message) = client.ask(&["PING"]).map_err(|error| failed(&error))?.error() {
+            return Err(failed(&message));
+        }
+        let cluster = client.ask(&["CLUSTER", "INFO"]).map_err(|error| failed(&error))?;
+        let mut limits = Limits::default();
+        (limits.command, limits.bulk) = (1 << 30, 1 << 30);
+        Ok(Self {
+            target: target.to_string(),
+            replies: FrameReader::new(client.into_socket()).with_limits(limits),
+            out: Vec::with_capacity(2 * BUFFER),
+            pending: VecDeque::new(),
+            buffered: 0,
+            queued: Vec::new(),
+            counts: Counts::default(),
+            is_stopping: options.on_error == OnError::Stop,
+            is_cluster: cluster.error().is_none(),
+            report: Report::new(),
+            failure: None,
+        })
+    }
+
+    /// Sends a command of this program.
+    pub(super) fn own(&mut self, args: &[&[u8]], stores: Option<Position>) -> Result<(), Failure> {
+        let start = self.out.len();
+        self.out.resize(start + encoded_len(args), 0);
+        // The buffer has exactly the required size.
+        let _ = encode_command(self.out.get_mut(start..).unwrap_or_default(), args);
+        let mut label = Label::default();
+        args.iter().take(2).enumerate().for_each(|(index, arg)| label.keep(index, arg));
+        self.sent(Sent { label, stores })
+    }
+
+    /// Sends bytes of a command.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.extend_from_slice(bytes);
+        if self.out.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    /// A command is complete.
+    pub(super) fn sent(&mut self, sent: Sent) -> Result<(), Failure> {
+        self.pending.push_back(sent);
+        self.buffered += 1;
+        if self.out.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    /// Sends the buffer, and reads the replies to everything before it.
+    fn flush(&mut self) -> Result<(), Failure> {
+        let before = self.pending.len().saturating_sub(self.buffered);
+        let written = self.replies.source_mut().write_all(&self.out);
+        self.out.clear();
+        self.buffered = 0;
+        if let Err(error) = written {
+            // A server that refuses a client sends the reason before it closes.
+            self.confirm(self.pending.len())?;
+            return Err(self.lost(&error));
+        }
+        self.confirm(before)?;
+        self.report();
+        Ok(())
+    }
+
+    /// Sends the buffer, and reads all replies.
+    pub(super) fn settle(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        self.confirm(self.pending.len())?;
+        self.report();
+        Ok(())
+    }
+
+    /// Sends a question, and returns the text of its reply after all others; `None` for null.
+    pub(super) fn ask(&mut self, args: &[&[u8]]) -> Result<Option<Vec<u8>>, Failure> {
+        self.settle()?;
+        self.own(args, None)?;
+        self.pending.pop_back();
+        self.flush()?;
+        let (text, is_error) = match self.replies.next_frame() {
+            Ok(Some(frame)) => (frame.as_bytes().map(<[u8]>::to_vec), frame.is_error()),
+            Ok(None) => return Err(self.closed()),
+            Err(error) => return Err(self.lost(&error)),
+        };
+        if is_error {
+            let text = text.unwrap_or_default();
+            return Err(Failure::Message(format!("{} refused GET: {}", self.target, String::from_utf8_lossy(&text))));
+        }
+        Ok(text)
+    }
+
+    fn confirm(&mut self, count: usize) -> Result<(), Failure> {
+        for _ in 0..count {
+            let Some(sent) = self.pending.pop_front() else { break };
+            let reply = match self.replies.next_frame() {
+                Ok(Some(frame)) => Outcome::of(&frame, self.queued.len()),
+                Ok(None) => {
+                    self.pending.push_front(sent);
+                    return Err(self.closed());
+                }
+                Err(error) => {
+                    self.pending.push_front(sent);
+                    return Err(self.lost(&error));
+                }
+            };
+            self.reply(sent, reply)?;
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, sent: Sent, reply: Outcome) -> Result<(), Failure> {
+        match reply {
+            Outcome::Queued => {
+                self.queued.push(sent.label);
+                return Ok(());
+            }
+            Outcome::Refused(text) => {
+                self.queued.clear();
+                return self.refuse(&sent.label, &text);
+            }
+            Outcome::Executed(errors) => {
+                let mut errors = errors.into_iter().peekable();
+                for (index, label) in take(&mut self.queued).into_iter().enumerate() {
+                    match errors.next_if(|(at, _)| *at == index) {
+                        Some((_, text)) => self.refuse(&label, &text)?,
+                        None => self.count(&label),
+                    }
+                }
+            }
+            Outcome::Done => {
+                if sent.label.name.eq_ignore_ascii_case(b"DISCARD") {
+                    self.queued.clear();
+                }
+            }
+        }
+        self.count(&sent.label);
+        if sent.stores.is_some() {
+            self.counts.position = sent.stores;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, label: &Label) {
+        if label.start.is_some() {
+            self.counts.confirmed += 1;
+            self.counts.bytes += label.bytes;
+        }
+    }
+
+    fn refuse(&mut self, label: &Label, text: &str) -> Result<(), Failure> {
+        let (target, name) = (&self.target, String::from_utf8_lossy(&label.name));
+        let Some(start) = label.start else {
+            return Err(Failure::Message(format!("{target} refused {name}, which stores the position: {text}")));
+        };
+        let argument = Quoted(&label.argument);
+        let message = format!("{target} refused {name} {argument} (byte {start} of the input): {text}");
+        self.counts.refused += 1;
+        if self.is_stopping {
+            return Err(Failure::Message(format!(
+                "{message}; the commands behind it that were sent already may be applied. --on-error continue counts \
+                 refused commands instead"
+            )));
+        }
+        if refuses_all(text) {
+            return Err(Failure::Message(message));
+        }
+        match self.counts.refused {
+            ..=NAMED => log::say(message),
+            _ if self.counts.refused == NAMED + 1 => log::say("further refused commands are only counted"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn closed(&self) -> Failure {
+        self.lost(&"the server closed it")
+    }
+
+    fn lost(&self, error: &dyn std::fmt::Display) -> Failure {
+        let unconfirmed = self.pending.iter().map(|sent| &sent.label).chain(&self.queued);
+        let unconfirmed = unconfirmed.filter(|label| label.start.is_some()).count();
+        Failure::Message(format!(
+            "lost the connection to {}: {error}; {unconfirmed} of the commands sent have no reply",
+            self.target
+        ))
+    }
+
+    /// Keeps a failure that happens inside of a read of the input.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    pub(super) fn failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    pub(super) fn report(&mut self) {
+        self.report.tick(&self.counts);
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.report.finish(&self.counts);
+    }
+
+    /// The position that the target stores.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.counts.position
+    }
+
+    /// The target stores this position already.
+    pub(super) fn is_at(&mut self, position: Position) {
+        self.counts.position = Some(position);
+    }
+
+    /// Whether the target is a node of a cluster, where a transaction has the keys of one slot.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.is_cluster
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.counts.refused
+    }
+}
+
+/// What a reply says.
+enum Outcome {
+    Done,
+    Queued,
+    Refused(String),
+    /// The reply to EXEC: the errors in it, by index.
+    Executed(Vec<(usize, String)>),
+}
+
+impl Outcome {
+    /// `queued`: the number of commands in the open transaction.
+    fn of(frame: &Frame<'_>, queued: usize) -> Self {
+        let text = |frame: &Frame<'_>| String::from_utf8_lossy(frame.as_bytes().unwrap_or_default()).into_owned();
+        match frame.kind() {
+            _ if frame.is_error() => Self::Refused(text(frame)),
+            Kind::SimpleString if frame.as_bytes() == Some(b"QUEUED") => Self::Queued,
+            Kind::Array if queued > 0 => {
+                let errors = frame.items().enumerate().filter(|(_, item)| item.is_error());
+                Self::Executed(errors.map(|(index, item)| (index, text(&item))).collect())
+            }
+            _ => Self::Done,
+        }
+    }
+}
+
+/// Whether an error is about the server or the user, so that it is the same for all commands.
+fn refuses_all(text: &str) -> bool {
+    const CODES: [&str; 11] = [
+        "BUSY",
+        "CLUSTERDOWN",
+        "EXECABORT",
+        "LOADING",
+        "MASTERDOWN",
+        "MISCONF",
+        "NOAUTH",
+        "NOPERM",
+        "NOREPLICAS",
+        "OOM",
+        "READONLY",
+    ];
+    CODES.contains(&text.split(' ').next().unwrap_or_default())
+}

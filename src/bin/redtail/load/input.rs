@@ -1,0 +1,93 @@
+//! The input, read on a thread of its own: while it is silent, the replies to everything before it are read.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::args::Load;
+use crate::failure::Failure;
+use crate::load::connection::Connection;
+
+/// In bytes.
+const CHUNK: usize = 64 << 10;
+/// The chunks that are read ahead.
+const AHEAD: usize = 4;
+/// The time between two reports while the input is silent.
+const TICK: Duration = Duration::from_millis(250);
+
+pub(super) struct Input {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: Vec<u8>,
+    used: usize,
+    connection: Rc<RefCell<Connection>>,
+}
+
+impl Input {
+    pub(super) fn open(options: &Load, connection: Rc<RefCell<Connection>>) -> Result<Self, Failure> {
+        let name = options.file.display();
+        let failed = |error: io::Error| Failure::Message(format!("can't read {name}: {error}"));
+        let source: Box<dyn Read + Send> = match options.is_standard_input() {
+            true => Box::new(io::stdin()),
+            false => Box::new(File::open(&options.file).map_err(failed)?),
+        };
+        let (sender, chunks) = sync_channel(AHEAD);
+        thread::Builder::new().name("redtail-input".into()).spawn(move || read(source, &sender)).map_err(failed)?;
+        Ok(Self { chunks, chunk: Vec::new(), used: 0, connection })
+    }
+
+    /// `None` at the end of the input.
+    fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        match self.chunks.try_recv() {
+            Ok(chunk) => return chunk.map(Some),
+            Err(TryRecvError::Disconnected) => return Ok(None),
+            Err(TryRecvError::Empty) => {}
+        }
+        let mut connection = self.connection.borrow_mut();
+        if let Err(failure) = connection.settle() {
+            connection.fail(failure);
+            return Err(ErrorKind::Other.into());
+        }
+        loop {
+            match self.chunks.recv_timeout(TICK) {
+                Ok(chunk) => return chunk.map(Some),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => connection.report(),
+            }
+        }
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        if self.used == self.chunk.len() {
+            let Some(chunk) = self.next()? else { return Ok(0) };
+            (self.chunk, self.used) = (chunk, 0);
+        }
+        let count = self.chunk.get(self.used..).unwrap_or_default().read(space)?;
+        self.used += count;
+        Ok(count)
+    }
+}
+
+fn read(mut source: Box<dyn Read + Send>, chunks: &SyncSender<io::Result<Vec<u8>>>) {
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let read = match source.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(count) => {
+                chunk.truncate(count);
+                Ok(chunk)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+        let is_over = read.is_err();
+        if chunks.send(read).is_err() || is_over {
+            return;
+        }
+    }
+}

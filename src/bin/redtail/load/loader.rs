@@ -1,0 +1,201 @@
+//! The commands of the input, grouped into transactions of the target that end with a position.
+
+use redtail::resp::Part;
+use redtail::{Command, Position};
+
+use crate::failure::Failure;
+use crate::load::connection::{Connection, Label, Sent};
+use crate::output::PositionMark;
+
+pub(super) struct Loader {
+    key: Vec<u8>,
+    /// Whether commands between two positions may be one transaction.
+    may_group: bool,
+    /// The input has a position, and no snapshot since.
+    has_position: bool,
+    /// A transaction with commands of the input is open in the target; the database before it.
+    open: Option<Option<u32>>,
+    /// Nothing was sent yet.
+    is_first: bool,
+    /// The database of the connection. `None`: 0, without a SELECT.
+    db: Option<u32>,
+    /// The command that arrives in parts.
+    label: Label,
+    /// The index of its current argument, and the missing bytes of that.
+    index: usize,
+    missing: u64,
+    is_in_parts: bool,
+    /// The commands since the last position.
+    since: u64,
+}
+
+impl Loader {
+    pub(super) fn new(key: &[u8], may_group: bool) -> Self {
+        Self {
+            key: key.to_vec(),
+            may_group,
+            has_position: false,
+            open: None,
+            is_first: true,
+            db: None,
+            label: Label::default(),
+            index: 0,
+            missing: 0,
+            is_in_parts: false,
+            since: 0,
+        }
+    }
+
+    pub(super) fn is_between_commands(&self) -> bool {
+        !self.is_in_parts
+    }
+
+    pub(super) fn command(&mut self, command: &Command<'_>, start: u64, to: &mut Connection) -> Result<(), Failure> {
+        if command.is(b"PING")
+            && let Some(mark) = command.arg(1).and_then(PositionMark::read)
+        {
+            return self.mark(mark, to);
+        }
+        if self.is_grouping() {
+            match () {
+                // The transactions of the input are inside of those with a position.
+                () if command.is(b"MULTI") => return self.begin(to),
+                () if command.is(b"EXEC") => return Ok(()),
+                () if command.is(b"DISCARD") => return self.discard(to),
+                () => self.begin(to)?,
+            }
+        }
+        if command.is(b"SELECT") {
+            self.db = command.arg(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok());
+        }
+        let mut label = Label { start: Some(start), bytes: command.raw().len() as u64, ..Label::default() };
+        command.args().take(2).enumerate().for_each(|(index, arg)| label.keep(index, arg));
+        (self.is_first, self.since) = (false, self.since + 1);
+        to.bytes(command.raw())?;
+        to.sent(Sent { label, stores: None })
+    }
+
+    /// A part of a large command.
+    pub(super) fn part(&mut self, part: &Part<'_>, start: u64, to: &mut Connection) -> Result<(), Failure> {
+        match *part {
+            Part::Begin { argc } => {
+                if self.is_grouping() {
+                    self.begin(to)?;
+                }
+                (self.is_first, self.is_in_parts, self.since) = (false, true, self.since + 1);
+                self.label = Label { start: Some(start), ..Label::default() };
+                self.send(format!("*{argc}\r\n").as_bytes(), to)
+            }
+            Part::Argument { index, length } => {
+                (self.index, self.missing) = (index, length);
+                self.send(format!("${length}\r\n").as_bytes(), to)?;
+                self.end_of_argument(to)
+            }
+            Part::Piece(bytes) => {
+                self.label.keep(self.index, bytes);
+                self.missing = self.missing.saturating_sub(bytes.len() as u64);
+                self.send(bytes, to)?;
+                self.end_of_argument(to)
+            }
+            Part::End => {
+                self.is_in_parts = false;
+                to.sent(Sent { label: std::mem::take(&mut self.label), stores: None })
+            }
+        }
+    }
+
+    /// The input is at its end.
+    pub(super) fn finish(&mut self, to: &mut Connection) -> Result<(), Failure> {
+        if self.open.is_some() {
+            // The target drops an open transaction with the connection.
+            to.settle()?;
+            return Err(Failure::Message(format!(
+                "the input ends without a position behind its last {} commands: they are not applied",
+                self.since
+            )));
+        }
+        to.settle()
+    }
+
+    fn is_grouping(&self) -> bool {
+        self.may_group && self.has_position
+    }
+
+    fn send(&mut self, bytes: &[u8], to: &mut Connection) -> Result<(), Failure> {
+        self.label.bytes += bytes.len() as u64;
+        to.bytes(bytes)
+    }
+
+    fn end_of_argument(&mut self, to: &mut Connection) -> Result<(), Failure> {
+        if self.missing == 0 { self.send(b"\r\n", to) } else { Ok(()) }
+    }
+
+    fn begin(&mut self, to: &mut Connection) -> Result<(), Failure> {
+        if self.open.is_none() {
+            self.open = Some(self.db);
+            to.own(&[b"MULTI"], None)?;
+        }
+        Ok(())
+    }
+
+    /// The source has dropped a transaction.
+    fn discard(&mut self, to: &mut Connection) -> Result<(), Failure> {
+        let Some(before) = self.open.take() else { return Ok(()) };
+        (self.db, self.since) = (before, 0);
+        to.own(&[b"DISCARD"], None)
+    }
+
+    fn mark(&mut self, PositionMark(position): PositionMark, to: &mut Connection) -> Result<(), Failure> {
+        let key = std::mem::take(&mut self.key);
+        let outcome = match position {
+            None => {
+                self.has_position = false;
+                self.in_database_0(&[b"DEL", &key], None, to)
+            }
+            Some(position) => self.store(&key, position, to),
+        };
+        (self.key, self.is_first, self.since) = (key, false, 0);
+        outcome
+    }
+
+    fn store(&mut self, key: &[u8], position: Position, to: &mut Connection) -> Result<(), Failure> {
+        if self.is_first
+            && let Some(stored) = to.ask(&[b"GET", key])?
+        {
+            let stored = String::from_utf8_lossy(&stored).into_owned();
+            if stored != position.to_string() {
+                return Err(Failure::Message(format!(
+                    "the target holds the writes up to {stored}, and the input begins at {position}: start it with \
+                     --from {stored}, or delete the key {} of the target",
+                    String::from_utf8_lossy(key)
+                )));
+            }
+            to.is_at(position);
+        }
+        self.has_position = true;
+        let text = position.to_string();
+        let set: [&[u8]; 3] = [b"SET", key, text.as_bytes()];
+        if self.open.take().is_some() {
+            self.in_database_0(&set, None, to)?;
+            return to.own(&[b"EXEC"], Some(position));
+        }
+        self.in_database_0(&set, Some(position), to)
+    }
+
+    fn in_database_0(
+        &mut self,
+        command: &[&[u8]],
+        stores: Option<Position>,
+        to: &mut Connection,
+    ) -> Result<(), Failure> {
+        let other = self.db.filter(|&db| db != 0);
+        if other.is_some() {
+            to.own(&[b"SELECT", b"0"], None)?;
+        }
+        to.own(command, stores)?;
+        match other {
+            Some(db) => to.own(&[b"SELECT", db.to_string().as_bytes()], None),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `redtail load`: sends commands to a server, and confirms the reply to each.
+
+mod connection;
+mod input;
+mod loader;
+mod report;
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use redtail::Limits;
+use redtail::io::{PartsReader, ReadError};
+use redtail::resp::PartsItem;
+
+use crate::args::{Load, OnError, wrong_usage};
+use crate::failure::Failure;
+use crate::load::connection::Connection;
+use crate::load::input::Input;
+use crate::load::loader::Loader;
+use crate::signals;
+use crate::target::address::Address;
+use crate::terminal::log;
+
+/// In bytes. A command with a longer argument is sent as it arrives.
+const LARGE: u64 = 64 << 10;
+
+pub(crate) fn run(options: &Load) -> Result<(), Failure> {
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage("load", message));
+    let mut connection = Connection::open(&address, options)?;
+    if options.print_position {
+        return print_position(&mut connection, options);
+    }
+    let is_file = !options.is_standard_input();
+    signals::listen(move || {
+        if !is_file {
+            log::say("reads standard input to its end; a second signal ends the run at once");
+        }
+    })?;
+    let connection = Rc::new(RefCell::new(connection));
+    let outcome = load(options, &connection, is_file);
+    let mut connection = connection.borrow_mut();
+    connection.finish();
+    if outcome.is_err() {
+        match connection.position() {
+            Some(position) => log::say(format_args!(
+                "the target holds every write up to {position}: continue with redtail tail --from {position}"
+            )),
+            None => log::say("the target stores no position: it holds a part of the input"),
+        }
+    }
+    outcome?;
+    match connection.refused() {
+        0 => Ok(()),
+        1 => Err(Failure::Message("1 command was refused".into())),
+        refused => Err(Failure::Message(format!("{refused} commands were refused"))),
+    }
+}
+
+fn load(options: &Load, connection: &Rc<RefCell<Connection>>, is_file: bool) -> Result<(), Failure> {
+    let input = Input::open(options, Rc::clone(connection))?;
+    let mut limits = Limits::default();
+    (limits.command, limits.bulk) = (4 << 20, 1 << 40);
+    let mut reader = PartsReader::stream(input, Some(LARGE)).with_limits(limits);
+    let may_group = options.on_error == OnError::Stop && !connection.borrow().is_cluster();
+    let mut loader = Loader::new(options.position_key.as_bytes(), may_group);
+    loop {
+        let item = match reader.next_item() {
+            Ok(Some(item)) => item,
+            Ok(None) => break,
+            Err(error) => return Err(unread(error, options, &mut connection.borrow_mut())),
+        };
+        let mut connection = connection.borrow_mut();
+        match item.item {
+            PartsItem::Command(command) => loader.command(&command, item.start, &mut connection)?,
+            PartsItem::Part(part) => loader.part(&part, item.start, &mut connection)?,
+        }
+        if is_file && signals::is_stopped() && loader.is_between_commands() {
+            break;
+        }
+    }
+    loader.finish(&mut connection.borrow_mut())
+}
+
+/// The failure of the input, after the replies to everything before it.
+fn unread(error: ReadError, options: &Load, connection: &mut Connection) -> Failure {
+    if let Some(failure) = connection.failure() {
+        return failure;
+    }
+    if let Err(failure) = connection.settle() {
+        return failure;
+    }
+    match error {
+        ReadError::Io(error) => Failure::Message(format!("can't read {}: {error}", options.file.display())),
+        error => Failure::Message(format!("{}: {error}", options.file.display())),
+    }
+}
+
+fn print_position(connection: &mut Connection, options: &Load) -> Result<(), Failure> {
+    match connection.ask(&[b"GET", options.position_key.as_bytes()])? {
+        Some(position) => Ok(writeln!(io::stdout().lock(), "{}", String::from_utf8_lossy(&position))?),
+        None => Err(Failure::Message(format!(
+            "the target stores no position in the key {}: start with redtail tail --from snapshot --positions",
+            options.position_key
+        ))),
+    }
+}
