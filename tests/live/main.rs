@@ -18,6 +18,7 @@ mod commits;
 mod copy;
 mod dialect;
 mod doctor;
+#[cfg(unix)]
 mod documented;
 mod drift;
 mod failover;
