@@ -67,3 +67,5 @@ mod stats;
 mod tail;
 #[path = "tool/usage.rs"]
 mod usage;
+#[path = "tool/watching.rs"]
+mod watching;

@@ -53,4 +53,5 @@ mod target;
 #[cfg(feature = "tls")]
 mod tls;
 mod tool;
+mod watching;
 mod workload;

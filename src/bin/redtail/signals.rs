@@ -1,4 +1,4 @@
-//! Signals: SIGINT and SIGTERM end a run, SIGHUP opens the output again.
+//! Signals: SIGINT and SIGTERM end a run, SIGHUP opens the output again, SIGUSR1 prints the status.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,16 +82,17 @@ mod system {
     use std::io;
     use std::thread;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::iterator::Signals;
 
     use crate::output_writer;
+    use crate::stats::say_status;
 
     /// Calls `stop` in a thread for each signal that ends a run. Signals that the parent ignores stay ignored.
     pub(super) fn listen(stop: impl Fn() + Send + 'static) -> io::Result<()> {
         let ignored = ignored();
         let is_wanted = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
-        let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_wanted);
+        let wanted = [SIGHUP, SIGINT, SIGTERM, SIGUSR1].into_iter().filter(is_wanted);
         let mut signals = Signals::new(wanted)?;
         let had_terminal = has_terminal();
         thread::spawn(move || {
@@ -103,6 +104,10 @@ mod system {
                         if had_terminal && !(has_file && has_terminal()) {
                             stop();
                         }
+                    }
+                    SIGUSR1 => {
+                        // The reader of the messages may be stuck, and further signals must be heard.
+                        thread::spawn(say_status);
                     }
                     _ => stop(),
                 }

@@ -14,6 +14,7 @@ use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
 use crate::args::output::Output;
 use crate::args::parse::{backoff, facts_of_file, facts_of_start, seconds, start};
 use crate::args::server::Server;
+use crate::args::watch::Watch;
 
 const TAIL_EXAMPLES: &str = "\
 Examples:
@@ -40,7 +41,8 @@ before Redis 7.0 need it for --from now too. For --cluster add
   +cluster|myid +cluster|shards +cluster|slots +cluster|info +role
 
 The writes go to standard output, messages to standard error.
-SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again.
+SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again,
+SIGUSR1 prints the status.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
 pub(super) const STARTS: &str = "\
@@ -160,6 +162,9 @@ pub(crate) struct Tail {
     target_is_empty: bool,
 
     #[command(flatten)]
+    watch: Watch,
+
+    #[command(flatten)]
     output: Output,
 }
 
@@ -244,6 +249,7 @@ impl Tail {
             ack: self.ack.into(),
             reconnect: self.reconnect,
             heartbeat: self.heartbeat,
+            watch: self.watch,
             positions: self.positions,
             until_caught_up: self.until_caught_up,
             output: self.output,

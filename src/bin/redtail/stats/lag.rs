@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redtail::net::{Client, ClientError, Reply, Timeouts};
 
-use crate::stats::tally::Counters;
+use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::INTERVAL;
 use crate::target::address::Address;
 use crate::target::probe_error::TIMEOUT;
@@ -31,8 +31,15 @@ impl From<ClientError> for LagError {
     }
 }
 
+/// Asks the server for its offset each second.
+pub(crate) fn watch_lag(tally: &Tally, address: Address) {
+    tally.counters.is_asked.store(true, Ordering::Relaxed);
+    let counters = tally.counters.clone();
+    thread::spawn(move || watch(&address, &counters));
+}
+
 /// Asks until the run ends, or the server denies it.
-pub(super) fn watch(address: &Address, counters: &Counters) {
+fn watch(address: &Address, counters: &Counters) {
     let mut client = None;
     while !counters.is_over.load(Ordering::Relaxed) {
         if !counters.may_ask.load(Ordering::Relaxed) {
@@ -42,6 +49,9 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
         let offset = ask(&mut client, address, counters);
         let known = offset.as_ref().map_or(0, |offset| offset.saturating_add(1));
         counters.primary.store(known, Ordering::Relaxed);
+        if offset.is_err() {
+            counters.change_about(|about| about.run_id = None);
+        }
         match offset {
             Ok(_) => thread::sleep(INTERVAL),
             Err(LagError::Denied) => return,
@@ -58,21 +68,44 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
 fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, LagError> {
     let client = match client {
         Some(client) => client,
-        None => client.insert(connect(address)?),
+        None => {
+            let client = client.insert(connect(address, counters)?);
+            let run_id = run_id(client);
+            counters.change_about(|about| about.run_id = run_id);
+            client
+        }
     };
     let info = match client.ask(&["INFO", "replication"])? {
         Reply::Text(text) => text,
         answer if answer.is_denied() => return Err(LagError::Denied),
         _ => return Err(LagError::Other),
     };
-    let field = |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
+    let field = |name: &str| field(&info, name);
     let ours = counters.replid().map(|replid| replid.to_string());
     let offset = field("master_repl_offset").filter(|_| field("master_replid") == ours.as_deref());
     offset.and_then(|offset| offset.parse().ok()).ok_or(LagError::Other)
 }
 
-fn connect(address: &Address) -> Result<Client, LagError> {
-    let target = address.server().map_err(|_| LagError::Other)?;
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// The id of the server's process.
+fn run_id(client: &mut Client) -> Option<String> {
+    match client.ask(&["INFO", "server"]) {
+        Ok(Reply::Text(info)) => Some(field(&info, "run_id")?.to_owned()),
+        _ => None,
+    }
+}
+
+fn connect(address: &Address, counters: &Counters) -> Result<Client, LagError> {
+    let known = counters.about().address.filter(|_| counters.shard.is_some());
+    let target = match known.and_then(|address| address.parse().ok()) {
+        Some(target) => target,
+        None => address.server().map_err(|_| LagError::Other)?,
+    };
+    // Through Sentinels only they know it.
+    counters.change_about(|about| about.address = Some(target.to_string()));
     let timeouts = Timeouts::all(TIMEOUT);
     let link = address.connect(&target, &timeouts).map_err(|_| LagError::Other)?;
     Ok(Client::new(link, &address.login.read().map_err(|_| LagError::Other)?)?)
