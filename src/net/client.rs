@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::base::error::ProtocolErrorKind;
 use crate::base::limits::Limits;
 use crate::base::speaker::Answers;
 use crate::io::{FrameReader, ReadError};
@@ -172,10 +173,16 @@ impl Client {
                 io::ErrorKind::ConnectionReset => closed(),
                 _ => error.into(),
             }),
+            Err(ReadError::Protocol(error)) if is_too_long(&error.kind) => Err(io::Error::other(error).into()),
             // Also an end within a line.
             Err(_) => Err(ClientError::Protocol { heard: self.reader.source_mut().heard.clone() }),
         }
     }
+}
+
+fn is_too_long(kind: &ProtocolErrorKind) -> bool {
+    use ProtocolErrorKind as Kind;
+    matches!(kind, Kind::BulkTooLong { .. } | Kind::CommandTooLong { .. } | Kind::TooManyArguments { .. })
 }
 
 impl Reply {

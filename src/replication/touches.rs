@@ -20,6 +20,18 @@ pub enum Touches<'a> {
 }
 
 /// A key that a command touches.
+///
+/// ```
+/// use redtail::replication::Touches;
+///
+/// # fn react(command: redtail::StreamCommand<'_>) {
+/// if let Touches::Keys(keys) = command.touches() {
+///     for touch in keys {
+///         println!("{:?} of database {:?}: {:?}", touch.key, touch.db, touch.access);
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Touch<'a> {

@@ -8,6 +8,7 @@ mod doctor;
 mod failure;
 mod filter;
 mod follow;
+mod held_command;
 mod keepalive;
 mod load;
 mod manual;

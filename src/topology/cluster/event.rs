@@ -28,6 +28,16 @@ pub enum ClusterEvent {
 }
 
 /// A change of a cluster. The events of its shards are delivered separately.
+///
+/// ```
+/// use redtail::topology::{ClusterEvent, Notice};
+///
+/// # fn react(event: ClusterEvent) {
+/// if let ClusterEvent::Notice(Notice::FailedOver { shard, to, .. }) = event {
+///     println!("{} is at {to} now", shard.id());
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Notice {

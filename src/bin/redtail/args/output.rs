@@ -76,7 +76,9 @@ pub(crate) struct Output {
     /// With --format resp: print only what this version understands, such as redis-7.0 or valkey-8.1
     ///
     /// Newer commands and options are rewritten. A RESTORE that the target would refuse gets its version, or is opened
-    /// into plain commands. What can't be expressed is left out, with one message per kind. See docs/migration.md.
+    /// into plain commands. What can't be expressed is left out, with one message per kind. A few commands of more than
+    /// 64 MiB can't be rewritten: they are printed unchanged, and counted in a message at the end. See
+    /// docs/migration.md.
     #[arg(long, value_name = "VERSION", value_parser = target_version)]
     pub(crate) target_version: Option<Server>,
 

@@ -69,7 +69,7 @@ impl Sinks {
             address.endpoint = Endpoint::Server(target.clone());
             watch_lag(&tally, address);
         }
-        let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, target.to_string(), tally).of_cluster();
+        let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, target.to_string(), tally);
         let stop = StopCondition::shared(&settings, &self.printed);
         let mut sink = EventSink::new(Source::Shard(shard.clone()), output, stop, options);
         let keepalive = Keepalive::watch(shard.handle());
