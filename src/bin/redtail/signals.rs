@@ -23,7 +23,7 @@ pub(crate) fn listen(otherwise: impl Fn() + Send + Sync + 'static) -> Result<(),
         if STOPPED.swap(true, Ordering::SeqCst) {
             end();
         }
-        thread::spawn(end_if_stuck);
+        crate::background::start("signal", end_if_stuck);
         match ON_STOP.get() {
             Some(stop) => stop(),
             None => otherwise(),
@@ -66,9 +66,10 @@ fn end_if_stuck() {
         let write = OUTPUT.in_progress().max(MESSAGES.in_progress()).unwrap_or_default();
         if begun.elapsed() >= LAST_WRITE && write >= LAST_WRITE / 3 {
             // The same program may read the messages.
-            let message = thread::spawn(|| log::fail("ended by a signal: the reader of the output does not read"));
+            let say = || log::fail("ended by a signal: the reader of the output does not read");
+            let message = thread::Builder::new().spawn(say);
             let deadline = Instant::now() + LAST_WRITE / 10;
-            while !message.is_finished() && Instant::now() < deadline {
+            while message.as_ref().is_ok_and(|message| !message.is_finished()) && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(5));
             }
             end();
@@ -80,11 +81,11 @@ fn end_if_stuck() {
 mod system {
     use std::fs;
     use std::io;
-    use std::thread;
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::iterator::Signals;
 
+    use crate::background;
     use crate::output_writer;
     use crate::stats::say_status;
 
@@ -95,7 +96,7 @@ mod system {
         let wanted = [SIGHUP, SIGINT, SIGTERM, SIGUSR1].into_iter().filter(is_wanted);
         let mut signals = Signals::new(wanted)?;
         let had_terminal = has_terminal();
-        thread::spawn(move || {
+        background::start("signals", move || {
             for signal in signals.forever() {
                 match signal {
                     SIGHUP => {
@@ -107,7 +108,7 @@ mod system {
                     }
                     SIGUSR1 => {
                         // The reader of the messages may be stuck, and further signals must be heard.
-                        thread::spawn(say_status);
+                        background::start("status", say_status);
                     }
                     _ => stop(),
                 }

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::background;
 use crate::blocked::OUTPUT;
 use crate::output_writer;
 use crate::terminal::log;
@@ -12,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Reports the reader from a thread of its own, until the process ends.
 pub(super) fn start() {
-    thread::spawn(|| {
+    background::start("reader", || {
         let mut reported: Option<Instant> = None;
         loop {
             thread::sleep(Duration::from_millis(500));

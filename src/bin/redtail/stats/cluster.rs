@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use crate::args;
+use crate::background;
 use crate::stats::line::{Sample, Summary};
 use crate::stats::streams;
 use crate::stats::ticker::show;
@@ -28,7 +28,7 @@ impl ClusterStats {
         let (status, is_over) = (Status::new(), Arc::<AtomicBool>::default());
         if status.due_in().is_some() {
             let (bar, is_over) = (status.bar(), is_over.clone());
-            thread::spawn(move || show(&bar, || is_over.load(Ordering::Relaxed), sample));
+            background::start("stats", move || show(&bar, || is_over.load(Ordering::Relaxed), sample));
         }
         Some(Self { is_over, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redtail::net::{Client, ClientError, Reply, Timeouts};
 
+use crate::background;
 use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::INTERVAL;
 use crate::target::address::Address;
@@ -37,7 +38,7 @@ impl From<ClientError> for LagError {
 pub(crate) fn watch_lag(tally: &Tally, address: Address) {
     tally.counters.is_asked.store(true, Ordering::Relaxed);
     let counters = tally.counters.clone();
-    thread::spawn(move || watch(&address, &counters));
+    background::start("lag", move || watch(&address, &counters));
 }
 
 /// Asks until the run ends, or the server denies it.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_client::collector::Collector;
@@ -13,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 use tiny_http::{Header, Request, Response, Server};
 
+use crate::background;
 use crate::stats::report::{Report, Stream};
 
 const CONTENT_TYPE: &str = "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -24,7 +24,7 @@ pub(super) fn serve(address: &str) -> io::Result<SocketAddr> {
     let server = Server::from_listener(listener, None).map_err(io::Error::other)?;
     let mut registry = Registry::with_prefix("redtail");
     registry.register_collector(Box::new(Metrics));
-    thread::spawn(move || {
+    background::start("metrics", move || {
         for request in server.incoming_requests() {
             // A client that has ended needs no answer.
             let _ = answer(request, &registry);

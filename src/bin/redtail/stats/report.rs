@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use indicatif::{DecimalBytes, HumanCount};
+use indicatif::{HumanBytes, HumanCount};
 use redtail::ReplicationId;
 use redtail::replication::Database;
 use serde_json::{Value, json};
@@ -178,7 +178,7 @@ impl Display for Stream {
             write!(f, ", at {replid}:{}:{}", self.offset, Database(self.db))?;
         }
         if self.in_snapshot {
-            write!(f, ", in a snapshot: {} keys, {}", HumanCount(self.keys), DecimalBytes(self.snapshot_bytes))?;
+            write!(f, ", in a snapshot: {} keys, {}", HumanCount(self.keys), HumanBytes(self.snapshot_bytes))?;
         }
         if let Some(age) = self.last_write {
             write!(f, ", last write {} ago", Seconds(age))?;
@@ -187,9 +187,9 @@ impl Display for Stream {
             write!(f, ", last byte {} ago", Seconds(age))?;
         }
         if let Some(lag) = self.lag {
-            write!(f, ", lag {}", DecimalBytes(lag))?;
+            write!(f, ", lag {}", HumanBytes(lag))?;
         }
-        let (commands, bytes) = (HumanCount(self.commands), DecimalBytes(self.bytes));
+        let (commands, bytes) = (HumanCount(self.commands), HumanBytes(self.bytes));
         write!(f, ", {commands} commands, {bytes}, {} gaps, {} reconnects", self.gaps, self.reconnects)
     }
 }

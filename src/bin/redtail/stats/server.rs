@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Instant;
 
 use crate::args;
+use crate::background;
 use crate::stats::line::{Sample, Summary};
 use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::show;
@@ -29,7 +29,9 @@ impl Stats {
         let (status, counters) = (Status::new(), tally.counters.clone());
         if status.due_in().is_some() {
             let (bar, counters) = (status.bar(), counters.clone());
-            thread::spawn(move || show(&bar, || counters.is_over.load(Ordering::Relaxed), || Sample::of(&counters)));
+            background::start("stats", move || {
+                show(&bar, || counters.is_over.load(Ordering::Relaxed), || Sample::of(&counters))
+            });
         }
         Some(Self { counters, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }

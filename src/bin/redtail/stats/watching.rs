@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::args;
+use crate::background;
 use crate::failure::Failure;
 use crate::stats::metrics;
 use crate::stats::report::Report;
@@ -28,7 +29,7 @@ impl Watching {
         if let Some(path) = &options.status {
             write(path).map_err(|error| unwritable(path, &error))?;
             let path = path.clone();
-            thread::spawn(move || keep(&path));
+            background::start("status", move || keep(&path));
         }
         Ok(Self { status: options.status.clone() })
     }
