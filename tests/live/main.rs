@@ -58,4 +58,5 @@ mod target;
 mod templates;
 mod tls;
 mod tool;
+mod watching;
 mod workload;

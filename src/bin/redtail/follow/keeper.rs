@@ -9,6 +9,7 @@ use redtail::{CheckpointError, Position};
 use crate::args::{Follow, wrong_usage};
 use crate::failure::Failure;
 use crate::output_writer;
+use crate::stats::checkpoint_saved;
 use crate::terminal::log;
 
 /// Saves positions. Each is saved only after the output before it has been written.
@@ -85,7 +86,9 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
         if !is_saved {
             output_writer::sync_to_disk()?;
         }
-        Ok(self.checkpoint.save(position)?)
+        self.checkpoint.save(position)?;
+        checkpoint_saved();
+        Ok(())
     }
 }
 
