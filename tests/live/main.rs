@@ -54,8 +54,8 @@ mod stats;
 mod stream;
 mod tail;
 mod target;
-#[cfg(feature = "tls")]
 mod templates;
+#[cfg(feature = "tls")]
 mod tls;
 mod tool;
 mod watching;
