@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first is the comment at the top of the header.
-    const SECTIONS: [&str; 29] = [
+    const SECTIONS: [&str; 30] = [
         "mod",
         "basics",
         "position",
@@ -27,6 +27,7 @@ mod header {
         "command_name",
         "keys",
         "command_specs",
+        "key_finder",
         "wrapped",
         "rdb_item",
         "rdb",

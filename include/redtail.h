@@ -210,6 +210,12 @@ typedef struct redtail_limits {
     size_t line;
     /** Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB. */
     size_t reply_line;
+    /**
+     * Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; maximum 256 MiB. Each
+     * template requires 28 bytes and 4 for each of its fields. Each field name, of any number of templates, requires
+     * its length plus 12. Memory is allocated only for the templates that a snapshot has.
+     */
+    size_t templates;
 } redtail_limits;
 
 /** The version of the running library, for example "0.2.0". Static. Any thread. */
@@ -467,7 +473,7 @@ typedef enum redtail_protocol_error {
 typedef enum redtail_rdb_error {
     /** The first nine bytes are not the magic of a snapshot. */
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    /** The hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
+    /** The hash templates need more than redtail_limits.templates. */
     REDTAIL_RDB_ERROR_TEMPLATES = 2,
     /** A type or opcode that the format does not have. */
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
@@ -855,6 +861,103 @@ REDTAIL_API int redtail_command_specs_is_write(redtail_command_specs *specs,
 
 
 /*--------------------------------------------------------------------------------------------------------------------
+ * Keys of commands in parts: the arguments that are keys, while the command arrives
+ *
+ * Pass each part of the command in order: redtail_key_finder_begin for PART_BEGIN, redtail_key_finder_argument for
+ * PART_ARGUMENT, redtail_key_finder_piece for PART_PIECE, redtail_key_finder_end for PART_END. An argument is known to
+ * be a key when it begins, before its bytes arrive.
+ */
+
+/** Finds the keys of commands that arrive in parts. One thread at a time. */
+typedef struct redtail_key_finder redtail_key_finder;
+
+/** Creates a finder. Returns NULL only if memory is exhausted. */
+REDTAIL_API redtail_key_finder *redtail_key_finder_new(void);
+
+/** Frees the finder. NULL does nothing. */
+REDTAIL_API void redtail_key_finder_free(redtail_key_finder *finder);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the finder. */
+REDTAIL_API const char *redtail_key_finder_message(const redtail_key_finder *finder);
+
+/**
+ * A command of argc arguments begins, its name included: PART_BEGIN. Everything of an earlier command is forgotten,
+ * also if it is incomplete.
+ *
+ * Returns REDTAIL_OK. REDTAIL_ERROR_ARGUMENT if the finder is NULL or argc is 0.
+ */
+REDTAIL_API int redtail_key_finder_begin(redtail_key_finder *finder,
+                                         size_t argc);
+
+/**
+ * The next argument begins, of this length in bytes: PART_ARGUMENT.
+ *
+ * Returns 1 if the argument is a key, otherwise 0. Some exceptions are known only at the end of a command: of several
+ * STORE options of SORT or GEORADIUS the last one counts, and the empty third argument of MIGRATE with KEYS is no key.
+ * Below 0: REDTAIL_ERROR_STATE if no argument can begin here, because the argument before is incomplete or the command
+ * has no more; REDTAIL_ERROR_ARGUMENT if the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_argument(redtail_key_finder *finder,
+                                            uint64_t length);
+
+/**
+ * The next bytes of the argument: PART_PIECE.
+ *
+ * Returns REDTAIL_OK. REDTAIL_ERROR_STATE if the argument has fewer bytes left, or none has begun;
+ * REDTAIL_ERROR_ARGUMENT if data is NULL with a length, or the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_piece(redtail_key_finder *finder, const char *data, size_t len);
+
+/**
+ * The command is complete: PART_END.
+ *
+ * Returns REDTAIL_OK. REDTAIL_ERROR_STATE if the command lacks arguments or bytes; REDTAIL_ERROR_ARGUMENT if the
+ * finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_end(redtail_key_finder *finder);
+
+/**
+ * Uses a server's description of the command, if the tables do not have the command. Call it after the name, before
+ * the next argument begins. The descriptions are not used after this call.
+ *
+ * Returns REDTAIL_OK if a description is used. REDTAIL_NONE if the tables have the command, or the descriptions do
+ * not. REDTAIL_ERROR_STATE at any other point of a command; REDTAIL_ERROR_ARGUMENT if finder or specs is NULL.
+ */
+REDTAIL_API int redtail_key_finder_learn(redtail_key_finder *finder,
+                                         const redtail_command_specs *specs);
+
+/**
+ * Whether no argument after the one that began last is a key.
+ *
+ * Returns 1 or 0. REDTAIL_ERROR_ARGUMENT, which is below 0, if the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_is_done(redtail_key_finder *finder);
+
+/**
+ * Whether the command can change keys, functions or scripts, as redtail_command_is_write.
+ *
+ * Returns 1 for a write, 0 for another command, REDTAIL_UNKNOWN_KEYS for an unknown command and before the end of its
+ * name. REDTAIL_ERROR_ARGUMENT, which is below 0, if the finder is NULL.
+ */
+REDTAIL_API int redtail_key_finder_is_write(redtail_key_finder *finder);
+
+/**
+ * The keys known so far, as redtail_command_keys delivers them; after redtail_key_finder_end all keys. db: the
+ * selected database, -1 if it is unknown. keys has room for capacity of them and may be NULL if capacity is 0. Sets
+ * *count to the number of all.
+ *
+ * Returns REDTAIL_OK, REDTAIL_NONE, REDTAIL_ALL_KEYS (with one entry, for all databases) or REDTAIL_UNKNOWN_KEYS as
+ * redtail_command_keys. REDTAIL_NEED_MORE: the arguments so far do not tell; *count is 0. REDTAIL_ERROR_ARGUMENT if a
+ * pointer is NULL or db is below -1.
+ */
+REDTAIL_API int redtail_key_finder_keys(redtail_key_finder *finder,
+                                        int64_t db,
+                                        redtail_key *keys,
+                                        size_t capacity,
+                                        size_t *count);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
  * Wrapped writes: RREPLAY of a KeyDB active replica
  *
  * A KeyDB server with active-replica yes sends each write as RREPLAY uuid commands db mvcc. Its stream has no SELECT:
@@ -1197,20 +1300,14 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
  * as a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the
  * buffer. Append at least redtail_rdb_needed bytes. Pass the remaining and the new bytes again, at any address.
  *
- * Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16
- * KiB is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until
- * the next redtail_rdb_next, and no longer than you leave the buffer unchanged.
+ * Memory is constant: a hash with 100 million fields requires no more than one with 10. Only the hash templates of
+ * Redis 8.10 require more: see redtail_limits.templates. A string of more than 16 KiB is delivered in pieces. The bytes
+ * of items point into your buffer or into the handle. They are valid until the next redtail_rdb_next, and no longer
+ * than you leave the buffer unchanged.
  */
 
 /** Minimum size of the input buffer in bytes. */
 #define REDTAIL_RDB_MIN_INPUT 16896
-
-/**
- * Memory for the hash templates of a snapshot (Redis 8.10), in bytes. If they need more, the decoder stops with
- * REDTAIL_RDB_ERROR_TEMPLATES. Each template requires 12 bytes and 2 for each of its fields. Each field name, of any
- * number of templates, requires its length plus 4.
- */
-#define REDTAIL_RDB_TEMPLATES 32768
 
 /**
  * Flag of redtail_rdb_new: skip damaged data inside a packed or compressed value of known length.
@@ -1221,18 +1318,23 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 /** Flag of redtail_rdb_new: do not compute the checksum. */
 #define REDTAIL_RDB_FLAG_NO_CHECKSUM 2
 
-/** Decodes one snapshot. One thread at a time. About 86 KiB; it allocates nothing after its creation. */
+/**
+ * Decodes one snapshot. One thread at a time. About 53 KiB; after its creation it allocates memory for hash templates
+ * (Redis 8.10), and nothing else.
+ */
 typedef struct redtail_rdb redtail_rdb;
 
 /**
  * Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset
- * of the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
+ * of the first byte of input, for redtail_rdb_offset and messages; 0 for a file. limits: NULL for the defaults; only
+ * redtail_limits.templates has an effect.
  *
- * Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
- * returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
+ * Returns NULL only if memory is exhausted. After unknown flags, an offset of 2^63 or more or invalid limits, every
+ * later call returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
  */
 REDTAIL_API redtail_rdb *redtail_rdb_new(unsigned int flags,
-                                         uint64_t offset);
+                                         uint64_t offset,
+                                         const redtail_limits *limits);
 
 /** Frees a decoder. NULL does nothing. */
 REDTAIL_API void redtail_rdb_free(redtail_rdb *rdb);
@@ -1299,7 +1401,7 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
  * redtail_dump reads it with the items of a snapshot. A payload has no key name, database or expiry.
  */
 
-/** Reads one payload. One thread at a time. About 172 KiB; it allocates nothing after its creation. */
+/** Reads one payload. One thread at a time. About 106 KiB; it allocates nothing after its creation. */
 typedef struct redtail_dump redtail_dump;
 
 /**
@@ -1786,8 +1888,11 @@ typedef struct redtail_snapshot {
      * the beginning 0.
      */
     uint64_t verified;
-    /** 1: the reason for that is not a later server: the hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
-    int beyond_templates;
+    /**
+     * Not 0: the reason for that is not a later server: the hash templates need more than this number of bytes, the
+     * redtail_limits.templates.
+     */
+    uint64_t beyond_templates;
 } redtail_snapshot;
 
 /** A part of a command. */
@@ -2766,7 +2871,7 @@ typedef enum redtail_migration {
      */
     REDTAIL_MIGRATION_TRIMMED = 5,
     /** Any other message between nodes: a command that begins with CLUSTER. */
-    REDTAIL_MIGRATION_WORD = 6,
+    REDTAIL_MIGRATION_MESSAGE = 6,
     /**
      * A write to a slot that a task is importing: a key of the other shard, or a write of the other shard's clients.
      * It is void if the task fails.

@@ -1,8 +1,8 @@
 /* redtail for C++17 and later: owners, strings and loops over <redtail.h>. The comments there describe each function.
  *
- * OWNERS. parser, rdb, dump, migrations, command_specs, session, follower, cluster, primary and handle own what
- * redtail_..._new returned. They can be moved, not copied. A moved-from owner can only be assigned to or destroyed. A
- * constructor throws only std::bad_alloc, if memory is exhausted.
+ * OWNERS. parser, rdb, dump, migrations, command_specs, key_finder, session, follower, cluster, primary and handle own
+ * what redtail_..._new returned. They can be moved, not copied. A moved-from owner can only be assigned to or
+ * destroyed. A constructor throws only std::bad_alloc, if memory is exhausted.
  *
  * ERRORS. A call that fails throws redtail::error, with the number of redtail_status and the message. An outcome that
  * is not an error (above 0) is never thrown: calls with several outcomes return a redtail::status. If options are
@@ -397,7 +397,8 @@ inline std::vector<const char *> pointers(const std::vector<std::string> &texts)
 
 } // namespace detail
 
-/** The limits of a parser; 0 selects the default. The fields are those of redtail_limits. */
+/** The limits of a parser or of a decoder of snapshots; 0 selects the default. The fields are those of
+ * redtail_limits. */
 struct limits {
     std::uint64_t bulk = 0;
     std::uint64_t command = 0;
@@ -405,6 +406,7 @@ struct limits {
     std::size_t depth = 0;
     std::size_t line = 0;
     std::size_t reply_line = 0;
+    std::size_t templates = 0;
 
     redtail_limits c() const noexcept {
         redtail_limits made = {};
@@ -415,6 +417,7 @@ struct limits {
         made.depth = depth;
         made.line = line;
         made.reply_line = reply_line;
+        made.templates = templates;
         return made;
     }
 };
@@ -819,6 +822,48 @@ private:
     detail::owner<redtail_command_specs, redtail_command_specs_free> specs_;
 };
 
+/** Finds the keys of commands that arrive in parts. Pass it every part of a command, in order. */
+class key_finder {
+public:
+    key_finder() : finder_(detail::made(redtail_key_finder_new())) {}
+
+    /** A command of argc arguments begins. */
+    void begin(std::size_t argc) { check(redtail_key_finder_begin(c(), argc)); }
+    /** The next argument begins. Returns whether it is a key. */
+    bool argument(std::uint64_t length) { return check(redtail_key_finder_argument(c(), length)) == 1; }
+    /** The next bytes of the argument. */
+    void piece(std::string_view bytes) { check(redtail_key_finder_piece(c(), bytes.data(), bytes.size())); }
+    /** The command is complete. */
+    void end() { check(redtail_key_finder_end(c())); }
+    /** After the name: uses a description of a command that the tables do not have. Returns whether there is one. */
+    bool learn(const command_specs &specs) { return check(redtail_key_finder_learn(c(), specs.c())) == REDTAIL_OK; }
+    /** Whether no argument after the one that began last is a key. */
+    bool is_done() const { return check(redtail_key_finder_is_done(c())) == 1; }
+    /** As redtail::is_write. */
+    std::optional<bool> is_write() const {
+        int found = check(redtail_key_finder_is_write(c()));
+        return found == REDTAIL_UNKNOWN_KEYS ? std::nullopt : std::optional<bool>(found == 1);
+    }
+    /** The keys known so far; after end() all keys. The kind is REDTAIL_NEED_MORE while the arguments do not tell. */
+    redtail::keys keys(std::int64_t db) const {
+        redtail::keys found{REDTAIL_OK, std::vector<redtail_key>(8)};
+        std::size_t count = 0;
+        while ((found.kind = check(redtail_key_finder_keys(c(), db, found.touched.data(), found.touched.size(), &count))) >= 0 && count > found.touched.size())
+            found.touched.resize(count);
+        found.touched.resize(count);
+        return found;
+    }
+    const char *message() const noexcept { return redtail_key_finder_message(c()); }
+    redtail_key_finder *c() const noexcept { return finder_.get(); }
+
+private:
+    int check(int number) const {
+        if (number < 0) throw error(number, message());
+        return number;
+    }
+    detail::owner<redtail_key_finder, redtail_key_finder_free> finder_;
+};
+
 /** The replication protocol over your own socket. redtail.h describes the loop. */
 class session {
 public:
@@ -1028,8 +1073,9 @@ private:
 class rdb {
 public:
     /** flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: that of the first byte of
-     * input; 0 for a file. */
-    explicit rdb(unsigned flags = 0, std::uint64_t offset = 0) : rdb_(detail::made(redtail_rdb_new(flags, offset))) {}
+     * input; 0 for a file. limits: templates has an effect. */
+    explicit rdb(unsigned flags = 0, std::uint64_t offset = 0, const limits &limits = {})
+        : rdb_(create(flags, offset, limits.c())) {}
 
     /** Advances input past the item. REDTAIL_OK: the next item. REDTAIL_NEED_MORE: the input is incomplete.
      * REDTAIL_END: the snapshot has ended. */
@@ -1079,6 +1125,9 @@ private:
     int check(int number) const {
         if (number < 0) throw error(number, message());
         return number;
+    }
+    static redtail_rdb *create(unsigned flags, std::uint64_t offset, const redtail_limits &limits) {
+        return detail::made(redtail_rdb_new(flags, offset, &limits));
     }
     detail::owner<redtail_rdb, redtail_rdb_free> rdb_;
     std::string_view *input_ = nullptr;

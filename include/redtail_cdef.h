@@ -51,6 +51,7 @@ typedef struct redtail_limits {
     size_t depth;
     size_t line;
     size_t reply_line;
+    size_t templates;
 } redtail_limits;
 const char *redtail_version(void);
 const char *redtail_features(void);
@@ -250,6 +251,25 @@ int redtail_command_specs_keys(redtail_command_specs *specs,
 int redtail_command_specs_is_write(redtail_command_specs *specs,
                                                const redtail_slice *args,
                                                size_t argc);
+typedef struct redtail_key_finder redtail_key_finder;
+redtail_key_finder *redtail_key_finder_new(void);
+void redtail_key_finder_free(redtail_key_finder *finder);
+const char *redtail_key_finder_message(const redtail_key_finder *finder);
+int redtail_key_finder_begin(redtail_key_finder *finder,
+                                         size_t argc);
+int redtail_key_finder_argument(redtail_key_finder *finder,
+                                            uint64_t length);
+int redtail_key_finder_piece(redtail_key_finder *finder, const char *data, size_t len);
+int redtail_key_finder_end(redtail_key_finder *finder);
+int redtail_key_finder_learn(redtail_key_finder *finder,
+                                         const redtail_command_specs *specs);
+int redtail_key_finder_is_done(redtail_key_finder *finder);
+int redtail_key_finder_is_write(redtail_key_finder *finder);
+int redtail_key_finder_keys(redtail_key_finder *finder,
+                                        int64_t db,
+                                        redtail_key *keys,
+                                        size_t capacity,
+                                        size_t *count);
 typedef struct redtail_wrapped {
     redtail_slice origin;
     redtail_slice commands;
@@ -373,12 +393,12 @@ const char *redtail_rdb_role_name(int role);
 const char *redtail_rdb_magic_name(int magic);
 const char *redtail_rdb_checksum_name(int checksum);
 static const int REDTAIL_RDB_MIN_INPUT = 16896;
-static const int REDTAIL_RDB_TEMPLATES = 32768;
 static const int REDTAIL_RDB_FLAG_LENIENT = 1;
 static const int REDTAIL_RDB_FLAG_NO_CHECKSUM = 2;
 typedef struct redtail_rdb redtail_rdb;
 redtail_rdb *redtail_rdb_new(unsigned int flags,
-                                         uint64_t offset);
+                                         uint64_t offset,
+                                         const redtail_limits *limits);
 void redtail_rdb_free(redtail_rdb *rdb);
 const char *redtail_rdb_message(const redtail_rdb *rdb);
 int redtail_rdb_next(redtail_rdb *rdb,
@@ -556,7 +576,7 @@ typedef struct redtail_attached {
 typedef struct redtail_snapshot {
     uint64_t length;
     uint64_t verified;
-    int beyond_templates;
+    uint64_t beyond_templates;
 } redtail_snapshot;
 typedef struct redtail_part {
     size_t argc;
@@ -775,7 +795,7 @@ typedef enum redtail_migration {
     REDTAIL_MIGRATION_ENDS = 3,
     REDTAIL_MIGRATION_FAILED = 4,
     REDTAIL_MIGRATION_TRIMMED = 5,
-    REDTAIL_MIGRATION_WORD = 6,
+    REDTAIL_MIGRATION_MESSAGE = 6,
     REDTAIL_MIGRATION_IMPORTED = 7,
 } redtail_migration;
 typedef enum redtail_migration_side {

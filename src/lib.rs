@@ -15,6 +15,14 @@
 //! # Ok::<(), redtail::Error>(())
 //! ```
 //!
+//! - A [`Follower`] is one connection to a server, kept for as long as the program runs. It reconnects and resumes.
+//!   [`Follower::next_event`] blocks until the next event.
+//! - An [`Event`] is a write ([`Event::Command`]), or a fact about the stream: it is attached, a transaction begins or
+//!   ends, a snapshot begins or ends, the connection is lost, history is lost ([`Event::Gap`]). Events borrow from the
+//!   follower's buffer until the next call; [`owned::OwnedEvent`] is a copy.
+//! - A [`Position`] is a point in the stream: the name of its history, the offset in bytes, and the selected database.
+//!   A saved position is all that a program needs to continue after a restart.
+//!
 //! # Which API to use
 //!
 //! | you have | you use |
@@ -52,11 +60,18 @@
 //! - `cli`: the command-line tool. It adds dependencies for the tool, none for the library.
 //! - `capi`: the C functions, for the shared and the static library that the Makefile builds.
 //!
+//! # From C
+//!
+//! The shared library, the static library and `redtail.h` are built by the Makefile of the repository; `docs/c.md` is
+//! their guide.
+//!
 //! # Errors and panics
 //!
 //! Nothing in this library panics on any input. An error describes what failed, at which byte or offset, and what to
 //! do.
 #![cfg_attr(not(feature = "std"), no_std)]
+// docs.rs shows the feature that each item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "std"),
     allow(rustdoc::broken_intra_doc_links, reason = "this page describes the whole crate")

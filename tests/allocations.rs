@@ -20,7 +20,7 @@ use std::cell::Cell;
 
 use redtail::replay::{Primary, Recording};
 use redtail::replication::{Closed, Credentials, Progress, Session};
-use redtail::resp::{Keys, PartsItem, PartsParser, RequestParser};
+use redtail::resp::{Keys, PartsItem, PartsParser, RequestParser, TokenParser};
 use redtail::{Ack, Backoff, CommandParser, Event, Follower, FrameParser, SnapshotForm, Start, Status};
 
 use crate::peer::{Peer, info};
@@ -136,6 +136,7 @@ fn the_parsers_allocate_nothing() {
     let replies = b"*2\r\n%1\r\n+a\r\n:1\r\n~2\r\n,1.5\r\n_\r\n$5\r\nhello\r\n*?\r\n:1\r\n.\r\n|1\r\n+k\r\n+v\r\n=7\r\ntxt:abc\r\n-ERR no\r\n".repeat(50);
     let inline = b"SET key \"a b\"\r\n*1\r\n$4\r\nPING\r\n".repeat(50);
     let mut seen = 0;
+    let mut unread = Vec::with_capacity(4096);
     let count = allocations(|| {
         let mut parser = CommandParser::stream();
         // In pieces, to use the resumable paths too.
@@ -157,6 +158,15 @@ fn the_parsers_allocate_nothing() {
         let mut input = &replies[..];
         while let Status::Complete(frame) = parser.next(&mut input).unwrap() {
             seen += frame.tokens().count() + frame.items().count();
+        }
+        for mut parser in [TokenParser::new(), TokenParser::new().in_pieces(16)] {
+            for piece in replies.chunks(1000) {
+                unread.extend_from_slice(piece);
+                let mut input = &unread[..];
+                seen += parser.batch(&mut input, |_| {}).unwrap();
+                let used = unread.len() - input.len();
+                unread.drain(..used);
+            }
         }
         let mut parser = RequestParser::new();
         let mut input = &inline[..];

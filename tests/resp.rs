@@ -27,3 +27,5 @@ mod resume;
 mod samples;
 #[path = "resp/templates.rs"]
 mod templates;
+#[path = "resp/tokens.rs"]
+mod tokens;

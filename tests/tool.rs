@@ -18,6 +18,8 @@ mod checkpoint;
 mod cluster;
 #[path = "tool/compressed.rs"]
 mod compressed;
+#[path = "help/contract.rs"]
+mod contract;
 #[path = "tool/corpus.rs"]
 mod corpus;
 #[path = "tool/decode.rs"]
@@ -54,6 +56,8 @@ mod restored;
 mod run;
 #[path = "tool/save.rs"]
 mod save;
+#[path = "tool/schema.rs"]
+mod schema;
 #[cfg(feature = "tls")]
 #[path = "tool/sentinel_tls.rs"]
 mod sentinel_tls;

@@ -14,6 +14,9 @@ mod feed;
 #[allow(dead_code, reason = "shared with the tests")]
 #[path = "../../tests/resp/oracle.rs"]
 mod oracle;
+#[allow(dead_code, unused_imports, reason = "shared with the tests")]
+#[path = "../../tests/resp/tokens.rs"]
+mod tokens;
 
 use feed::{MODES, Mode, Parser};
 use oracle::Seen;
@@ -77,6 +80,10 @@ fn frames(bytes: &[u8], limits: Limits) {
         }
         assert_eq!(open, 0);
         let _ = (frame.to_string(), format!("{frame:?}"), frame.as_str());
+    }
+    for threshold in [None, Some(1), Some(5), Some(2000)] {
+        let seen = feed::expected(Mode::Frames, bytes, Limits::DEFAULT);
+        tokens::agree(bytes, &[bytes.len() / 3, bytes.len() / 2], &seen, Limits::DEFAULT, threshold);
     }
 }
 

@@ -9,6 +9,12 @@ use thiserror::Error;
 /// The error is final: the parser returns it again from every later call.
 ///
 /// The fields are complete: an error of a parser is a kind and an offset. New kinds go into [`ProtocolErrorKind`].
+///
+/// ```
+/// let mut input: &[u8] = b"$x\r\n";
+/// let error = redtail::FrameParser::new().next(&mut input).unwrap_err();
+/// assert_eq!(error.offset, 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{kind}, at byte {offset}")]
 pub struct ProtocolError {
@@ -20,6 +26,14 @@ pub struct ProtocolError {
 }
 
 /// The kind of a [`ProtocolError`].
+///
+/// ```
+/// use redtail::{FrameParser, ProtocolErrorKind};
+///
+/// let mut input: &[u8] = b"$x\r\n";
+/// let error = FrameParser::new().next(&mut input).unwrap_err();
+/// assert!(matches!(error.kind, ProtocolErrorKind::Unexpected { .. }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {

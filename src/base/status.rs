@@ -3,6 +3,14 @@
 /// The result of a parser's call on the bytes it received.
 ///
 /// The enum is closed: an item is complete or incomplete.
+///
+/// ```
+/// use redtail::{FrameParser, Status};
+///
+/// let mut input: &[u8] = b"+OK\r";
+/// assert_eq!(FrameParser::new().next(&mut input)?, Status::Incomplete { needed: 1 });
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status<T> {
     /// The item is complete.

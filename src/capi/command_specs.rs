@@ -156,7 +156,7 @@ pub unsafe extern "C" fn redtail_command_specs_is_write(
 }
 
 impl redtail_command_specs {
-    fn spec(&self, name: &[u8]) -> Option<&CommandSpec> {
+    pub(super) fn spec(&self, name: &[u8]) -> Option<&CommandSpec> {
         self.specs.get(name.to_ascii_lowercase().as_slice())
     }
 }

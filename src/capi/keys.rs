@@ -83,28 +83,19 @@ pub(super) unsafe fn write_keys<'s>(
     spec: impl FnOnce(&[u8]) -> Option<&'s CommandSpec>,
 ) -> redtail_status {
     // SAFETY: as promised.
-    let Some(mut given) = (unsafe { GivenArgs::new(args, argc) }) else { return REDTAIL_ERROR_ARGUMENT };
-    let no_room = keys.is_null() || !keys.is_aligned() || capacity > isize::MAX as usize / size_of::<redtail_key>();
-    if (capacity > 0 && no_room) || !(-1..=i64::from(u32::MAX)).contains(&db) {
+    let (Some(mut given), Some(mut room)) = (unsafe { (GivenArgs::new(args, argc), KeyRoom::new(keys, capacity, db)) })
+    else {
         return REDTAIL_ERROR_ARGUMENT;
-    }
+    };
     let mut all = given.clone();
     let spec = given.clone().next().and_then(spec);
     let finder = find_keys(argc, &mut given, spec);
     if given.is_wrong() {
         return REDTAIL_ERROR_ARGUMENT;
     }
-    let mut written = 0;
-    let mut write = |key: redtail_key| {
-        if written < capacity {
-            // SAFETY: within the room that the caller says there is.
-            unsafe { keys.add(written).write(key) };
-        }
-        written += 1;
-    };
     let status = match finder.reach().unwrap_or(Reach::Unknown) {
         Reach::Some => {
-            finder.keys().for_each(|key| write(redtail_key::named(&key, db)));
+            finder.keys().for_each(|key| room.named(&key));
             REDTAIL_OK
         }
         Reach::None => REDTAIL_NONE,
@@ -113,27 +104,54 @@ pub(super) unsafe fn write_keys<'s>(
             if all.is_wrong() {
                 return REDTAIL_ERROR_ARGUMENT;
             }
-            redtail_key::unnamed(dbs, write);
+            room.unnamed(dbs);
             REDTAIL_ALL_KEYS
         }
         Reach::Unknown => REDTAIL_UNKNOWN_KEYS,
     };
-    count.set(written);
+    count.set(room.count());
     status
 }
 
-impl redtail_key {
-    fn named(key: &KeyIndex, selected: i64) -> Self {
+/// The caller's room for keys. Counts the keys that do not fit too.
+pub(super) struct KeyRoom {
+    keys: *mut redtail_key,
+    capacity: usize,
+    count: usize,
+    /// The selected database; -1 if it is unknown.
+    db: i64,
+}
+
+impl KeyRoom {
+    /// `None` for an invalid pointer, length or database.
+    ///
+    /// # Safety
+    /// `keys` has room for `capacity` keys while the result lives.
+    pub(super) unsafe fn new(keys: *mut redtail_key, capacity: usize, db: i64) -> Option<Self> {
+        let most = isize::MAX as usize / size_of::<redtail_key>();
+        let has_room = capacity == 0 || (!keys.is_null() && keys.is_aligned() && capacity <= most);
+        (has_room && (-1..=i64::from(u32::MAX)).contains(&db)).then_some(Self { keys, capacity, count: 0, db })
+    }
+
+    /// The number of keys, also of those without room.
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn named(&mut self, key: &KeyIndex) {
         let access = match key.access {
             Access::Read => REDTAIL_ACCESS_READ,
             Access::Write => REDTAIL_ACCESS_WRITE,
             Access::Removed => REDTAIL_ACCESS_REMOVED,
         };
-        Self { index: key.index, db: key.db.map_or(selected, i64::from), access: access as c_int, reserved: 0 }
+        let db = key.db.map_or(self.db, i64::from);
+        self.write(redtail_key { index: key.index, db, access: access as c_int, reserved: 0 });
     }
 
-    fn unnamed(dbs: Databases, mut write: impl FnMut(Self)) {
-        let mut entry = |db| write(Self { index: 0, db, access: REDTAIL_ACCESS_WRITE as c_int, reserved: 0 });
+    /// Keys that the command does not name, in these databases.
+    pub(super) fn unnamed(&mut self, dbs: Databases) {
+        let mut entry =
+            |db| self.write(redtail_key { index: 0, db, access: REDTAIL_ACCESS_WRITE as c_int, reserved: 0 });
         match dbs {
             Databases::All => entry(REDTAIL_ALL_DATABASES),
             Databases::Selected(db) => entry(db.map_or(-1, i64::from)),
@@ -142,6 +160,14 @@ impl redtail_key {
                 entry(second.into());
             }
         }
+    }
+
+    fn write(&mut self, key: redtail_key) {
+        if self.count < self.capacity {
+            // SAFETY: within the room that the caller of `new` promises.
+            unsafe { self.keys.add(self.count).write(key) };
+        }
+        self.count += 1;
     }
 }
 

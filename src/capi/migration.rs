@@ -30,7 +30,7 @@ pub enum redtail_migration {
     /// ...).
     REDTAIL_MIGRATION_TRIMMED = 5,
     /// Any other message between nodes: a command that begins with CLUSTER.
-    REDTAIL_MIGRATION_WORD = 6,
+    REDTAIL_MIGRATION_MESSAGE = 6,
     /// A write to a slot that a task is importing: a key of the other shard, or a write of the other shard's clients.
     /// It is void if the task fails.
     REDTAIL_MIGRATION_IMPORTED = 7,
@@ -121,7 +121,7 @@ pub unsafe extern "C" fn redtail_migrations_next(
     argc: usize,
     task: *mut redtail_migration_task,
 ) -> c_int {
-    let mut told = REDTAIL_MIGRATION_NONE;
+    let mut found_kind = REDTAIL_MIGRATION_NONE;
     let status = call!(migrations; {
         migrations.guard.clear();
         let out = Out::new(task);
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn redtail_migrations_next(
             return refuse(migrations, REDTAIL_ERROR_ARGUMENT, "an argument is NULL with a length, or exceeds memory");
         }
         let found = migrations.migrations.next_of_args(given);
-        told = found.as_ref().map_or(REDTAIL_MIGRATION_NONE, kind);
+        found_kind = found.as_ref().map_or(REDTAIL_MIGRATION_NONE, kind);
         if let Some(out) = out {
             let side = found.as_ref().and_then(Migration::task).map(|task| {
                 migrations.texts = texts(task);
@@ -154,7 +154,7 @@ pub unsafe extern "C" fn redtail_migrations_next(
         }
         REDTAIL_OK
     });
-    if status < 0 { status } else { told as c_int }
+    if status < 0 { status } else { found_kind as c_int }
 }
 
 /// Forgets all tasks. Call it for a gap and at the begin of a snapshot: commands are missing in the stream.
@@ -186,7 +186,7 @@ const fn kind(migration: &Migration<'_>) -> redtail_migration {
         Migration::Failed(_) => REDTAIL_MIGRATION_FAILED,
         Migration::Imported(_) => REDTAIL_MIGRATION_IMPORTED,
         Migration::Trimmed(_) => REDTAIL_MIGRATION_TRIMMED,
-        Migration::Word => REDTAIL_MIGRATION_WORD,
+        Migration::Message => REDTAIL_MIGRATION_MESSAGE,
     }
 }
 
@@ -201,7 +201,7 @@ pub extern "C" fn redtail_migration_name(migration: c_int) -> *const c_char {
         REDTAIL_MIGRATION_ENDS
         REDTAIL_MIGRATION_FAILED
         REDTAIL_MIGRATION_TRIMMED
-        REDTAIL_MIGRATION_WORD
+        REDTAIL_MIGRATION_MESSAGE
         REDTAIL_MIGRATION_IMPORTED
     )
 }

@@ -85,6 +85,7 @@ pub mod follower;
 mod given_args;
 pub mod handle;
 pub mod item;
+pub mod key_finder;
 pub mod keys;
 mod limits;
 mod login;

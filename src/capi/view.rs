@@ -2,11 +2,12 @@
 
 use std::ffi::c_int;
 
+use crate::base::status::Status;
 use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{ArgCursor, DepthStack, Frame, Inline, Part, Token};
+use crate::resp::{ArgCursor, Frame, Inline, Part, Token, TokenParser};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -29,7 +30,7 @@ pub(super) enum Rest {
 
 /// The progress of the walk through the frame.
 struct Walk {
-    nesting: DepthStack,
+    parser: TokenParser,
     /// The bytes of the frame; none if the last item is not a frame.
     frame: redtail_slice,
     /// The bytes of the frame that are still to be walked.
@@ -38,7 +39,7 @@ struct Walk {
 
 impl Walk {
     fn restart(&mut self, frame: redtail_slice) {
-        self.nesting.restart();
+        self.parser = TokenParser::trusted();
         (self.frame, self.rest) = (frame, frame);
     }
 }
@@ -60,7 +61,7 @@ impl View {
             token: redtail_token::NOTHING,
             shown: nothing,
             rest: Rest::None,
-            walk: Walk { nesting: DepthStack::new(), frame: nothing, rest: nothing },
+            walk: Walk { parser: TokenParser::trusted(), frame: nothing, rest: nothing },
         }
     }
 
@@ -145,14 +146,17 @@ impl View {
     /// # Safety
     /// The bytes shown last have not changed.
     pub(super) unsafe fn next_token(&mut self) -> bool {
-        let Walk { nesting, rest, .. } = &mut self.walk;
+        let Walk { parser, rest, .. } = &mut self.walk;
         // SAFETY: a part of the bytes shown last, which have not changed.
         let Some(mut unread) = (unsafe { bytes(rest.data, rest.len) }) else { return false };
-        let (before, outside) = (unread, nesting.depth());
-        let Some(token) = nesting.next(&mut unread) else { return false };
+        if unread.is_empty() && parser.is_between_frames() {
+            return false;
+        }
+        let (before, outside) = (unread, parser.depth());
+        let Ok(Status::Complete(token)) = parser.next(&mut unread) else { return false };
         *rest = redtail_slice::of(unread);
         // An end has the depth of its beginning.
-        let depth = outside.min(nesting.depth());
+        let depth = outside.min(parser.depth());
         let shown = &mut self.token;
         let raw = before.get(..before.len() - unread.len()).unwrap_or_default();
         *shown = redtail_token { depth, raw: redtail_slice::of(raw), ..redtail_token::NOTHING };

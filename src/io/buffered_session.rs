@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::base::limits::{BUFFER_CAPACITY, HANDSHAKE_REPLY, Limits, MAX_COMMAND, MIN_PARTS_THRESHOLD};
 use crate::io::receive_buffer::{BufferFull, LINE_END, ReceiveBuffer};
 use crate::io::recording::Recorder;
+use crate::io::template_buffer::TemplateBuffer;
 use crate::rdb::MIN_INPUT;
 use crate::replication::{
     Closed, Commits, Credentials, DisconnectReason, Event, Heartbeat, Options, Position, Progress, Session,
@@ -59,8 +60,8 @@ use crate::replication::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BufferedSession {
-    /// About 115 KB, boxed so that moves stay cheap.
-    session: Box<Session>,
+    /// About 80 KB, boxed so that moves stay cheap.
+    session: Box<Session<TemplateBuffer>>,
     buffer: ReceiveBuffer,
     /// The capacity that the buffer returns to.
     capacity: usize,
@@ -84,6 +85,14 @@ pub struct BufferedSession {
 }
 
 /// What [`BufferedSession::next`] returns: an event, or what to do before there is one.
+///
+/// ```
+/// use redtail::Options;
+/// use redtail::io::{BufferedSession, Step};
+///
+/// let mut session = BufferedSession::new(Options::default());
+/// assert!(matches!(session.next(0), Step::Connect { at_ms: 0 }));
+/// ```
 #[derive(Debug)]
 pub enum Step<'a> {
     /// The next event. It borrows from the session until the next call.
@@ -136,10 +145,11 @@ impl BufferedSession {
     }
 
     fn from_parts(session: Session, buffer: ReceiveBuffer) -> Self {
+        let templates = TemplateBuffer::with_limit(session.limits().templates);
         Self {
             limit: limit_of(session.limits()),
             capacity: buffer.capacity(),
-            session: Box::new(session),
+            session: Box::new(session.with_templates(templates)),
             buffer,
             pending: 0,
             needed: 0,

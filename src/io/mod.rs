@@ -1,5 +1,15 @@
 //! Bytes from any source, without sockets: the receive buffer, readers over [`Read`](std::io::Read), append-only files,
 //! recordings, checkpoints and snapshots in files.
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | a session for event loops and asynchronous code | [`BufferedSession`], [`Step`], [`ReceiveBuffer`], [`SpaceError`], [`BufferFull`] |
+//! | RESP from any source | [`FrameReader`], [`CommandReader`], [`RequestReader`], [`PartsReader`], [`Spanned`], [`ReadError`] |
+//! | snapshots | [`SnapshotReader`], [`SnapshotFile`], [`SnapshotFileError`] |
+//! | append-only files | [`AppendOnly`], [`AppendOnlyFile`], [`FileEvent`], [`FileKind`], [`Unfinished`], [`UnfinishedKind`], [`Manifest`], [`Listed`], [`AppendOnlyError`], [`ManifestError`] |
+//! | saved positions | [`Checkpoint`], [`CheckpointFile`], [`CheckpointPosition`], [`Saved`], [`CheckpointError`] |
+//! | recordings | [`RecordingReader`], [`recording`] |
+//! | compressed files | [`DecompressReader`], [`MAX_WINDOW`], [`CompressionError`], [`CompressionErrorKind`] |
 
 mod append_only;
 mod atomic_file;
@@ -13,6 +23,7 @@ mod receive_buffer;
 pub mod recording;
 mod snapshot_file;
 mod snapshot_reader;
+mod template_buffer;
 
 pub use append_only::{
     AppendOnly, AppendOnlyError, AppendOnlyFile, FileEvent, FileKind, Listed, Manifest, ManifestError, Unfinished,
@@ -29,3 +40,4 @@ pub use receive_buffer::{BufferFull, ReceiveBuffer};
 pub use recording::RecordingReader;
 pub use snapshot_file::{SnapshotFile, SnapshotFileError};
 pub use snapshot_reader::SnapshotReader;
+pub use template_buffer::TemplateBuffer;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use crate::base::error::ProtocolErrorKind;
 use crate::base::limits::Limits;
 use crate::base::speaker::Answers;
 use crate::io::{FrameReader, ReadError};
@@ -31,6 +32,18 @@ pub struct Client {
 }
 
 /// A reply that owns its text. Bytes that are not UTF-8 are replaced.
+///
+/// ```
+/// use redtail::net::Reply;
+///
+/// fn text(reply: &Reply) -> Option<&str> {
+///     match reply {
+///         Reply::Text(text) => Some(text),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(text(&Reply::Text("PONG".into())), Some("PONG"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
@@ -172,10 +185,16 @@ impl Client {
                 io::ErrorKind::ConnectionReset => closed(),
                 _ => error.into(),
             }),
+            Err(ReadError::Protocol(error)) if is_too_long(&error.kind) => Err(io::Error::other(error).into()),
             // Also an end within a line.
             Err(_) => Err(ClientError::Protocol { heard: self.reader.source_mut().heard.clone() }),
         }
     }
+}
+
+fn is_too_long(kind: &ProtocolErrorKind) -> bool {
+    use ProtocolErrorKind as Kind;
+    matches!(kind, Kind::BulkTooLong { .. } | Kind::CommandTooLong { .. } | Kind::TooManyArguments { .. })
 }
 
 impl Reply {

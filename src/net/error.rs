@@ -9,6 +9,13 @@ use crate::net::target::TargetError;
 use crate::replication::SessionError;
 
 /// The reason why a follower could not start, or has ended.
+///
+/// ```
+/// use redtail::Follower;
+///
+/// let error = Follower::builder("127.0.0.1").connect().err();
+/// assert!(error.is_some_and(|error| error.to_string().contains("has no port")));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {

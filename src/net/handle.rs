@@ -10,6 +10,13 @@ use crate::replication::{Commits, Heartbeat, Position};
 use crate::resp::encode_command;
 
 /// Controls a [`Follower`](crate::Follower) from any thread, and may outlive it. Clones control the same follower.
+///
+/// ```
+/// let handle = redtail::Handle::new();
+/// let of_another_thread = handle.clone();
+/// of_another_thread.stop();
+/// assert!(handle.is_stopped());
+/// ```
 #[derive(Clone, Default)]
 pub struct Handle {
     pub(super) shared: Arc<HandleState>,

@@ -1,4 +1,13 @@
 //! Sockets: transports, TLS, a client for requests, and the blocking follower.
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | the follower | [`Follower`], [`Builder`], [`Handle`], [`Events`], [`Error`] |
+//! | the server, and how it is reached | [`Target`], [`TargetError`], [`Login`], [`Timeouts`], [`Socket`] |
+//! | a connection of your own | [`Source`], [`Dial`], [`Reconnect`], [`Connector`], [`Connected`], [`Address`], [`Transport`], [`Remote`] |
+//! | requests to a server | [`Client`], [`Reply`], [`ClientError`] |
+//!
+//! TLS (feature `tls`): `Tls`, `TlsStream`, `Verify`, `TlsError`.
 
 mod builder;
 mod client;

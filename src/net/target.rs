@@ -72,6 +72,11 @@ impl fmt::Display for Target {
 }
 
 /// The reason why a text is not a [`Target`].
+///
+/// ```
+/// let error = "localhost".parse::<redtail::net::Target>().unwrap_err();
+/// assert!(error.to_string().contains("localhost:6379"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TargetError {

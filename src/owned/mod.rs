@@ -1,4 +1,11 @@
 //! Owned copies: events of a follower, and whole keys of a snapshot. Only this module allocates for each event or item.
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | events | [`OwnedEvent`], [`OwnedCommand`], [`OwnedContent`], [`OwnedPart`], [`OwnedItem`] |
+//! | whole keys of a snapshot | [`WholeKeys`], [`Collector`], [`Whole`], [`WholeKey`], [`Metadata`] |
+//! | values | [`Value`], [`HashField`], [`SetMember`], [`PathFields`], [`Stream`], [`StreamEntry`], [`Group`], [`Consumer`], [`Producer`] |
+//! | keys that were passed over | [`Omitted`], [`Omission`] |
 
 mod command;
 mod event;

@@ -18,6 +18,11 @@
 //! assert_eq!(received, recorded);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | the primary | [`Primary`], [`Playback`], [`Cut`] |
+//! | recordings | [`Recording`], [`Segment`], [`SegmentReader`], [`RecordingError`] |
 
 mod client;
 mod empty_rdb;

@@ -10,6 +10,14 @@ use crate::replication::event::{DisconnectReason, Gap};
 use crate::replication::server::Server;
 
 /// The error that ended a session. It is final: every later call returns it again.
+///
+/// ```
+/// use redtail::{Error, SessionError};
+///
+/// fn is_history_lost(error: &Error) -> bool {
+///     matches!(error, Error::Session(error) if matches!(**error, SessionError::HistoryLost(_)))
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -145,6 +153,15 @@ impl SessionError {
 }
 
 /// Whether another connection can succeed where a session has failed.
+///
+/// ```
+/// use redtail::SessionError;
+/// use redtail::replication::Recovery;
+///
+/// fn is_worth_a_retry(error: &SessionError) -> bool {
+///     error.recovery() == Recovery::Retry
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Recovery {

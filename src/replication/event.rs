@@ -154,6 +154,20 @@ impl fmt::Debug for StreamCommand<'_> {
 }
 
 /// A part of a command of the stream.
+///
+/// ```
+/// use redtail::resp::Part;
+///
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Part(part) = event {
+///     match part.part {
+///         Part::Piece(bytes) => println!("{} bytes of a large value", bytes.len()),
+///         Part::End => println!("complete at offset {:?}", part.offset),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct StreamPart<'a> {
@@ -184,6 +198,14 @@ impl StreamPart<'_> {
 }
 
 /// A request that makes the primary fork, and the primary's size from INFO.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Forking(forking) = event {
+///     eprintln!("the primary forks; its last fork took {:?}", forking.last_fork);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -208,6 +230,13 @@ impl Forking {
 }
 
 /// The request that makes a primary fork.
+///
+/// ```
+/// use redtail::{ForkReason, Forking};
+///
+/// let forking = Forking::new(ForkReason::Filtered);
+/// assert_eq!(forking.reason, ForkReason::Filtered);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -259,6 +288,14 @@ impl fmt::Display for Size {
 }
 
 /// The connection has reached the stream: by which method, at which position, on which server.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Attached(attached) = event {
+///     println!("attached at offset {}, database {:?}", attached.offset, attached.db);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -303,6 +340,10 @@ impl Attached {
 }
 
 /// The method by which a follower found its position in the stream.
+///
+/// ```
+/// assert_eq!(redtail::AttachMethod::Continued.as_str(), "continued");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -343,6 +384,10 @@ impl AttachMethod {
 }
 
 /// The role of a server in replication.
+///
+/// ```
+/// assert_eq!(redtail::Role::Primary.as_str(), "master");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -364,6 +409,14 @@ impl Role {
 }
 
 /// A snapshot begins.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::SnapshotBegin(begin) = event {
+///     println!("the data at offset {} follows: drop the older copy", begin.offset);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -385,6 +438,14 @@ impl SnapshotBegin {
 }
 
 /// A snapshot is complete.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::SnapshotEnd(end) = event {
+///     println!("{} bytes; the writes after offset {} follow", end.bytes, end.offset);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -395,9 +456,9 @@ pub struct SnapshotEnd {
     /// [`Bytes`](crate::SnapshotForm::Bytes), if data begins there that this version of redtail can't read, probably of
     /// a later server. Only the length of the frame and the checksum at the end cover the rest.
     pub verified: u64,
-    /// The reason for that is not a later server: the hash templates need more than
-    /// [`TEMPLATES`](crate::rdb::TEMPLATES) bytes.
-    pub beyond_templates: bool,
+    /// The reason for that is not a later server: the hash templates need more than this number of bytes, the
+    /// [`Limits::templates`](crate::Limits::templates).
+    pub beyond_templates: Option<u64>,
     /// The offset after which the stream continues.
     pub offset: u64,
     /// The database selected there.
@@ -413,7 +474,7 @@ impl SnapshotEnd {
         Self {
             bytes,
             verified: bytes,
-            beyond_templates: false,
+            beyond_templates: None,
             offset: position.offset,
             db: position.db,
             position: Some(position),
@@ -422,6 +483,14 @@ impl SnapshotEnd {
 }
 
 /// Lost history: writes between two positions. An open transaction is void.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Gap(gap) = event {
+///     eprintln!("lost between {} and {}: {:?} bytes", gap.from, gap.to, gap.missed);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -463,6 +532,14 @@ impl fmt::Display for Gap {
 }
 
 /// The connection was lost, or could not be made.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Disconnected(lost) = event {
+///     eprintln!("{}; everything after {:?} is void", lost.reason, lost.resume);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -494,6 +571,12 @@ impl fmt::Display for Disconnected {
 }
 
 /// The reason why a connection was lost or could not be made.
+///
+/// ```
+/// use redtail::DisconnectReason;
+///
+/// assert_eq!(DisconnectReason::Closed.to_string(), "the server closed the connection");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -525,6 +608,14 @@ impl fmt::Display for DisconnectReason {
 }
 
 /// No event arrived in time.
+///
+/// ```
+/// # fn react(event: redtail::Event<'_>) {
+/// if let redtail::Event::Idle(idle) = event {
+///     println!("nothing was written; the position is {:?}", idle.position);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -542,6 +633,12 @@ impl Idle {
 }
 
 /// A database number, or `?`.
+///
+/// ```
+/// use redtail::replication::Database;
+///
+/// assert_eq!((Database(Some(3)).to_string(), Database(None).to_string()), ("3".into(), "?".into()));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Database(pub Option<u32>);
 

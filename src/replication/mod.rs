@@ -2,6 +2,16 @@
 //!
 //! A shell with a socket of any kind drives the [`Session`]. [`Follower`](crate::Follower) is the shell for blocking
 //! code.
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | the engine | [`Session`], [`Progress`], [`Closed`], [`Heartbeat`], [`Credentials`] |
+//! | options | [`Options`], [`Start`], [`OnGap`], [`Ack`], [`SnapshotForm`], [`ReplicaLabel`], [`Backoff`] |
+//! | events | [`Event`], [`StreamCommand`], [`StreamPart`], [`Attached`], [`AttachMethod`], [`SnapshotBegin`], [`SnapshotEnd`], [`Gap`], [`Disconnected`], [`DisconnectReason`], [`Forking`], [`ForkReason`], [`Idle`], [`Wrapped`] |
+//! | positions | [`Position`], [`ReplicationId`], [`Lineage`], [`PositionError`], [`PsyncRequest`], [`OnFull`] |
+//! | the keys of a command | [`Touches`], [`Touch`], [`TouchedKeys`], [`Databases`], [`Database`] |
+//! | servers | [`Server`], [`Product`], [`Version`], [`Role`], [`ServerError`] |
+//! | errors | [`SessionError`], [`SessionStage`], [`Recovery`] |
 
 mod backoff;
 mod commits;

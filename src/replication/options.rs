@@ -97,6 +97,14 @@ impl Default for Options {
 }
 
 /// The position at which a follower starts.
+///
+/// ```
+/// use redtail::{Follower, Start};
+///
+/// let saved = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0".parse()?;
+/// let follower = Follower::builder("127.0.0.1:6379").start(Start::At(saved));
+/// # Ok::<(), redtail::PositionError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Start {
@@ -138,6 +146,13 @@ impl fmt::Display for Start {
 /// The form in which a snapshot is delivered.
 ///
 /// In both forms its structure is parsed, so that no value is mistaken for its end, and its checksum is verified.
+///
+/// ```
+/// use redtail::{Options, SnapshotForm, Start};
+///
+/// let mut options = Options::default();
+/// (options.start, options.snapshot) = (Start::Snapshot, SnapshotForm::Items);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum SnapshotForm {
@@ -152,6 +167,12 @@ pub enum SnapshotForm {
 }
 
 /// The reaction to lost history. The gap itself is always delivered as an event.
+///
+/// ```
+/// use redtail::{Follower, OnGap};
+///
+/// let follower = Follower::builder("127.0.0.1:6379").on_gap(OnGap::Continue);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnGap {
@@ -165,6 +186,13 @@ pub enum OnGap {
 }
 
 /// The offset that is acknowledged to the primary, once a second.
+///
+/// ```
+/// use redtail::{Ack, Follower};
+///
+/// // WAIT on the primary waits for what this program commits.
+/// let follower = Follower::builder("127.0.0.1:6379").ack(Ack::Applied);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Ack {
@@ -213,6 +241,13 @@ impl Default for ReplicaLabel {
 }
 
 /// User and password, borrowed while connecting. The default has neither: no AUTH is sent.
+///
+/// ```
+/// use redtail::replication::Credentials;
+///
+/// let credentials = Credentials::new(Some(b"cdc"), b"secret");
+/// assert_eq!(credentials.user, Some(&b"cdc"[..]));
+/// ```
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Credentials<'a> {

@@ -197,6 +197,11 @@ fn decimal(text: Option<&str>) -> Option<u64> {
 }
 
 /// The error of a text that is not a [`Position`].
+///
+/// ```
+/// let error = "26e9:1311:0".parse::<redtail::Position>().unwrap_err();
+/// assert!(error.to_string().contains("40 hexadecimal digits"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PositionError {

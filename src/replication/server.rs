@@ -28,6 +28,14 @@ pub struct Server {
 }
 
 /// The program that a server runs.
+///
+/// ```
+/// use redtail::{Product, Server};
+///
+/// let server: Server = "valkey 9.1.2".parse()?;
+/// assert_eq!(server.product, Product::Valkey);
+/// # Ok::<(), redtail::replication::ServerError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

@@ -12,6 +12,16 @@ use crate::resp::span::Span;
 ///
 /// It borrows its bytes from the input, and the positions of the first [`TAPE_LENGTH`](crate::TAPE_LENGTH) arguments
 /// from the parser. Its [`Display`](fmt::Display) prints the arguments quoted as redis-cli quotes them.
+///
+/// ```
+/// use redtail::{CommandParser, Status};
+///
+/// let mut input: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+/// if let Status::Complete(command) = CommandParser::stream().next(&mut input)? {
+///     assert_eq!((command.name(), command.arg(1)), (&b"INCR"[..], Some(&b"n"[..])));
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Command<'a> {
     raw: &'a [u8],
@@ -128,6 +138,16 @@ impl<'a> IntoIterator for Command<'a> {
 }
 
 /// The arguments of a [`Command`], in order.
+///
+/// ```
+/// use redtail::{CommandParser, Status};
+///
+/// let mut input: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+/// if let Status::Complete(command) = CommandParser::stream().next(&mut input)? {
+///     assert_eq!(command.args().collect::<Vec<_>>(), [&b"INCR"[..], b"n"]);
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
     command: Command<'a>,

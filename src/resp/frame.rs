@@ -3,8 +3,10 @@
 use core::fmt;
 use core::iter::FusedIterator;
 
-use crate::resp::element::{self, Element};
+use crate::resp::fast_lexeme::fast_lexeme;
 use crate::resp::kind::Kind;
+use crate::resp::lexeme::{Lexeme, Shape};
+use crate::resp::lexer::{Lex, Lexer};
 use crate::resp::quoted::Quoted;
 
 /// A whole frame that a [`FrameParser`](super::FrameParser) has validated.
@@ -27,25 +29,20 @@ use crate::resp::quoted::Quoted;
 pub struct Frame<'a> {
     /// The bytes, including attributes before the frame.
     raw: &'a [u8],
-    /// The element of the frame itself, after its attributes. It is read once, for all accessors.
-    element: Element<'a>,
+    /// The element of the frame itself, after its attributes. It was read once, for all accessors.
+    shape: Shape,
+    /// The index of its text, payload or first element, and the length or number of these.
+    start: u32,
+    extent: u32,
 }
 
 impl<'a> Frame<'a> {
-    #[inline]
-    pub(super) fn new(raw: &'a [u8]) -> Self {
-        let mut rest = raw;
-        while rest.first() == Some(&b'|') {
-            rest = element::skip_attribute(rest).unwrap_or_default();
-        }
-        let nothing = Element::Scalar { kind: Kind::Null, payload: &[], rest: &[] };
-        Self { raw, element: element::element(rest).unwrap_or(nothing) }
-    }
+    pub(super) const NULL: Self = Self::new(&[], Lexeme::NULL);
 
-    /// The frame of an element without attributes.
-    #[inline]
-    pub(super) fn of(raw: &'a [u8], element: Element<'a>) -> Self {
-        Self { raw, element }
+    /// The frame with the bytes `raw`. `root` is its element in them.
+    #[inline(always)]
+    pub(super) const fn new(raw: &'a [u8], root: Lexeme) -> Self {
+        Self { raw, shape: root.shape, start: root.start as u32, extent: root.extent as u32 }
     }
 
     /// The bytes of the frame, including the attributes before it.
@@ -57,9 +54,9 @@ impl<'a> Frame<'a> {
     /// The type of the frame. Attributes before it are ignored.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.element {
-            Element::Scalar { kind, .. } | Element::Open { kind, .. } => kind,
-            _ => Kind::Null,
+        match self.shape {
+            Shape::Scalar(kind) | Shape::Begin(kind) | Shape::Stream(kind) => kind,
+            Shape::Chunk | Shape::End => Kind::Null,
         }
     }
 
@@ -69,13 +66,11 @@ impl<'a> Frame<'a> {
     /// `None` for a streamed string: use [`chunks`](Self::chunks).
     #[must_use]
     pub fn as_bytes(&self) -> Option<&'a [u8]> {
-        match self.element {
-            Element::Scalar { kind: Kind::VerbatimString, payload, .. } => payload.get(4..),
-            Element::Scalar {
-                kind: Kind::SimpleString | Kind::Error | Kind::BulkString | Kind::BulkError | Kind::BigNumber,
-                payload,
-                ..
-            } => Some(payload),
+        match self.shape {
+            Shape::Scalar(Kind::VerbatimString) => self.payload().get(4..),
+            Shape::Scalar(Kind::SimpleString | Kind::Error | Kind::BulkString | Kind::BulkError | Kind::BigNumber) => {
+                Some(self.payload())
+            }
             _ => None,
         }
     }
@@ -126,10 +121,9 @@ impl<'a> Frame<'a> {
     /// The format (such as `txt`) and the text of a verbatim string.
     #[must_use]
     pub fn verbatim(&self) -> Option<(&'a [u8; 3], &'a [u8])> {
-        match self.element {
-            Element::Scalar { kind: Kind::VerbatimString, payload, .. } => {
-                Some((payload.first_chunk()?, payload.get(4..)?))
-            }
+        let payload = self.payload();
+        match self.shape {
+            Shape::Scalar(Kind::VerbatimString) => Some((payload.first_chunk()?, payload.get(4..)?)),
             _ => None,
         }
     }
@@ -143,10 +137,8 @@ impl<'a> Frame<'a> {
         reason = "most frames have no length, so that they are neither empty nor not"
     )]
     pub fn len(&self) -> Option<usize> {
-        match self.element {
-            Element::Open { kind, count, .. } => {
-                count.map(|count| count as usize / if kind.is_paired() { 2 } else { 1 })
-            }
+        match self.shape {
+            Shape::Begin(kind) => Some(self.extent as usize / if kind.is_paired() { 2 } else { 1 }),
             _ => None,
         }
     }
@@ -156,11 +148,11 @@ impl<'a> Frame<'a> {
     /// For a deep tree use [`tokens`](Self::tokens), which reads each byte once.
     #[must_use]
     pub fn items(&self) -> Items<'a> {
-        match self.element {
-            Element::Open { kind, count, rest } if kind != Kind::BulkString => {
-                Items { rest, left: count, attributes: false }
-            }
-            _ => Items { rest: &[], left: Some(0), attributes: false },
+        let rest = self.raw.get(self.start as usize..).unwrap_or_default();
+        match self.shape {
+            Shape::Begin(_) => Items { rest, left: Some(self.extent), attributes: false },
+            Shape::Stream(kind) if kind != Kind::BulkString => Items { rest, left: None, attributes: false },
+            _ => Items::NONE,
         }
     }
 
@@ -185,26 +177,29 @@ impl<'a> Frame<'a> {
     /// frame.
     #[must_use]
     pub fn chunks(&self) -> Chunks<'a> {
-        match self.element {
-            Element::Open { kind: Kind::BulkString, rest, .. } => Chunks { rest, whole: None },
-            Element::Scalar { kind: Kind::BulkString, payload, .. } => Chunks { rest: &[], whole: Some(payload) },
+        let rest = self.raw.get(self.start as usize..).unwrap_or_default();
+        match self.shape {
+            Shape::Stream(Kind::BulkString) => Chunks { rest, whole: None },
+            Shape::Scalar(Kind::BulkString) => Chunks { rest: &[], whole: Some(self.payload()) },
             _ => Chunks { rest: &[], whole: None },
         }
     }
 
     /// The payload of a scalar of any kind.
+    #[inline]
     pub(crate) fn payload(&self) -> &'a [u8] {
-        match self.element {
-            Element::Scalar { payload, .. } => payload,
+        let (start, length) = (self.start as usize, self.extent as usize);
+        match self.shape {
+            Shape::Scalar(_) => self.raw.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default(),
             _ => &[],
         }
     }
 
     fn number(&self, wanted: Kind) -> Option<&'a str> {
-        match self.element {
-            Element::Scalar { kind, payload, .. } if kind == wanted => core::str::from_utf8(payload).ok(),
-            _ => None,
+        if self.shape != Shape::Scalar(wanted) {
+            return None;
         }
+        core::str::from_utf8(self.payload()).ok()
     }
 }
 
@@ -224,6 +219,16 @@ impl fmt::Debug for Frame<'_> {
 }
 
 /// The elements of a [`Frame`], in order.
+///
+/// ```
+/// use redtail::{FrameParser, Status};
+///
+/// let mut input: &[u8] = b"*2\r\n:1\r\n:2\r\n";
+/// if let Status::Complete(frame) = FrameParser::new().next(&mut input)? {
+///     assert_eq!(frame.items().map(|item| item.to_string()).collect::<Vec<_>>(), ["(integer) 1", "(integer) 2"]);
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Items<'a> {
     rest: &'a [u8],
@@ -233,17 +238,38 @@ pub struct Items<'a> {
     attributes: bool,
 }
 
+impl<'a> Items<'a> {
+    const NONE: Self = Self { rest: &[], left: Some(0), attributes: false };
+
+    /// The frame at the front. Moves past it.
+    fn frame(&mut self) -> Option<Frame<'a>> {
+        let (mut root, rest) = (Lexeme::NULL, self.rest);
+        let end = match fast_lexeme(rest, 0) {
+            Some(scalar @ Lexeme { shape: Shape::Scalar(_), .. }) => {
+                root = scalar;
+                scalar.end
+            }
+            _ => match Lexer::trusted().frame(rest, &mut root) {
+                Ok(Lex::Whole(last)) => last.end,
+                _ => return None,
+            },
+        };
+        let (raw, rest) = rest.split_at_checked(end)?;
+        self.rest = rest;
+        Some(Frame::new(raw, root))
+    }
+}
+
 impl<'a> Iterator for Items<'a> {
     type Item = Frame<'a>;
 
     fn next(&mut self) -> Option<Frame<'a>> {
-        if self.attributes && self.left == Some(0) {
-            while let Some(Element::Open { kind: Kind::Attribute, count, rest }) = element::element(self.rest) {
-                (self.rest, self.left) = (rest, count);
-                if count != Some(0) {
-                    break;
-                }
-            }
+        while self.attributes
+            && self.left == Some(0)
+            && let Ok(Lex::Whole(Lexeme { shape: Shape::Begin(Kind::Attribute), extent, end, .. })) =
+                Lexer::trusted().next(self.rest)
+        {
+            *self = Items { rest: self.rest.get(end..)?, left: Some(extent as u32), attributes: true };
         }
         match &mut self.left {
             Some(0) => return None,
@@ -254,15 +280,9 @@ impl<'a> Iterator for Items<'a> {
             }
             None => {}
         }
-        let before = self.rest;
-        let frame = element::element(before).and_then(|element| {
-            self.rest = element::skip(before, element)?;
-            let raw = before.get(..before.len() - self.rest.len())?;
-            let is_plain = !matches!(element, Element::Open { kind: Kind::Attribute, .. });
-            Some(if is_plain { Frame::of(raw, element) } else { Frame::new(raw) })
-        });
+        let frame = self.frame();
         if frame.is_none() {
-            *self = Items { rest: &[], left: Some(0), attributes: false };
+            *self = Items::NONE;
         }
         frame
     }
@@ -312,16 +332,12 @@ impl<'a> Iterator for Chunks<'a> {
         if let Some(whole) = self.whole.take() {
             return Some(whole);
         }
-        match element::element(self.rest) {
-            Some(Element::Chunk { payload, rest }) => {
-                self.rest = rest;
-                Some(payload)
-            }
-            _ => {
-                self.rest = &[];
-                None
-            }
-        }
+        let rest = core::mem::take(&mut self.rest);
+        let Ok(Lex::Whole(Lexeme { shape: Shape::Chunk, start, extent, end })) = Lexer::in_string().next(rest) else {
+            return None;
+        };
+        self.rest = rest.get(end..)?;
+        rest.get(start..start + extent)
     }
 }
 

@@ -5,10 +5,20 @@
 //! | bytes | parser | result |
 //! | --- | --- | --- |
 //! | replies and pushes of a server | [`FrameParser`] | [`Frame`]: every type of RESP2 and RESP3 |
+//! | the same, one element after another | [`TokenParser`] | [`Token`] |
 //! | a replication stream | [`CommandParser::stream`] | [`Command`]: arrays of bulk strings; newlines between them are counted and skipped |
 //! | an append-only file | [`CommandParser::aof`] | the same; `#` annotation lines are skipped |
 //! | a replication stream with huge values | [`PartsParser`] | [`Command`], or [`Part`]s of one |
 //! | requests of a client | [`RequestParser`] | [`Command`] or [`Inline`] |
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | commands | [`Command`], [`Args`], [`Quoted`], [`encode_command`], [`encode_args`], [`encoded_len`] |
+//! | requests of clients | [`Request`], [`Inline`], [`InlineArgs`], [`InlineArg`], [`InlineBytes`] |
+//! | frames | [`Frame`], [`Kind`], [`Items`], [`Pairs`], [`Chunks`], [`Tokens`], [`Token`] |
+//! | values in parts | [`PartsParser`], [`PartsItem`], [`PartsPoll`], [`Part`] |
+//! | keys of commands | [`Keys`], [`KeyArgs`], [`KeyIndices`], [`KeyIndex`], [`KeyFinder`], [`Reach`], [`Access`], [`CommandSpec`] |
+//! | results and errors | [`Status`], [`Poll`], [`Byte`], [`BufferTooSmall`] |
 //!
 //! The grammars follow the [RESP specification](https://redis.io/docs/latest/develop/reference/protocol-spec/) and the
 //! servers' `networking.c`, `replication.c` and `aof.c`.
@@ -46,14 +56,15 @@
 
 mod command;
 mod commands;
-mod element;
 mod encode;
-mod fast_elements;
+mod fast_lexeme;
 mod frame;
 mod frames;
 mod inline;
 mod keys;
 mod kind;
+mod lexeme;
+mod lexer;
 mod number;
 mod parse_error;
 mod parts;
@@ -66,7 +77,7 @@ mod stack;
 mod swar;
 mod tape;
 mod templates;
-mod token_walk;
+mod token;
 
 pub use command::{Args, Command};
 pub use commands::CommandParser;
@@ -80,7 +91,7 @@ pub use parts::{Part, PartsItem, PartsParser, PartsPoll};
 pub use poll::Poll;
 pub use quoted::Quoted;
 pub use request::{Request, RequestParser};
-pub use token_walk::{Token, Tokens};
+pub use token::{Token, TokenParser, Tokens};
 
 pub use crate::base::error::Byte;
 pub use crate::base::status::Status;
@@ -92,5 +103,3 @@ pub use command::ArgCursor;
 pub use keys::find_keys;
 #[doc(hidden)]
 pub use span::Span;
-#[doc(hidden)]
-pub use stack::DepthStack;

@@ -7,7 +7,7 @@ use crate::base::limits::MAX_DEPTH;
 use crate::resp::frame::Frame;
 use crate::resp::kind::Kind;
 use crate::resp::quoted;
-use crate::resp::token_walk::Token;
+use crate::resp::token::Token;
 
 impl fmt::Display for Frame<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

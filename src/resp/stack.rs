@@ -6,10 +6,8 @@ use crate::base::limits::MAX_DEPTH;
 pub(super) const SMALLEST: u64 = 3;
 
 /// Level 0 holds the frame itself as its one element.
-///
-/// It borrows nothing: the C functions keep it between calls.
 #[derive(Debug, Clone)]
-pub struct DepthStack {
+pub(super) struct DepthStack {
     depth: usize,
     /// The innermost level.
     last: Level,
@@ -27,7 +25,7 @@ const FAR: usize = MAX_DEPTH + 1 - NEAR;
 /// The number of elements left, including the current one, in the low bits, and flags above them. For a streamed
 /// aggregate: the number that the limit still allows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Level(u32);
+pub(super) struct Level(u32);
 
 const LEFT: u32 = PUSH - 1;
 /// The elements are those of a push.
@@ -97,18 +95,18 @@ impl Level {
 }
 
 impl DepthStack {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { depth: 0, last: Level::counted(1), near: [Level(0); NEAR], far: None }
     }
 
     /// Restarts at the beginning of a frame.
-    pub(crate) fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         self.depth = 0;
         self.last = Level::counted(1);
     }
 
     /// The number of open aggregates.
-    pub(crate) fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.depth
     }
 
@@ -121,8 +119,7 @@ impl DepthStack {
     pub(super) fn count(&mut self) {
         let Level(level) = self.last;
         if self.is_plain() {
-            self.last.0 = level.saturating_sub(1);
-            return;
+            return self.count_plain();
         }
         let left = self.last.left().saturating_sub(1);
         let odd = if level & (STREAMED | PAIRED | ODD) == STREAMED | PAIRED { ODD } else { 0 };
@@ -140,13 +137,14 @@ impl DepthStack {
         !self.last.has(STREAMED | ATTRIBUTED)
     }
 
-    /// Counts one whole element of a plain level. Returns whether it ends the frame.
+    /// Counts one element of a plain level.
     #[inline(always)]
-    pub(super) fn plain(&mut self) -> bool {
-        self.last.0 = self.last.0.saturating_sub(1);
-        self.last.left() == 0 && self.unwind()
+    pub(super) fn count_plain(&mut self) {
+        // Some are left: the caller leaves a level without any.
+        self.last.0 = self.last.0.wrapping_sub(1);
     }
 
+    #[inline(always)]
     pub(super) fn open(&mut self, level: Level) {
         let outer = core::mem::replace(&mut self.last, level);
         let depth = self.depth;
@@ -165,18 +163,25 @@ impl DepthStack {
         }
     }
 
-    /// Marks the innermost level, a streamed one, as complete.
-    pub(super) fn end(&mut self) {
-        self.last = Level(0);
+    /// Leaves the innermost level.
+    #[inline(always)]
+    pub(super) fn close(&mut self) {
+        self.depth = self.depth.wrapping_sub(1);
+        self.last = match self.near.get(self.depth) {
+            Some(level) => *level,
+            None => self.far_level(),
+        };
     }
 
-    /// Leaves the innermost level.
-    pub(super) fn close(&mut self) {
-        self.depth = self.depth.saturating_sub(1);
-        self.last = self.outer(self.depth);
+    #[cold]
+    #[inline(never)]
+    fn far_level(&self) -> Level {
+        let level = self.far.as_ref().and_then(|far| far.get(self.depth.wrapping_sub(NEAR)));
+        *level.unwrap_or(&Level(0))
     }
 
     /// Leaves all complete levels. Returns whether that ends the frame.
+    #[inline(always)]
     pub(super) fn unwind(&mut self) -> bool {
         while self.last.is_empty() {
             if self.depth == 0 {
@@ -187,15 +192,9 @@ impl DepthStack {
         false
     }
 
-    /// Whether the frame is complete.
-    pub(super) fn is_done(&self) -> bool {
-        self.depth == 0 && self.last.is_empty()
-    }
-
-    /// The level that has this number of levels around it.
-    fn outer(&self, depth: usize) -> Level {
-        let far = || self.far.as_ref()?.get(depth - NEAR);
-        *self.near.get(depth).or_else(far).unwrap_or(&Level(0))
+    /// Whether no frame has begun, or the last one is complete.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.depth == 0 && (self.last.is_empty() || self.last.0 == 1)
     }
 
     /// The least number of bytes of the innermost level at the beginning of an element.

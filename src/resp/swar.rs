@@ -1,7 +1,5 @@
 //! Lengths and counts read in one load of eight bytes (SWAR: one word used as a vector of bytes).
 
-use memchr::memchr;
-
 /// Reads `*`, one or two digits and CR LF. Returns the count and the index of the CR.
 #[inline(always)]
 pub(super) fn fast_count(command: &[u8]) -> Option<(usize, usize)> {
@@ -75,15 +73,22 @@ pub(super) fn long_argument(command: &[u8], at: usize, longest: usize) -> Option
     (fits && line.ends_with(b"\n") && length <= longest).then_some((at + line.len(), length))
 }
 
-/// The index of the first CR.
+/// The eight bytes from index `at`, with zeros behind the last byte. `None` if no byte is there.
 #[inline(always)]
-pub(super) fn line_length(line: &[u8]) -> Option<usize> {
-    if let Some(chunk) = line.first_chunk() {
-        let left = u64::from_le_bytes(*chunk) ^ 0x0d0d_0d0d_0d0d_0d0d;
-        let found = left.wrapping_sub(0x0101_0101_0101_0101) & !left & 0x8080_8080_8080_8080;
-        if found != 0 {
-            return Some(found.trailing_zeros() as usize / 8);
-        }
+pub(super) fn load(bytes: &[u8], at: usize) -> Option<u64> {
+    match bytes.get(at..at + 8) {
+        Some(word) => Some(u64::from_le_bytes(*word.first_chunk()?)),
+        None => load_last(bytes.get(at..)?),
     }
-    memchr(b'\r', line)
+}
+
+/// Fewer than eight bytes.
+#[inline(never)]
+fn load_last(bytes: &[u8]) -> Option<u64> {
+    let word = |part: &[u8; 4]| u64::from(u32::from_le_bytes(*part));
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => Some(word(first) | word(last) << (8 * (bytes.len() - 4))),
+        _ if bytes.is_empty() => None,
+        _ => Some(bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))),
+    }
 }

@@ -1,6 +1,8 @@
 //! README and docs as a book: the length of the pages, their links, the table of contents, their programs.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
+mod messages;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -118,4 +120,48 @@ fn readme_begins_with_the_two_commands_of_a_developer() {
     assert_eq!(blocks[..2], ["cargo run --release --features cli\n", "tests/run\n"]);
     let ci = read(".ci/run");
     assert!(blocks[..2].iter().all(|command| ci.contains(command.trim())), ".ci/run runs something else");
+}
+
+/// Types of the public interface without an example. A new type has one.
+const TYPES_WITHOUT_EXAMPLE: usize = 99;
+
+#[test]
+fn public_types_have_an_example() {
+    let listed = read("tests/interface/rust.txt");
+    let is_public = |name: &str| {
+        listed.lines().any(|line| {
+            let kinds = ["pub struct ", "pub enum ", "pub trait "];
+            kinds.iter().any(|kind| {
+                let path = line.split_once(kind).map_or("", |(_, rest)| rest.split(['<', ' ', '(']).next().unwrap());
+                path.rsplit("::").next() == Some(name)
+            })
+        })
+    };
+    let (mut files, mut without, mut count) = (Vec::new(), Vec::new(), 0);
+    messages::sources(&root().join("src"), &["src/capi", "src/bin"], &mut files);
+    for (file, text) in &files {
+        let mut has_example = false;
+        for line in text.lines() {
+            match line.trim_start_matches("pub ").split_once(' ') {
+                _ if line.starts_with("///") => has_example |= line.contains("```"),
+                Some(("struct" | "enum" | "trait", rest)) if line.starts_with("pub ") => {
+                    let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+                    if is_public(name) {
+                        count += 1;
+                        if !has_example {
+                            without.push(format!("{file}: {name}"));
+                        }
+                    }
+                }
+                _ => {}
+            }
+            // The documentation of another item begins behind the end of one.
+            if line.is_empty() || line.starts_with('}') {
+                has_example = false;
+            }
+        }
+    }
+    println!("{} of {count} public types have no example:\n{}", without.len(), without.join("\n"));
+    assert!(count > 100, "the types were not found");
+    assert!(without.len() <= TYPES_WITHOUT_EXAMPLE, "{} types without an example", without.len());
 }

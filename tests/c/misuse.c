@@ -138,6 +138,62 @@ static void keys(void) {
     CHECK(count == 0);
 }
 
+static void key_finder(void) {
+    redtail_key_finder *finder = redtail_key_finder_new();
+    redtail_command_specs *specs = redtail_command_specs_new();
+    redtail_key keys[1];
+    size_t count = 7;
+    char memory[2 * sizeof *keys + 1];
+    redtail_key_finder_free(NULL);
+    CHECK(strlen(redtail_key_finder_message(NULL)) > 0 && strcmp(redtail_key_finder_message(finder), "") == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(finder, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_argument(NULL, 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_argument(finder, 1));
+    CHECK(strcmp(redtail_key_finder_message(finder), "no command has begun") == 0);
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_end(finder));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_end(NULL));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_piece(finder, "x", 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_piece(finder, NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_piece(finder, "x", SIZE_MAX));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_piece(NULL, "x", 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_learn(finder, specs));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_learn(finder, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_learn(NULL, specs));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_is_done(NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_is_write(NULL));
+    IS(REDTAIL_UNKNOWN_KEYS, redtail_key_finder_is_write(finder));
+    IS(REDTAIL_NEED_MORE, redtail_key_finder_keys(finder, 0, keys, 1, &count));
+    CHECK(count == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(NULL, 0, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, -2, keys, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, 0, NULL, 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, 0, (redtail_key *)ODD(memory), 1, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_keys(finder, 0, keys, 1, NULL));
+    IS(REDTAIL_OK, redtail_key_finder_begin(finder, 2));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_learn(finder, specs));
+    IS(0, redtail_key_finder_argument(finder, 3));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_argument(finder, 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_piece(finder, "DELE", 4));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_end(finder));
+    IS(REDTAIL_OK, redtail_key_finder_piece(finder, NULL, 0));
+    IS(REDTAIL_OK, redtail_key_finder_piece(finder, "DEL", 3));
+    IS(REDTAIL_NONE, redtail_key_finder_learn(finder, specs));
+    IS(1, redtail_key_finder_argument(finder, 0));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_piece(finder, "x", 1));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_argument(finder, 0));
+    IS(REDTAIL_OK, redtail_key_finder_end(finder));
+    IS(REDTAIL_ERROR_STATE, redtail_key_finder_end(finder));
+    IS(REDTAIL_OK, redtail_key_finder_keys(finder, 0, NULL, 0, &count));
+    CHECK(count == 1 && redtail_key_finder_is_done(finder) == 1);
+    /* A length beyond memory. */
+    IS(REDTAIL_OK, redtail_key_finder_begin(finder, SIZE_MAX));
+    IS(0, redtail_key_finder_argument(finder, UINT64_MAX));
+    IS(REDTAIL_OK, redtail_key_finder_piece(finder, "x", 1));
+    redtail_key_finder_free(finder);
+    redtail_command_specs_free(specs);
+}
+
 static void command_specs(void) {
     const char good[] = "*1\r\n*6\r\n$3\r\nq.a\r\n:2\r\n*0\r\n:1\r\n:1\r\n:1\r\n", refused[] = "-NOPERM no\r\n";
     redtail_command_specs *specs = redtail_command_specs_new();
@@ -423,17 +479,41 @@ static void rdb(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(NULL, &offset));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(NULL, &offset));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_kind(NULL, &kind));
-    rdb = redtail_rdb_new(~0u, 0);
+    rdb = redtail_rdb_new(~0u, 0, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_finish(rdb));
     CHECK(strstr(redtail_rdb_message(rdb), "flags") != NULL);
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(0, REDTAIL_UNKNOWN);
+    rdb = redtail_rdb_new(0, REDTAIL_UNKNOWN, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM, INT64_MAX - 100);
+    redtail_limits small = {0};
+    rdb = redtail_rdb_new(0, 0, &small);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    CHECK(strstr(redtail_rdb_message(rdb), "struct_size") != NULL);
+    redtail_rdb_free(rdb);
+    /* A hash template of one field, whose name is the empty text. */
+    small.struct_size = sizeof small;
+    for (small.templates = 43; small.templates <= 44; small.templates++) {
+        static const char templates[] = "REDIS0015\xf2\x01\x01\x00\xff\0\0\0\0\0\0\0";
+        redtail_slice definition = {templates, sizeof templates};
+        rdb = redtail_rdb_new(0, 0, &small);
+        IS(REDTAIL_OK, redtail_rdb_next(rdb, &definition, &item));
+        if (small.templates == 44) {
+            IS(REDTAIL_OK, redtail_rdb_next(rdb, &definition, &item));
+        } else {
+            IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &definition, &item));
+            IS(REDTAIL_OK, redtail_rdb_error_kind(rdb, &kind));
+            CHECK(kind == REDTAIL_RDB_ERROR_TEMPLATES);
+            CHECK(strstr(redtail_rdb_message(rdb), "43 bytes of memory (redtail_limits.templates)") != NULL);
+        }
+        redtail_rdb_free(rdb);
+    }
+    item = NULL;
+
+    rdb = redtail_rdb_new(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM, INT64_MAX - 100, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, NULL, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(rdb, NULL));
@@ -461,7 +541,7 @@ static void rdb(void) {
     IS(REDTAIL_OK, redtail_rdb_finish(rdb));
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(0, 7);
+    rdb = redtail_rdb_new(0, 7, NULL);
     IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_finish(rdb));
     input = slice("no snapshot");
     IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
@@ -473,7 +553,7 @@ static void rdb(void) {
     CHECK(kind == REDTAIL_RDB_ERROR_NOT_RDB && strcmp(redtail_rdb_error_name(kind), "not_rdb") == 0);
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(0, 0);
+    rdb = redtail_rdb_new(0, 0, NULL);
     input = slice("VCS\001\002");
     IS(REDTAIL_NEED_MORE, redtail_rdb_next(rdb, &input, &item));
     input = (redtail_slice){"VCS\001\002\000\001", 7};
@@ -884,6 +964,7 @@ int main(void) {
     basics();
     keys();
     command_specs();
+    key_finder();
     servers();
     encoder();
     parser();

@@ -116,7 +116,7 @@ static void migrations(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 3, NULL));
     args[2].data = "x", args[2].len = SIZE_MAX;
     IS(REDTAIL_ERROR_ARGUMENT, redtail_migrations_next(moves, args, 3, NULL));
-    IS(REDTAIL_MIGRATION_WORD, redtail_migrations_next(moves, args, 2, NULL));
+    IS(REDTAIL_MIGRATION_MESSAGE, redtail_migrations_next(moves, args, 2, NULL));
     /* An empty name, with and without a pointer. */
     args[2].len = 0;
     IS(REDTAIL_MIGRATION_NONE, redtail_migrations_next(moves, args + 2, 1, NULL));

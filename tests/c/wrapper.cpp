@@ -109,6 +109,24 @@ static void command_specs() {
     CHECK(thrown([&] { specs.is_write(redtail::args(push, 0)); }) == REDTAIL_ERROR_ARGUMENT);
 }
 
+static void key_finder() {
+    redtail::command_specs specs;
+    redtail::key_finder finder;
+    specs.learn("*1\r\n*6\r\n$6\r\nq.push\r\n:-3\r\n*1\r\n+write\r\n:1\r\n:1\r\n:1\r\n");
+    CHECK(thrown([&] { finder.argument(1); }) == REDTAIL_ERROR_STATE);
+    finder.begin(3);
+    CHECK(!finder.argument(6) && finder.keys(0).kind == REDTAIL_NEED_MORE);
+    finder.piece("Q.PUSH");
+    CHECK(!finder.is_write() && finder.keys(0).kind == REDTAIL_UNKNOWN_KEYS);
+    CHECK(finder.learn(specs) && finder.is_write() == true && !finder.is_done());
+    CHECK(finder.argument(1) && finder.is_done());
+    finder.piece("a");
+    CHECK(!finder.argument(0));
+    finder.end();
+    CHECK(finder.keys(4).kind == REDTAIL_OK && finder.keys(4).touched.size() == 1 && finder.keys(4).touched[0].db == 4);
+    CHECK(thrown([&] { finder.end(); }) == REDTAIL_ERROR_STATE && std::strlen(finder.message()) > 0);
+}
+
 static void batches() {
     const std::string bytes = "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\nhello";
     redtail::parser parser(REDTAIL_MODE_STREAM);
@@ -141,7 +159,7 @@ static void batches() {
     CHECK(thrown([&] { redtail::keys_of({nullptr, 0}, 0); }) == REDTAIL_ERROR_ARGUMENT);
     redtail_slice cluster{"cluster", 7};
     redtail::migrations migrations;
-    CHECK(redtail::migration_name(migrations.next({&cluster, 1})) == "word");
+    CHECK(redtail::migration_name(migrations.next({&cluster, 1})) == "message");
     CHECK(migrations.next({del.data(), del.size()}) == REDTAIL_MIGRATION_NONE);
     CHECK(redtail::unquote("").empty() && redtail::unquote({}).empty());
 }
@@ -429,6 +447,7 @@ int main() {
     parsers();
     servers();
     command_specs();
+    key_finder();
     batches();
     sessions();
     followers();

@@ -127,6 +127,20 @@ fn descriptions_of_commands_under_valgrind_and_asan() {
     assert_eq!(stdout(&mut Command::new(program(source, How::Sanitized))), "the descriptions hold\n");
 }
 
+#[test]
+fn keys_of_commands_in_parts_are_those_of_whole_commands() {
+    let source = "tests/c/key_finder.c";
+    assert_eq!(stdout(&mut Command::new(program(source, How::Debug))), "the keys of parts hold\n");
+}
+
+#[test]
+#[ignore = "needs valgrind: tests/tools"]
+fn keys_of_commands_in_parts_under_valgrind_and_asan() {
+    let source = "tests/c/key_finder.c";
+    assert_eq!(stdout(&mut valgrind(&program(source, How::Debug))), "the keys of parts hold\n");
+    assert_eq!(stdout(&mut Command::new(program(source, How::Sanitized))), "the keys of parts hold\n");
+}
+
 /// Misuse does not count: there, most calls end before they do anything.
 #[test]
 fn every_exported_function_is_used_by_a_c_program() {

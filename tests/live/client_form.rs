@@ -137,3 +137,44 @@ fn expiry_times_of_a_late_stream_are_accepted() {
         assert_eq!(server.call(&["HLEN", "h"]).int(), 1, "{kind:?}");
     }
 }
+
+/// TRIMSLOTS for a server that is no cluster: the keys of these slots are deleted, and no others.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_keys_of_trimmed_slots_are_deleted() {
+    let trimmed = [0..=5000, 9000..=9001, 16383..=16383_u16];
+    let mut stream = command(&["TRIMSLOTS", "RANGES", "3"]);
+    stream.extend(
+        trimmed.iter().flat_map(|range| [range.start(), range.end()]).map(|slot| slot.to_string().into_bytes()),
+    );
+    let stream: Vec<&[u8]> = stream.iter().map(Vec::as_slice).collect();
+    let mut bytes = vec![0; redtail::resp::encoded_len(&stream)];
+    redtail::resp::encode_command(&mut bytes, &stream).expect("room");
+    let forms = |n: u32| {
+        let texts =
+            [format!("key:{n}"), format!("{{{n}}}x"), format!("a{{}}{n}"), format!("a{{{n}"), format!("{{{{{n}}}}}")];
+        texts.map(String::into_bytes).into_iter().chain([[&n.to_be_bytes()[..], b"\xff\0{\xfe}"].concat()])
+    };
+    let keys: Vec<Vec<u8>> = (0..500).flat_map(forms).collect();
+    let is_trimmed = |key: &Vec<u8>| trimmed.iter().any(|range| range.contains(&redtail::topology::slot(key)));
+    for kind in Kind::ALL {
+        for (filter, is_selected) in [
+            (&[][..], (|_| true) as fn(&Vec<u8>) -> bool),
+            (&["--key", "key:1*", "--key", "{2*"], |key| key.starts_with(b"key:1") || key.starts_with(b"{2")),
+        ] {
+            let server = Server::start(kind);
+            let mut client = server.client();
+            for key in &keys {
+                client.call(&[b"SET", key.as_slice(), b"v"]);
+            }
+            let args = [&["decode", "--format", "resp", "--assume-db", "3"], filter].concat();
+            replay_bytes(&server, &printed(&args, &bytes).0);
+            let mut left: Vec<Vec<u8>> = client.call(&["KEYS", "*"]).items().iter().map(crate::copy::bytes).collect();
+            let mut expected: Vec<Vec<u8>> =
+                keys.iter().filter(|key| !(is_trimmed(key) && is_selected(key))).cloned().collect();
+            left.sort();
+            expected.sort();
+            assert!(left == expected, "{kind:?} {filter:?}: {} of {}", left.len(), expected.len());
+        }
+    }
+}

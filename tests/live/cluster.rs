@@ -14,11 +14,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use redtail::topology::{Cluster, Migrations, Notice, Positions, Shard};
+use redtail::topology::{Cluster, Migrations, Notice, Positions, Shard, slot};
 use redtail::{Event, OnGap, Role, Start};
 use serde_json::{Value, json};
 
-use crate::copy::{count, replay, same_data};
+use crate::copy::{count, replay, replay_bytes, same_data};
 use crate::follow::Write;
 use crate::help::eventually;
 use crate::sentinel::rebuilt;
@@ -288,6 +288,59 @@ fn slots_that_move_at_once_are_marked_on_redis() {
         let copy = Server::start(Kind::Redis810);
         replay(&copy, 0, &without_void(&seen[id].stream()));
         same_data(&copy, node);
+    }
+}
+
+/// One node without `--cluster`: its moves are marked. Commands for a server that is no cluster make a copy of the
+/// node: keys of slots that have moved away are deleted there, and keys of a cancelled import too.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_copy_of_one_node_follows_its_slots() {
+    let nodes = Nodes::start(Kind::Redis810, 3, 0);
+    let (source, target) = (&nodes.servers[0], &nodes.servers[1]);
+    let mut tools = [source, target].map(|node| {
+        let tool = Tool::start(&["tail", &node.address(), "--format", "resp", "--assume-db", "0"]);
+        tool.says("attached");
+        tool
+    });
+    let mut marks = [source, target].map(|node| {
+        let mut tool = Tool::start(&["tail", &node.address(), "--format", "json"]);
+        tool.event_named("attached");
+        tool
+    });
+    let of_node = |node: &Server| if std::ptr::eq(node, source) { 0..=5460 } else { 5461..=10922 };
+    for node in [source, target] {
+        let mut client = node.client();
+        for key in (0..3000).map(|n| format!("key:{n}")).filter(|key| of_node(node).contains(&slot(key.as_bytes()))) {
+            client.call(&["SET", &key, "value"]);
+            client.call(&["RPUSH", &format!("{{{key}}}:list"), "a", "b"]);
+        }
+    }
+    let import = || target.call(&["CLUSTER", "MIGRATION", "IMPORT", "0", "2000"]).text();
+    source.config_set("rdb-key-save-delay", "50000");
+    let cancelled = import();
+    assert_eq!(marked_as(&mut marks[1], "begins")["task"]["slots"], "0-2000");
+    assert_eq!(marked_as(&mut marks[1], "imported")["task"]["id"], json!(cancelled));
+    target.call(&["CLUSTER", "MIGRATION", "CANCEL", "ID", &cancelled]);
+    marked_as(&mut marks[1], "failed");
+    marked_as(&mut marks[1], "trimmed");
+    source.config_set("rdb-key-save-delay", "0");
+    let completed = import();
+    assert_eq!(marked_as(&mut marks[1], "ends")["task"]["id"], json!(completed));
+    while marked_as(&mut marks[0], "ends")["task"]["id"] != json!(completed) {}
+    marked_as(&mut marks[0], "trimmed");
+    for (tool, node) in tools.iter_mut().zip([source, target]) {
+        let is_last = |key: &String| slot(key.as_bytes()) > 2000 && of_node(node).contains(&slot(key.as_bytes()));
+        let last = (0..).map(|n| format!("last:{n}")).find(is_last).expect("a key of the node");
+        node.call(&["SET", &last, "v"]);
+        let mut bytes = tool.until(last.as_bytes());
+        tool.signal("INT");
+        bytes.extend(tool.rest());
+        let copy = Server::start(Kind::Redis810);
+        replay_bytes(&copy, &bytes);
+        let count = |server: &Server| server.call(&["DBSIZE"]).int();
+        assert!(count(node) > 1000, "{}", count(node));
+        assert_eq!((copy.digest(), count(&copy)), (node.digest(), count(node)));
     }
 }
 

@@ -805,3 +805,42 @@ fn the_tool_asks_the_server_for_the_keys_of_an_unknown_command() {
         }
     }
 }
+
+/// The keys of SORT depend on its arguments, which COMMAND INFO does not describe. Servers from 7.0 on name them.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_server_names_the_keys_that_depend_on_the_arguments() {
+    for kind in Kind::ALL {
+        let server = Server::start_with(kind, &["--rename-command", "SORT", "q.sort"]);
+        server.make_backlog();
+        let address = server.address();
+        let args = ["tail", &address, "--format", "json", "--keys", "--command", "Q.SORT", "--heartbeat", "1"];
+        let mut tool = Tool::start_command(&mut crate::tool::redtail(&args));
+        tool.event_named("attached");
+        let mut client = server.client();
+        client.call(&["RPUSH", "list:1", "b", "a"]);
+        for target in ["sorted:1", "sorted:2", "STORE"] {
+            client.call(&["q.sort", "list:1", "ALPHA", "STORE", target]);
+        }
+        client.call(&["q.sort", "list:1", "LIMIT", "0", "1", "ALPHA", "STORE", "sorted:3"]);
+        let asked = if kind == Kind::Redis62 { None } else { Some(2) };
+        for target in ["sorted:1", "sorted:2", "STORE", "sorted:3"] {
+            let event = tool.event_named("command");
+            let touched = |key: &str, access: &str| serde_json::json!({"key": key, "db": 0, "access": access});
+            let is_named = asked.is_some();
+            let keys = serde_json::json!([touched("list:1", "read"), touched(target, "write")]);
+            assert_eq!(event["keys"], if is_named { keys } else { serde_json::Value::Null }, "{kind:?} {target}");
+        }
+        match asked {
+            Some(count) => {
+                tool.says("named them (COMMAND GETKEYSANDFLAGS), and is asked once for each form of the command");
+                let stats = server.info("commandstats");
+                let calls = format!("calls={count},");
+                assert!(stats["cmdstat_command|getkeysandflags"].starts_with(&calls), "{kind:?}: {stats:?}");
+            }
+            None => {
+                tool.says("\"Q.SORT\": redtail does not know this command, and COMMAND INFO of the server does not")
+            }
+        }
+    }
+}

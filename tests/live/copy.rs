@@ -93,7 +93,7 @@ fn of_a_type(client: &mut Client, kind: Kind, key: &[u8]) -> Option<Value> {
     }
 }
 
-fn bytes(value: &Value) -> Vec<u8> {
+pub(crate) fn bytes(value: &Value) -> Vec<u8> {
     match value {
         Value::Bulk(bytes) => bytes.clone(),
         other => panic!("expected a bulk string, got {other:?}"),

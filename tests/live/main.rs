@@ -3,6 +3,8 @@
 #[macro_use]
 #[path = "../help/options.rs"]
 mod options;
+#[path = "../help/contract.rs"]
+mod contract;
 #[path = "../help/refusing.rs"]
 mod refusing;
 
@@ -16,6 +18,8 @@ mod commits;
 mod copy;
 mod dialect;
 mod doctor;
+#[cfg(unix)]
+mod documented;
 mod drift;
 mod failover;
 mod filters;
@@ -51,6 +55,7 @@ mod stream;
 mod tail;
 mod target;
 #[cfg(feature = "tls")]
+mod templates;
 mod tls;
 mod tool;
 mod workload;

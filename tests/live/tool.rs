@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::contract;
 use crate::help::{PATIENCE, eventually, output, wait};
 
 /// The tool with these arguments, independent of the environment of the user who runs the tests.
@@ -155,7 +156,7 @@ impl Tool {
 
     /// The next line as JSON.
     pub(crate) fn event(&mut self) -> Option<serde_json::Value> {
-        self.line().map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        self.line().map(|line| contract::event(&line))
     }
 
     /// The next event of this name, such as `command`; earlier ones are skipped.

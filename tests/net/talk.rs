@@ -70,3 +70,15 @@ fn what_is_no_answer_says_what_it_is() {
     let mut open = talk(&[open, b"+PONG\r\n"], &login).unwrap();
     assert_eq!(open.ask(&["PING"]).unwrap().text(), Some("PONG"));
 }
+
+/// Such a reply is from a server that speaks the protocol.
+#[test]
+fn a_reply_that_is_too_long_is_no_other_protocol() {
+    let mut talk = talk(&[b"$99999999\r\n"], &Login::default()).unwrap();
+    let error = talk.ask(&["INFO"]).unwrap_err();
+    assert!(matches!(error, ClientError::Io(_)), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "a bulk string of 99999999 bytes exceeds the limit of 16777216 bytes (limit: bulk), at byte 1"
+    );
+}

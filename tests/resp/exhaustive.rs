@@ -7,6 +7,7 @@ use redtail::Limits;
 
 use crate::feed::{self, MODES, Mode, Parser};
 use crate::oracle::Seen;
+use crate::tokens;
 
 const ALPHABET: &[u8] = b"*$+-:_#,(%~>|!=;?.0123\r\nat";
 
@@ -56,6 +57,9 @@ fn try_all(mode: Mode, prefix: &[u8], alphabet: &[u8], longest: usize) {
     feed::step(&mut parser, prefix, &mut 0);
     walk(mode, limits, alphabet, longest, &mut prefix.to_vec(), (&parser, 0), &mut |bytes, seen| {
         count += 1;
+        if mode == Mode::Frames {
+            tokens::agree_in_any_pieces(bytes, seen);
+        }
         match seen {
             Seen::Whole { .. } => {
                 for cut in 0..bytes.len() {

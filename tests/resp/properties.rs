@@ -6,6 +6,7 @@ use redtail::Limits;
 
 use crate::feed::{self, Item, Mode};
 use crate::oracle::{Node, Seen, Value};
+use crate::tokens;
 
 type Encoded = (Node, Vec<u8>);
 
@@ -145,6 +146,9 @@ proptest! {
     #[test]
     fn frames_are_what_was_generated((node, bytes) in nodes(), cuts in cuts()) {
         let seen = feed::check(Mode::Frames, &bytes, &at(&cuts, bytes.len()), Limits::DEFAULT);
+        for threshold in [None, Some(1), Some(100)] {
+            tokens::agree(&bytes, &at(&cuts, bytes.len()), &seen, Limits::DEFAULT, threshold);
+        }
         prop_assert_eq!(seen, Seen::Whole { skipped: 0, length: bytes.len(), item: Item::Frame(node) });
     }
 
@@ -152,6 +156,7 @@ proptest! {
     fn broken_frames_are_what_the_oracle_sees((_, mut bytes) in nodes(), changes in changes(), cuts in cuts(), limits in limits()) {
         change(&mut bytes, &changes);
         feed::check(Mode::Frames, &bytes, &at(&cuts, bytes.len()), limits);
+        tokens::agree_in_any_pieces(&bytes, &feed::expected(Mode::Frames, &bytes, Limits::DEFAULT));
         let cuts = at(&cuts, bytes.len());
         prop_assert_eq!(feed::all(Mode::Frames, &bytes, &cuts, limits), feed::all(Mode::Frames, &bytes, &[], limits));
     }

@@ -4,6 +4,7 @@ use redtail::Limits;
 
 use crate::feed::{self, MODES, Mode};
 use crate::oracle::Seen;
+use crate::tokens;
 
 const FRAMES: &[&[u8]] = &[
     b"+OK\r\n",
@@ -211,6 +212,13 @@ const INLINE: &[&[u8]] = &[
 #[test]
 fn every_sample_agrees_at_every_cut() {
     for sample in [FRAMES, WRONG_FRAMES, COMMANDS, WRONG_COMMANDS, INLINE].concat() {
+        let seen = feed::expected(Mode::Frames, sample, Limits::DEFAULT);
+        tokens::agree_in_any_pieces(sample, &seen);
+        for first in 0..=sample.len() {
+            for threshold in [None, Some(1), Some(4), Some(1000)] {
+                tokens::agree(sample, &[first], &seen, Limits::DEFAULT, threshold);
+            }
+        }
         for mode in MODES {
             feed::check(mode, sample, &(0..sample.len()).collect::<Vec<_>>(), Limits::DEFAULT);
             for first in 0..=sample.len() {

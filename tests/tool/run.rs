@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::contract;
 use crate::folder::Folder;
 
 pub(crate) fn redtail(arguments: &[&str]) -> Command {
@@ -77,7 +78,7 @@ impl Ran {
     }
 
     pub(crate) fn json(&self) -> Vec<Value> {
-        self.text().lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+        self.text().lines().map(contract::event).collect()
     }
 }
 

@@ -190,3 +190,31 @@ fn help_reads_well_in_80_columns() {
         }
     }
 }
+
+/// The lag needs INFO over a second connection. Why it is unknown is the server's own message.
+#[test]
+fn why_the_lag_is_unknown_is_said_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let denial = "NOPERM User default has no permissions to run the 'info' command";
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut link, _) = listener.accept().unwrap();
+        crate::tail::answer_with(&mut link, "# Server\r\nredis_version:7.0.15\r\n");
+        link.write_all(b"+CONTINUE\r\n").unwrap();
+        link.write_all(&commands(&["SELECT 0", "SET k v"])).unwrap();
+        let (mut second, _) = listener.accept().unwrap();
+        assert!(second.read(&mut [0; 100]).unwrap() > 0);
+        second.write_all(format!("-{denial}\r\n").as_bytes()).unwrap();
+        // It is not asked again. The end of the stream ends the tool.
+        assert_eq!(second.read(&mut [0; 100]).unwrap(), 0);
+        link.write_all(&commands(&["SET end v"])).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        let _ = link.read(&mut [0; 100]);
+    });
+    let from = format!("{}:1000:0", "b".repeat(40));
+    let bytes = in_terminal(&format!("$TOOL tail {address} --from {from} --stats --count 2"), &[]);
+    server.join().unwrap();
+    let shown = format!("the lag is unknown: {denial}; the server is not asked again");
+    assert_eq!(bytes.matches(&shown).count(), 1, "{bytes}");
+}

@@ -8,6 +8,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use redtail::replay::{Cut, Playback, Primary, Recording};
 use serde_json::json;
 
+#[cfg(feature = "tls")]
+use crate::folder::Folder;
 use crate::refusing::Refusing;
 use crate::run::{REPLID, command, commands, redtail, run, run_on};
 use crate::snapshots::small;
@@ -419,7 +421,7 @@ pub(crate) fn answer_until_psync(link: &mut TcpStream) {
     answer_with(link, "");
 }
 
-fn answer_with(link: &mut TcpStream, info: &str) {
+pub(crate) fn answer_with(link: &mut TcpStream, info: &str) {
     // A follower sends one command at a time, so that one read is one command.
     let mut question = [0; 4096];
     loop {
@@ -750,4 +752,24 @@ fn a_port_that_wants_tls_is_said_to() {
         assert!(ran.code == 1 && ran.err.contains(words), "{}", ran.err);
         peer.join().unwrap();
     }
+}
+
+/// The files of a folder that are no certificates are passed over. If none is, the first of them says why.
+#[cfg(feature = "tls")]
+#[test]
+fn a_folder_without_certificates_says_what_is_in_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let folder = Folder::new("cacertdir");
+    let tail = || run(&["tail", &address, "--tls", "--cacertdir", &folder.path(""), "--reconnect", "0"]);
+    let empty = tail();
+    assert!(
+        empty.code == 1 && empty.err.contains("there is no certificate in it (PEM files are expected)\n"),
+        "{}",
+        empty.err
+    );
+    folder.write("notes.txt", "-----BEGIN CERTIFICATE-----\nno base64!\n-----END CERTIFICATE-----\n");
+    let broken = tail();
+    let shown = format!("(PEM files are expected); {}: not PEM: ", folder.path("notes.txt"));
+    assert!(broken.code == 1 && broken.err.contains(&shown), "{}", broken.err);
 }

@@ -487,6 +487,31 @@ fn a_lagging_replica_is_skipped() {
     assert_eq!((primary.links(), lagging.links()), (1, 0));
 }
 
+/// If the primary can't be used either, the error names the replica and its reason.
+#[test]
+fn why_a_replica_is_not_used_is_in_the_error() {
+    let plan = Plan::default();
+    let primary = Node::start(&plan, 'a', &[(0, 16_383)]);
+    let replica = Node::apart(&plan, 'a', primary.stream());
+    plan.lock().unwrap()[0].replicas = vec![replica.port];
+    primary.write(&["SET", "k", "v"]);
+    let lost = Arc::new(Mutex::new(String::new()));
+    let (seen, saved) = (lost.clone(), primary.beginning().replace(":0:0", &format!(":{}:0", primary.stream().len())));
+    let cluster = cluster(std::slice::from_ref(&primary)).positions(saved.parse().unwrap()).prefer_replica(true);
+    let each = move |_: &Shard, event: Event<'_>| {
+        if let Event::Disconnected(it) = event {
+            *seen.lock().unwrap() += &it.reason.to_string();
+        }
+        ControlFlow::Continue(())
+    };
+    let mut following = cluster.follow(|_| {}, move |_: &Shard| each.clone()).unwrap();
+    eventually("the primary is followed", || primary.links() == 1);
+    drop(primary);
+    let shown = format!("127.0.0.1:{} does not continue", replica.port);
+    eventually("the reason is known", || lost.lock().unwrap().contains(&shown));
+    following.stop();
+}
+
 /// PINGs after the last write count too: the sink receives the last position. It may still end all shards.
 #[test]
 fn the_last_event_of_a_leaving_shard_has_its_last_position() {

@@ -65,7 +65,7 @@ fn imported_writes_are_distinguished_from_those_of_clients() {
             } else if text.starts_with("SELECT ") {
                 assert_eq!(term, "client", "{text}");
             } else if text.contains(" SLOT-INFO ") {
-                assert_eq!(term, "word", "{text}");
+                assert_eq!(term, "message", "{text}");
             } else if text.starts_with("TRIMSLOTS ") || text.starts_with("CLUSTER ") {
                 let (word, of) = term.split_once(' ').unwrap_or((&term, &full));
                 assert_eq!(of, full, "{text}");
@@ -116,7 +116,7 @@ fn commands_of_servers_are_distinguished_from_those_of_clients() {
             "begins import 55c1 a0fe  1-9,7629",
         ),
         ("cluster syncslots establish source b0fe name 55c2 slotsrange 0 0", "begins import 55c2 b0fe  0"),
-        ("CLUSTER SYNCSLOTS SNAPSHOT-EOF", "word"),
+        ("CLUSTER SYNCSLOTS SNAPSHOT-EOF", "message"),
         ("SET k v", "imported import 55c1 a0fe  1-9,7629"),
         ("RESTORE k 0 x", "imported import 55c1 a0fe  1-9,7629"),
         ("DEL {06S}1 {06S}2", "imported import 55c2 b0fe  0"),
@@ -133,10 +133,10 @@ fn commands_of_servers_are_distinguished_from_those_of_clients() {
         ("TRIMSLOTS RANGES 2 0 9 20 29", "trimmed"),
         ("TRIMSLOTS", "trimmed"),
         ("RESTORE-ASKING", "client"),
-        ("CLUSTER", "word"),
-        ("CLUSTER SYNCSLOTS CONF ASM-TASK", "word"),
-        ("CLUSTER SYNCSLOTS CONF ASM-TASK x:y:z:import:newer-state:0", "word"),
-        ("CLUSTER SYNCSLOTS CONF ASM-TASK x\":y:z:import:connecting:0", "word"),
+        ("CLUSTER", "message"),
+        ("CLUSTER SYNCSLOTS CONF ASM-TASK", "message"),
+        ("CLUSTER SYNCSLOTS CONF ASM-TASK x:y:z:import:newer-state:0", "message"),
+        ("CLUSTER SYNCSLOTS CONF ASM-TASK x\":y:z:import:connecting:0", "message"),
         ("SET {06S} v", "client"),
     ] {
         assert_eq!(stream.next(text), expected, "{text}");
@@ -148,9 +148,9 @@ fn a_task_that_began_earlier_is_known_by_its_slots() {
     let mut stream = Stream(Migrations::new());
     for (text, expected) in [
         ("SET {06S} v", "client"),
-        ("CLUSTER SYNCSLOTS CONF SLOT-INFO 0:1:0", "word"),
+        ("CLUSTER SYNCSLOTS CONF SLOT-INFO 0:1:0", "message"),
         ("SET {06S} v", "imported import    0"),
-        ("CLUSTER SYNCSLOTS CONF SLOT-INFO 7629:1:0", "word"),
+        ("CLUSTER SYNCSLOTS CONF SLOT-INFO 7629:1:0", "message"),
         ("SET k v", "imported import    0,7629"),
         ("FUNCTION RESTORE x REPLACE", "client"),
         ("CLUSTER SYNCSLOTS CONF ASM-TASK x:y:z:import:failed:0-9,7629", "failed import x y z 0-9,7629"),

@@ -145,6 +145,20 @@ fn configured_sentinels_stay_and_learned_ones_are_replaced() {
     assert_eq!(tried.len(), 1, "{tried:?}");
 }
 
+/// One Sentinel does not know the name, and another one does not answer: both are in the message.
+#[test]
+fn an_unknown_name_does_not_hide_why_others_are_silent() {
+    let (knows_no_x, mut gone) = (Watcher::start(), Watcher::start());
+    let refusing = gone.target();
+    gone.stop();
+    let error = Sentinel::builder([knows_no_x.target(), refusing.clone()], "x").unwrap().find().unwrap_err();
+    let SentinelError::UnknownName { name, tried } = &error else { panic!("{error}") };
+    assert_eq!((name.as_str(), tried.len(), tried[0].0.to_string()), ("x", 1, refusing.clone()));
+    let message = error.to_string();
+    let shown = format!("lists those they know (and no answer of {refusing}: ");
+    assert!(message.contains(&shown) && message.to_lowercase().contains("refused"), "{message}");
+}
+
 /// The old primary continues, apart from the others, and no message reports the switch.
 #[test]
 fn a_switch_without_a_message_is_detected() {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use redtail::net::Transport;
 use redtail::replication::{Progress, Session};
-use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token};
+use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token, TokenParser};
 use redtail::{Event, Follower, Options, Start};
 
 /// A method of parsing a corpus.
@@ -28,6 +28,8 @@ const METHODS: &[(&str, Method)] = &[
     ("parts", parts),
     ("frames", frames),
     ("walk", walk),
+    ("tokens", tokens),
+    ("tokens_next", tokens_next),
     ("session", session),
     ("session_batch", session_batch),
     ("follower", follower),
@@ -47,6 +49,7 @@ fn main() {
     let bytes = corpora::make(corpus, SIZE);
     let piece = piece.parse().expect("bytes");
     let (commands, sum) = measured(method, &bytes, piece);
+    let commands = if commands == 0 { frames(&bytes, piece).0 } else { commands };
     println!("{commands} {sum}");
 }
 
@@ -136,13 +139,39 @@ fn frames(corpus: &[u8], piece: usize) -> (u64, u64) {
 }
 
 fn walk(corpus: &[u8], piece: usize) -> (u64, u64) {
-    each_frame(corpus, piece, |frame| {
-        let length = |token| match token {
-            Token::Scalar(scalar) => scalar.as_bytes().map_or(0, |bytes| bytes.len() as u64),
-            _ => 0,
-        };
-        frame.tokens().map(length).sum()
-    })
+    each_frame(corpus, piece, |frame| frame.tokens().map(length).sum())
+}
+
+/// The same elements from the parser of tokens. The frames are counted apart.
+fn tokens(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut parser, mut sum) = (TokenParser::new(), 0);
+    feed(corpus, piece, |bytes| {
+        let mut rest = bytes;
+        parser.batch(&mut rest, |token| sum += length(token)).expect("valid");
+        bytes.len() - rest.len()
+    });
+    (0, sum)
+}
+
+/// The same, one token per call.
+fn tokens_next(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut parser, mut sum) = (TokenParser::new(), 0);
+    feed(corpus, piece, |bytes| {
+        let mut rest = bytes;
+        while let Status::Complete(token) = parser.next(&mut rest).expect("valid") {
+            sum += length(token);
+        }
+        bytes.len() - rest.len()
+    });
+    (0, sum)
+}
+
+#[inline(always)]
+fn length(token: Token<'_>) -> u64 {
+    match token {
+        Token::Scalar(scalar) => scalar.as_bytes().map_or(0, |bytes| bytes.len() as u64),
+        _ => 0,
+    }
 }
 
 #[inline(always)]

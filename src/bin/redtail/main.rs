@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod args;
+mod background;
 mod blocked;
 mod decode;
 mod demo;
@@ -8,6 +9,7 @@ mod doctor;
 mod failure;
 mod filter;
 mod follow;
+mod held_command;
 mod keepalive;
 mod load;
 mod manual;

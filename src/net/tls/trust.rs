@@ -62,7 +62,13 @@ pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 fn trusted(authorities: &[Authority]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     if authorities.is_empty() {
         // Unreadable parts of the system's store do not matter as long as others can be read.
-        return Ok(rustls_native_certs::load_native_certs().certs);
+        let found = rustls_native_certs::load_native_certs();
+        return match found.errors.into_iter().next() {
+            Some(error) if found.certs.is_empty() => {
+                Err(TlsError::other(format_args!("this system's certificates can't be read: {error}")))
+            }
+            _ => Ok(found.certs),
+        };
     }
     let mut trusted = Vec::new();
     for authority in authorities {
@@ -73,9 +79,17 @@ fn trusted(authorities: &[Authority]) -> Result<Vec<CertificateDer<'static>>, Tl
                 let files = fs::read_dir(path).map_err(|error| TlsError::file(path, error))?;
                 // OpenSSL's folders also contain other files, and the same certificate under several names.
                 let files = files.flatten().map(|file| file.path()).filter(|path| path.is_file());
-                trusted.extend(files.filter_map(|path| certificates(&path).ok()).flatten());
+                let mut failed = None;
+                for file in files {
+                    match certificates(&file) {
+                        Ok(found) => trusted.extend(found),
+                        Err(error) => failed = failed.or(Some(error)),
+                    }
+                }
                 if trusted.len() == before {
-                    return Err(TlsError::file(path, "there is no certificate in it (PEM files are expected)"));
+                    let why = failed.map_or_else(String::new, |error| format!("; {error}"));
+                    let message = format!("there is no certificate in it (PEM files are expected){why}");
+                    return Err(TlsError::file(path, message));
                 }
             }
         }

@@ -24,6 +24,14 @@ pub(super) enum Shape {
 }
 
 /// What a command does to a key. The enum is closed.
+///
+/// ```
+/// use redtail::resp::Access;
+///
+/// // A cache drops the keys that are not only read.
+/// let is_dropped = |access: Access| access != Access::Read;
+/// assert!(is_dropped(Access::Removed));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Access {
     /// The key is only read, such as the source of COPY.

@@ -11,6 +11,7 @@ use crate::topology::access::Access;
 use crate::topology::cluster::link::{link, link_to_replica};
 use crate::topology::cluster::shard::Shard;
 use crate::topology::cluster::shared::{Message, Shared};
+use crate::topology::error::each;
 use crate::topology::random::take_any;
 
 /// The configuration of the shards' followers.
@@ -40,13 +41,20 @@ impl ShardConfig {
             }
             let member = shard.unlinked();
             let mut replicas: Vec<_> = member.replicas.iter().filter(|node| node.is_up && prefer_replica).collect();
+            let mut tried = Vec::new();
             while let Some(replica) = take_any(&mut replicas) {
-                if let Ok(socket) = link_to_replica(&access, &member, replica, shard.position()) {
-                    shard.set_linked(replica.id.clone());
-                    return Ok(socket);
+                match link_to_replica(&access, &member, replica, shard.position()) {
+                    Ok(socket) => {
+                        shard.set_linked(replica.id.clone());
+                        return Ok(socket);
+                    }
+                    Err(error) => tried.push((replica.target.clone(), error.to_string())),
                 }
             }
-            let socket = link(&access, &member)?;
+            let socket = link(&access, &member).map_err(|error| match tried.is_empty() {
+                true => error,
+                false => io::Error::new(error.kind(), format!("{error}; and its replicas: {}", each(&tried))),
+            })?;
             shard.set_linked(member.primary.id);
             Ok(socket)
         };

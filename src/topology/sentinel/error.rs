@@ -20,10 +20,12 @@ pub enum SentinelError {
         tried: Vec<(Target, String)>,
     },
     /// No Sentinel that answered knows the name.
-    #[error("the Sentinels know no primary called {name:?}: `SENTINEL MASTERS` lists those they know")]
+    #[error("the Sentinels know no primary called {name:?}: `SENTINEL MASTERS` lists those they know{}", others(tried))]
     UnknownName {
         /// The name of the primary.
         name: String,
+        /// The Sentinels that did not answer, each with its error.
+        tried: Vec<(Target, String)>,
     },
     /// The server is a replica, although the Sentinels name it as the primary. This passes once the Sentinels agree.
     #[error("{target}, the address from the Sentinel {told_by}, is a replica and not the primary of {name}")]
@@ -58,6 +60,10 @@ pub enum SentinelError {
     /// The address of a Sentinel is invalid.
     #[error(transparent)]
     Target(#[from] TargetError),
+}
+
+fn others(tried: &[(Target, String)]) -> String {
+    if tried.is_empty() { String::new() } else { format!(" (and no answer of {})", each(tried)) }
 }
 
 impl From<SentinelError> for io::Error {

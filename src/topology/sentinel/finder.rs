@@ -100,7 +100,7 @@ impl PrimaryFinder {
             }
         }
         let name = self.name.clone();
-        Err(if is_unknown { SentinelError::UnknownName { name } } else { SentinelError::Silent { name, tried } })
+        Err(if is_unknown { SentinelError::UnknownName { name, tried } } else { SentinelError::Silent { name, tried } })
     }
 
     /// `None`: this Sentinel does not know the name.

@@ -26,9 +26,10 @@ pub(crate) struct Filter {
     ///
     /// The patterns are those of KEYS and SCAN: [^x] is any byte but x, and \ escapes a byte. FLUSHALL, FLUSHDB and
     /// SWAPDB touch all keys and are always printed. The followed server is asked once for the keys of each unknown
-    /// command (COMMAND INFO). Commands that it does not describe are printed too, with one warning per command. A
-    /// command is printed with all its keys. A transaction is printed without the
-    /// commands that do not match, and is left out if none matches.
+    /// command (COMMAND INFO). If they depend on its arguments, the server is asked once for each form of the command
+    /// (COMMAND GETKEYSANDFLAGS, from 7.0 on; not for a command of several MiB). Commands that it does not describe are
+    /// printed too, with one warning per command. A command is printed with all its keys. A transaction is printed
+    /// without the commands that do not match, and is left out if none matches.
     ///
     /// With --format resp nothing else is touched in the target: DEL a user:1 becomes DEL user:1, FLUSHALL deletes the
     /// matching keys, and commands with unknown keys are left out. A matching key whose value depends on other keys is

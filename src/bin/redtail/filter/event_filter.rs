@@ -86,11 +86,12 @@ impl EventFilter {
         if self.keys.is_empty() {
             return true;
         }
-        let keys = match command.is_write() {
-            None => command_specs::find(command.name()).map_or(Keys::Unknown, |spec| command.keys_by(spec)),
-            Some(_) => command.keys(),
-        };
-        match keys {
+        if command.is_write().is_none()
+            && let Some(found) = command_specs::keys_of(command)
+        {
+            return found.keys.iter().any(|(_, key, _)| self.passes_key(key));
+        }
+        match command.keys() {
             Keys::None => false,
             Keys::Some(mut keys) => keys.any(|(_, key)| self.passes_key(key)),
             Keys::All => true,

@@ -11,8 +11,8 @@ mod split;
 mod warn_once;
 
 pub(crate) use decision::Decision;
-pub(crate) use deletion::{TargetCommand, deletion};
+pub(crate) use deletion::{TargetCommand, deletion, trimmed};
 pub(crate) use event_filter::EventFilter;
 pub(crate) use items::ItemFilter;
-pub(crate) use narrow::Inside;
+pub(crate) use narrow::Narrowed;
 pub(crate) use parts::PartFilter;

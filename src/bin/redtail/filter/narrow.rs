@@ -5,15 +5,15 @@
 
 use redtail::Command;
 use redtail::replication::Touches;
-use redtail::resp::{Access, Keys};
+use redtail::resp::Access;
 
-use crate::filter::deletion::{TargetCommand, deletion, swap};
+use crate::filter::deletion::{TargetCommand, deletion, swap, trimmed};
 use crate::filter::event_filter::EventFilter;
 use crate::target::command_specs;
 
 /// The part of a command that is inside of the filters.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Inside {
+pub(crate) enum Narrowed {
     Whole,
     Nothing,
     /// These commands have the same effect on the selected keys.
@@ -32,9 +32,9 @@ struct Touched<'a> {
 impl EventFilter {
     /// The part of a command that is inside of the filters. `db` is the database of the command, `None` if no filter
     /// depends on it.
-    pub(crate) fn narrow(&mut self, command: &Command<'_>, db: Option<u32>) -> Inside {
+    pub(crate) fn narrow(&mut self, command: &Command<'_>, db: Option<u32>) -> Narrowed {
         if !self.passes_name(command) {
-            return Inside::Nothing;
+            return Narrowed::Nothing;
         }
         let name = command.name().to_ascii_uppercase();
         match name.as_slice() {
@@ -42,16 +42,20 @@ impl EventFilter {
                 let options: Vec<&[u8]> = command.args().skip(1).collect();
                 return self.flush(&self.dbs, &options);
             }
-            b"FLUSHDB" if !self.selects_db(db) => return Inside::Nothing,
-            b"FLUSHDB" if self.keys.is_empty() => return Inside::Whole,
+            b"FLUSHDB" if !self.selects_db(db) => return Narrowed::Nothing,
+            b"FLUSHDB" if self.keys.is_empty() => return Narrowed::Whole,
             b"FLUSHDB" => return self.flush(db.as_slice(), &[]),
             b"SWAPDB" => return self.narrow_swap(command),
+            b"TRIMSLOTS" => {
+                let trimmed = trimmed(command.args(), &self.patterns()).filter(|_| self.selects_db(Some(0)));
+                return trimmed.map_or(Narrowed::Nothing, |trimmed| Narrowed::Instead(vec![trimmed]));
+            }
             b"FUNCTION" | b"SCRIPT" if self.keys.is_empty() => return self.narrow_functions(command),
             _ => {}
         }
         match Touches::of(*command, db) {
-            Touches::None if self.keys.is_empty() && self.selects_db(db) => Inside::Whole,
-            Touches::None => Inside::Nothing,
+            Touches::None if self.keys.is_empty() && self.selects_db(db) => Narrowed::Whole,
+            Touches::None => Narrowed::Nothing,
             Touches::Keys(keys) => {
                 let touched: Vec<Touched<'_>> =
                     keys.map(|it| self.touched(it.index, it.key, it.db, it.access)).collect();
@@ -62,20 +66,21 @@ impl EventFilter {
     }
 
     /// A command whose keys the library does not know.
-    fn narrow_unknown(&mut self, command: &Command<'_>, name: &[u8], db: Option<u32>) -> Inside {
+    fn narrow_unknown(&mut self, command: &Command<'_>, name: &[u8], db: Option<u32>) -> Narrowed {
         if self.keys.is_empty() {
-            return if self.selects_db(db) { Inside::Whole } else { Inside::Nothing };
+            return if self.selects_db(db) { Narrowed::Whole } else { Narrowed::Nothing };
         }
-        match command_specs::find(name).map_or(Keys::Unknown, |spec| command.keys_by(spec)) {
-            Keys::None => Inside::Nothing,
-            Keys::Some(keys) => {
+        let found = if command.is_write().is_none() { command_specs::keys_of(command) } else { None };
+        match found.map(|found| found.keys) {
+            Some(keys) if keys.is_empty() => Narrowed::Nothing,
+            Some(keys) => {
                 let touched: Vec<Touched<'_>> =
-                    keys.map(|(index, key)| self.touched(index, key, db, Access::Write)).collect();
+                    keys.iter().map(|&(index, key, access)| self.touched(index, key, db, access)).collect();
                 self.narrow_keys(command, name, &touched)
             }
-            Keys::All | Keys::Unknown => {
+            None => {
                 self.warn_once.unknown_left_out(command.name());
-                Inside::Nothing
+                Narrowed::Nothing
             }
         }
     }
@@ -88,12 +93,12 @@ impl EventFilter {
         self.dbs.is_empty() || db.is_some_and(|db| self.dbs.contains(&db))
     }
 
-    fn flush(&self, dbs: &[u32], options: &[&[u8]]) -> Inside {
+    fn flush(&self, dbs: &[u32], options: &[&[u8]]) -> Narrowed {
         let patterns = self.patterns();
         // Without --db and with --key, FLUSHDB is in the database of the command.
         match (dbs, patterns.as_slice()) {
-            ([], []) => Inside::Whole,
-            (dbs, patterns) => Inside::Instead(deletion(dbs, patterns, options)),
+            ([], []) => Narrowed::Whole,
+            (dbs, patterns) => Narrowed::Instead(deletion(dbs, patterns, options)),
         }
     }
 
@@ -101,45 +106,45 @@ impl EventFilter {
         self.keys.iter().map(|glob| glob.pattern().to_vec()).collect()
     }
 
-    fn narrow_swap(&mut self, command: &Command<'_>) -> Inside {
+    fn narrow_swap(&mut self, command: &Command<'_>) -> Narrowed {
         let db = |index| number(command.arg(index));
-        let (Some(first), Some(second)) = (db(1), db(2)) else { return Inside::Nothing };
+        let (Some(first), Some(second)) = (db(1), db(2)) else { return Narrowed::Nothing };
         match (self.selects_db(Some(first)), self.selects_db(Some(second))) {
-            (true, true) if self.keys.is_empty() => Inside::Whole,
-            (true, true) => Inside::Instead(vec![swap(first, second, &self.patterns())]),
-            (false, false) => Inside::Nothing,
+            (true, true) if self.keys.is_empty() => Narrowed::Whole,
+            (true, true) => Narrowed::Instead(vec![swap(first, second, &self.patterns())]),
+            (false, false) => Narrowed::Nothing,
             (is_first, _) => {
                 let (selected, other) = if is_first { (first, second) } else { (second, first) };
                 self.warn_once.swapped(selected, other);
-                Inside::Instead(deletion(&[selected], &self.patterns(), &[]))
+                Narrowed::Instead(deletion(&[selected], &self.patterns(), &[]))
             }
         }
     }
 
     /// Functions belong to no database, and the target may have others.
-    fn narrow_functions(&mut self, command: &Command<'_>) -> Inside {
+    fn narrow_functions(&mut self, command: &Command<'_>) -> Narrowed {
         let is = |index: usize, word: &[u8]| command.arg(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word));
         match () {
             () if is(1, b"FLUSH") => {
                 self.warn_once.functions();
-                Inside::Nothing
+                Narrowed::Nothing
             }
             () if is(1, b"RESTORE") && is(3, b"FLUSH") => {
                 self.warn_once.functions();
                 let payload = command.arg(2).unwrap_or_default();
-                Inside::Instead(vec![TargetCommand::new(None, &[b"FUNCTION", b"RESTORE", payload, b"REPLACE"])])
+                Narrowed::Instead(vec![TargetCommand::new(None, &[b"FUNCTION", b"RESTORE", payload, b"REPLACE"])])
             }
-            () => Inside::Whole,
+            () => Narrowed::Whole,
         }
     }
 
-    fn narrow_keys(&mut self, command: &Command<'_>, name: &[u8], touched: &[Touched<'_>]) -> Inside {
+    fn narrow_keys(&mut self, command: &Command<'_>, name: &[u8], touched: &[Touched<'_>]) -> Narrowed {
         let reads_others = !self.keys.is_empty() && sorts_by_others(command, name);
         if touched.iter().all(|it| it.is_selected) && !reads_others {
-            return Inside::Whole;
+            return Narrowed::Whole;
         }
         if !touched.iter().any(|it| it.is_selected) {
-            return Inside::Nothing;
+            return Narrowed::Nothing;
         }
         let selected = || touched.iter().filter(|it| it.is_selected);
         let arg = |index| command.arg(index).unwrap_or_default();
@@ -152,12 +157,12 @@ impl EventFilter {
                     let count = selected().count().to_string();
                     let pairs = selected().flat_map(|it| [it.key, arg(it.index + 1)]);
                     let args = [arg(0), count.as_bytes()].into_iter().chain(pairs).chain(command.args().skip(end));
-                    return Inside::Instead(vec![TargetCommand::new(db, &args.collect::<Vec<_>>())]);
+                    return Narrowed::Instead(vec![TargetCommand::new(db, &args.collect::<Vec<_>>())]);
                 }
                 Each::Pair => selected().flat_map(|it| [it.key, arg(it.index + 1)]).collect(),
                 Each::Key => selected().map(|it| it.key).collect(),
             };
-            return Inside::Instead(vec![TargetCommand::new(db, &[&[arg(0)], args.as_slice()].concat())]);
+            return Narrowed::Instead(vec![TargetCommand::new(db, &[&[arg(0)], args.as_slice()].concat())]);
         }
         let instead = touched.iter().enumerate().filter(|(_, it)| it.is_selected).filter_map(|(at, it)| {
             let args = match (name, at) {
@@ -177,7 +182,7 @@ impl EventFilter {
             Some(TargetCommand::new(it.db, &args))
         });
         let instead: Vec<TargetCommand> = instead.collect();
-        if instead.is_empty() { Inside::Nothing } else { Inside::Instead(instead) }
+        if instead.is_empty() { Narrowed::Nothing } else { Narrowed::Instead(instead) }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The filter for commands that arrive in parts. Parts are held until the decision is known.
 
-use redtail::resp::{KeyFinder, Part, Reach, encode_command, encoded_len};
-use redtail::{StreamPart, TAPE_LENGTH};
+use redtail::StreamPart;
+use redtail::resp::{KeyFinder, Part, Reach};
 
 use crate::filter::decision::{Decision, MOST_HELD};
 use crate::filter::event_filter::{EventFilter, Name};
 use crate::filter::split::Split;
+use crate::held_command::HeldCommand;
 use crate::target::command_specs;
 
 #[derive(Debug)]
@@ -13,14 +14,8 @@ pub(crate) struct PartFilter {
     /// The decision about the current command.
     verdict: Decision,
     finder: KeyFinder<'static>,
-    held: HeldParts,
-    /// The bytes held once the current argument is complete, its header included.
-    size: u64,
-    name: Vec<u8>,
-    /// The received bytes of the current argument, and the number of missing bytes.
-    argument: Vec<u8>,
-    missing: u64,
-    index: usize,
+    /// The command until the decision about it.
+    held: HeldCommand,
     passed: Passed,
     split: Option<Split>,
 }
@@ -36,94 +31,19 @@ struct Passed {
     has_key: bool,
 }
 
-/// The first parts of a command.
-#[derive(Debug, Default)]
-pub(crate) struct HeldParts {
-    parts: Vec<HeldPart>,
-    bytes: Vec<u8>,
-}
-
-#[derive(Debug)]
-enum HeldPart {
-    Begin {
-        argc: usize,
-    },
-    Argument {
-        index: usize,
-        length: u64,
-    },
-    /// The next bytes, by number.
-    Piece(usize),
-}
-
-impl HeldParts {
-    pub(crate) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
-        let mut rest = self.bytes.as_slice();
-        self.parts.iter().map(move |kept| match *kept {
-            HeldPart::Begin { argc } => Part::Begin { argc },
-            HeldPart::Argument { index, length } => Part::Argument { index, length },
-            HeldPart::Piece(length) => {
-                let (piece, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-                rest = after;
-                Part::Piece(piece)
-            }
-        })
-    }
-
-    /// The bytes of the command, if all parts are held.
-    pub(crate) fn command(&self) -> Vec<u8> {
-        let mut args: Vec<Vec<u8>> = Vec::new();
-        for part in self.parts() {
-            match (part, args.last_mut()) {
-                (Part::Argument { .. }, _) => args.push(Vec::new()),
-                (Part::Piece(bytes), Some(arg)) => arg.extend_from_slice(bytes),
-                _ => {}
-            }
-        }
-        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
-        let mut bytes = vec![0; encoded_len(&args)];
-        // The buffer has exactly the required size.
-        let _ = encode_command(&mut bytes, &args);
-        bytes
-    }
-
-    fn keep(&mut self, part: &Part<'_>) {
-        self.parts.push(match *part {
-            Part::Begin { argc } => HeldPart::Begin { argc },
-            Part::Argument { index, length } => HeldPart::Argument { index, length },
-            Part::Piece(bytes) => {
-                self.bytes.extend_from_slice(bytes);
-                HeldPart::Piece(bytes.len())
-            }
-            Part::End => return,
-        });
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.parts.clear();
-        self.bytes.clear();
-        self.parts.shrink_to(TAPE_LENGTH);
-        self.bytes.shrink_to(64 << 10);
-    }
-}
-
 impl PartFilter {
     pub(crate) fn new() -> Self {
         Self {
             verdict: Decision::Drop,
             finder: KeyFinder::new(),
-            held: HeldParts::default(),
-            size: 0,
-            name: Vec::new(),
-            argument: Vec::new(),
-            missing: 0,
-            index: 0,
+            held: HeldCommand::default(),
             passed: Passed::default(),
             split: None,
         }
     }
 
-    /// Decides about a part. With [`Decision::Print`], the caller prints the held parts first.
+    /// Decides about a part. With [`Decision::Print`], the caller prints the held parts first, if there are any. This
+    /// part is the last of them, unless it is the end.
     ///
     /// The decision depends on the bytes of the command alone, not on how they are split, so it is the same after a
     /// reconnect.
@@ -135,29 +55,15 @@ impl PartFilter {
             return self.verdict;
         }
         self.finder.part(&part.part);
+        let completed = self.held.part(&part.part);
         match part.part {
-            Part::Begin { .. } => {}
-            Part::Argument { index, length } => {
-                self.argument.clear();
-                (self.index, self.missing) = (index, length);
-                self.size = self.size.saturating_add(length).saturating_add(size_of::<HeldPart>() as u64);
-                if self.size > MOST_HELD {
-                    self.verdict = self.forced(filter, db);
-                } else if length == 0 {
-                    self.look(filter, db);
-                }
-            }
-            Part::Piece(bytes) => {
-                self.argument.extend_from_slice(bytes);
-                self.missing = self.missing.saturating_sub(bytes.len() as u64);
-                if self.missing == 0 {
-                    self.look(filter, db);
-                }
-            }
+            Part::Argument { .. } if self.held.size() > MOST_HELD => self.verdict = self.forced(filter, db),
             Part::End => self.verdict = self.last(filter),
-        }
-        if self.verdict == Decision::Hold {
-            self.held.keep(&part.part);
+            _ => {
+                if let Some(index) = completed {
+                    self.look(filter, index, db);
+                }
+            }
         }
         self.verdict
     }
@@ -170,12 +76,12 @@ impl PartFilter {
     }
 
     /// Returns the held parts of a command that passes.
-    pub(crate) fn take(&mut self) -> HeldParts {
+    pub(crate) fn take(&mut self) -> HeldCommand {
         std::mem::take(&mut self.held)
     }
 
     /// Returns the buffer for reuse.
-    pub(crate) fn put_back(&mut self, mut held: HeldParts) {
+    pub(crate) fn put_back(&mut self, mut held: HeldCommand) {
         held.clear();
         self.held = held;
     }
@@ -183,18 +89,15 @@ impl PartFilter {
     fn begin(&mut self) {
         self.held.clear();
         self.verdict = Decision::Hold;
-        self.size = 0;
         self.passed = Passed::default();
     }
 
     /// Decides by a complete argument.
-    fn look(&mut self, filter: &mut EventFilter, db: Option<u32>) {
-        let Self { argument, passed, finder, .. } = self;
-        let argument = argument.as_slice();
-        match self.index {
+    fn look(&mut self, filter: &mut EventFilter, index: usize, db: Option<u32>) {
+        let Self { held, passed, finder, .. } = self;
+        let [command, argument] = [0, index].map(|index| held.arg(index).unwrap_or_default());
+        match index {
             0 => {
-                self.name.clear();
-                self.name.extend_from_slice(argument);
                 passed.needs_whole = filter.is_for_target && needs_whole(argument);
                 passed.db = match filter.is_for_target {
                     true => passed.needs_whole || filter.selects_db(db),
@@ -225,7 +128,7 @@ impl PartFilter {
             }
             1 if !passed.name => {
                 let is = |name: &Name| {
-                    self.name.eq_ignore_ascii_case(&name.command)
+                    command.eq_ignore_ascii_case(&name.command)
                         && name.subcommand.as_ref().is_some_and(|name| argument.eq_ignore_ascii_case(name))
                 };
                 passed.name = filter.commands.iter().any(is);
@@ -239,7 +142,7 @@ impl PartFilter {
             _ if passed.key || passed.needs_whole => {}
             Some(Reach::None) if filter.is_for_target => self.verdict = Decision::Drop,
             Some(Reach::Unknown) if filter.is_for_target => {
-                filter.warn_once.unknown_left_out(&self.name);
+                filter.warn_once.unknown_left_out(command);
                 self.verdict = Decision::Drop;
             }
             // With one key, the key decides. With several, they decide together.
@@ -256,7 +159,7 @@ impl PartFilter {
             Some(Reach::None) => self.verdict = Decision::Drop,
             Some(Reach::All) => passed.key = true,
             Some(Reach::Unknown) => {
-                filter.warn_once.unknown(&self.name);
+                filter.warn_once.unknown(command);
                 passed.key = true;
             }
             _ if finder.is_key() && filter.passes_key(argument) => passed.key = true,
@@ -275,7 +178,7 @@ impl PartFilter {
             return Decision::Drop;
         }
         // No command or subcommand has such a long name.
-        if self.index == 0 {
+        if self.held.len() == 1 {
             self.passed.db = passes_db(filter, b"", db);
             self.passed.name = filter.commands.is_empty();
         }
@@ -293,13 +196,13 @@ impl PartFilter {
     fn last(&mut self, filter: &mut EventFilter) -> Decision {
         match self.finder.reach() {
             Some(Reach::Unknown) if filter.is_for_target && !self.passed.needs_whole => {
-                filter.warn_once.unknown_left_out(&self.name);
+                filter.warn_once.unknown_left_out(self.held.arg(0).unwrap_or_default());
                 Decision::Drop
             }
             Some(Reach::Some | Reach::All) if filter.is_for_target && self.passed.name => Decision::Narrow,
             _ if self.passed.needs_whole && self.passed.name => Decision::Narrow,
             Some(Reach::Unknown) if self.passed.name => {
-                filter.warn_once.unknown(&self.name);
+                filter.warn_once.unknown(self.held.arg(0).unwrap_or_default());
                 Decision::Print
             }
             _ => Decision::Drop,
@@ -309,7 +212,8 @@ impl PartFilter {
 
 /// For a target: whether the databases or keys of the command are not those that its first key tells.
 fn needs_whole(name: &[u8]) -> bool {
-    let names: [&[u8]; 7] = [b"FLUSHALL", b"FLUSHDB", b"SWAPDB", b"MOVE", b"COPY", b"FUNCTION", b"SCRIPT"];
+    let names: [&[u8]; 8] =
+        [b"FLUSHALL", b"FLUSHDB", b"SWAPDB", b"TRIMSLOTS", b"MOVE", b"COPY", b"FUNCTION", b"SCRIPT"];
     names.iter().any(|it| it.eq_ignore_ascii_case(name))
 }
 

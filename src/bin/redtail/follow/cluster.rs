@@ -62,7 +62,7 @@ impl Sinks {
         let (options, stdout) = (&self.options, Arc::clone(&self.stdout));
         let settings = args::Output { stats: false, ..options.output.clone() };
         let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, shard.target().to_string());
-        let output = output.of_cluster().counting(self.stats.as_ref().map(|stats| stats.tally()));
+        let output = output.counting(self.stats.as_ref().map(|stats| stats.tally()));
         let stop = StopCondition::shared(&settings, &self.printed);
         let mut sink = EventSink::new(Source::Shard(shard.clone()), output, stop, options);
         let keepalive = Keepalive::watch(shard.handle());

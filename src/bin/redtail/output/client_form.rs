@@ -4,11 +4,14 @@
 //! client are then an error, or have another effect.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 use redtail::rdb::Crc64;
 use redtail::resp::Part;
 
-use crate::output::keys::command::append;
+use crate::filter::trimmed;
+use crate::held_command::{HeldCommand, PartsState, write_argument, write_end};
+use crate::output::keys::command::write;
 use crate::terminal::log;
 
 /// The channel on which Sentinels find each other.
@@ -61,7 +64,6 @@ enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Omission {
     Cluster,
-    Slots,
     Sentinel,
     Representation,
     Idempotence,
@@ -72,10 +74,6 @@ impl Omission {
     const fn message(self) -> &'static str {
         match self {
             Self::Cluster => "CLUSTER commands of the stream are left out: they are messages between nodes, not data",
-            Self::Slots => {
-                "TRIMSLOTS is left out, since clients can't send it: the keys of the slots that it removes stay in \
-                 the target"
-            }
             Self::Sentinel => {
                 "messages to the channel __sentinel__:hello are left out: Sentinels that watch the target would take \
                  them for news of its own primary"
@@ -95,27 +93,11 @@ impl Omission {
 #[derive(Debug, Default)]
 pub(super) struct ClientForms {
     warned: Vec<Omission>,
-    open: Open,
-}
-
-/// A command that arrives in parts.
-#[derive(Debug, Default)]
-struct Open {
-    state: State,
-    argc: usize,
-    args: Vec<Vec<u8>>,
-    /// The missing bytes of the last argument.
-    missing: u64,
-    held: usize,
+    /// A command that arrives in parts.
+    held: HeldCommand,
+    state: PartsState,
+    /// A second command behind it.
     then: Option<Vec<Vec<u8>>>,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Holding,
-    #[default]
-    Printing,
-    Dropping,
 }
 
 impl ClientForms {
@@ -136,104 +118,88 @@ impl ClientForms {
         }
     }
 
-    /// Appends to `out` the bytes that clients may send for this part.
-    pub(super) fn part(&mut self, part: &Part<'_>, out: &mut Vec<u8>) {
-        match *part {
-            Part::Begin { argc, .. } => self.open = Open { state: State::Holding, argc, ..Open::default() },
-            Part::Argument { index, length } if self.open.state == State::Holding => {
-                let is_other = index == 0 && length > LONGEST_NAME;
-                let most = if self.open.args.first().is_some_and(|name| is_restore(name)) {
-                    MOST_OF_PAYLOAD
-                } else {
-                    MOST_HELD
-                };
-                if is_other || length > most as u64 || self.open.held > most {
-                    if let Some(name) = self.open.args.first_mut().filter(|name| is_restore(name)) {
-                        b"RESTORE".as_slice().clone_into(name);
-                    }
-                    self.warn((!is_other && !self.is_before_fields()).then_some(Omission::Unexamined));
-                    self.print_held(out);
-                    header(out, length);
-                    return;
-                }
-                self.open.args.push(Vec::new());
-                self.open.missing = length;
-                if length == 0 {
-                    self.argument(out);
+    /// Writes the bytes that clients may send for this part.
+    pub(super) fn part(&mut self, part: &Part<'_>, out: &mut impl Write) -> io::Result<()> {
+        match (self.state, *part) {
+            (_, Part::Begin { .. }) => {
+                self.held.part(part);
+                (self.state, self.then) = (PartsState::Holding, None);
+            }
+            (PartsState::Holding, Part::Argument { index, length }) if self.is_too_long(index, length) => {
+                let is_examined = self.held.arg(0).is_some_and(is_examined);
+                self.warn(is_examined.then_some(Omission::Unexamined));
+                self.held.part(part);
+                match self.held.arg(0).is_some_and(is_restore) {
+                    true => self.print_held(&[b"RESTORE".to_vec()], 1, out)?,
+                    false => self.print_held(&[], 0, out)?,
                 }
             }
-            Part::Argument { length, .. } if self.open.state == State::Printing => header(out, length),
-            Part::Piece(bytes) => match self.open.state {
-                State::Holding => {
-                    if let Some(last) = self.open.args.last_mut() {
-                        last.extend_from_slice(bytes);
-                    }
-                    self.open.held += bytes.len();
-                    self.open.missing = self.open.missing.saturating_sub(bytes.len() as u64);
-                    if self.open.missing == 0 {
-                        self.argument(out);
-                    }
+            (PartsState::Holding, _) => {
+                if self.held.part(part).is_some() {
+                    self.argument(out)?;
                 }
-                State::Printing => out.extend_from_slice(bytes),
-                State::Dropping => {}
-            },
-            _ => {}
+            }
+            (PartsState::Printing, Part::Argument { length, .. }) => write_argument(length, out)?,
+            (PartsState::Printing, Part::Piece(bytes)) => out.write_all(bytes)?,
+            (PartsState::Printing, Part::End) | (PartsState::Dropping, _) => {}
         }
+        Ok(())
     }
 
-    /// The last part has arrived. Appends the end.
-    pub(super) fn end(&mut self, out: &mut Vec<u8>) {
-        if self.open.state == State::Holding {
-            self.print_held(out);
+    /// The last part has arrived. Writes the end.
+    pub(super) fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.state == PartsState::Holding {
+            self.print_held(&[], 0, out)?;
         }
-        if self.open.state == State::Printing {
-            out.extend_from_slice(b"\r\n");
+        if self.state == PartsState::Printing {
+            write_end(out)?;
         }
-        if let Some(then) = self.open.then.take() {
-            append(out, &then.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        if let Some(then) = self.then.take() {
+            write(out, &then.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
         }
-        self.open = Open::default();
+        self.state = PartsState::Printing;
+        self.held.clear();
+        Ok(())
+    }
+
+    /// Whether the argument that begins does not fit.
+    fn is_too_long(&self, index: usize, length: u64) -> bool {
+        let most = if self.held.arg(0).is_some_and(is_restore) { MOST_OF_PAYLOAD } else { MOST_HELD };
+        (index == 0 && length > LONGEST_NAME) || length.max(self.held.size()) > most as u64
     }
 
     /// An argument is complete.
-    fn argument(&mut self, out: &mut Vec<u8>) {
-        let Open { argc, args, .. } = &self.open;
-        if !args.first().is_some_and(|name| is_examined(name)) {
-            return self.print_held(out);
+    fn argument(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if !self.held.arg(0).is_some_and(is_examined) {
+            return self.print_held(&[], 0, out);
         }
         // The command has more arguments than have arrived.
-        let form = match verdict(*argc, |index| args.get(index).map(Vec::as_slice)) {
-            Verdict::Unknown => return,
+        let form = match verdict(self.held.argc(), |index| self.held.arg(index)) {
+            Verdict::Unknown => return Ok(()),
             Verdict::Known(form, omission) => {
                 self.warn(omission);
                 form
             }
         };
         match form {
-            ClientForm::Same => self.print_held(out),
-            ClientForm::Nothing => self.open.state = State::Dropping,
+            ClientForm::Same => self.print_held(&[], 0, out),
+            ClientForm::Nothing => {
+                self.state = PartsState::Dropping;
+                Ok(())
+            }
             ClientForm::Instead { arguments, of, then } => {
-                self.open.argc = self.open.argc - of + arguments.len();
-                self.open.then = then;
-                self.open.args.splice(..of, arguments);
-                self.print_held(out);
+                self.then = then;
+                self.print_held(&arguments, of, out)
             }
         }
     }
 
     /// Prints the held arguments. The rest of the command follows as it arrives.
-    fn print_held(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("*{}", self.open.argc).as_bytes());
-        for arg in std::mem::take(&mut self.open.args) {
-            header(out, arg.len() as u64);
-            out.extend_from_slice(&arg);
-        }
-        self.open.state = State::Printing;
-    }
-
-    /// The command is one that has nothing to examine.
-    fn is_before_fields(&self) -> bool {
-        self.open.args.first().is_some_and(|name| !is_examined(name))
+    fn print_held(&mut self, instead: &[Vec<u8>], of: usize, out: &mut impl Write) -> io::Result<()> {
+        self.state = PartsState::Printing;
+        self.held.write(instead, of, out)?;
+        self.held.clear();
+        Ok(())
     }
 
     fn warn(&mut self, omission: Option<Omission>) {
@@ -242,11 +208,6 @@ impl ClientForms {
             log::say(omission.message());
         }
     }
-}
-
-/// The end of the previous line, and the length of the next argument.
-fn header(out: &mut Vec<u8>, length: u64) {
-    out.extend_from_slice(format!("\r\n${length}\r\n").as_bytes());
 }
 
 #[inline]
@@ -287,7 +248,16 @@ fn verdict<'a>(argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> Verdict 
             Some(_) => Verdict::Known(ClientForm::Same, None),
         },
         b"CLUSTER" | b"SYNCSLOTS" => omit(Some(Omission::Cluster)),
-        b"TRIMSLOTS" => omit(Some(Omission::Slots)),
+        b"TRIMSLOTS" => {
+            let args: Vec<&[u8]> = (0..argc).map_while(&arg).collect();
+            match trimmed(args.iter().copied(), &[]) {
+                _ if args.len() < argc => Verdict::Unknown,
+                None => omit(None),
+                Some(command) => {
+                    Verdict::Known(ClientForm::Instead { arguments: command.args, of: argc, then: None }, None)
+                }
+            }
+        }
         b"BITCONVERT" => omit(Some(Omission::Representation)),
         b"REPLCONF" | b"PING" => omit(None),
         // With the option that a server stores bitmaps compactly: the same result for every client.
@@ -406,6 +376,7 @@ fn trimming<'a>(argc: usize, is_add: bool, arg: impl Fn(usize) -> Option<&'a [u8
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::keys::command::append;
 
     /// The form of a command, whole and in parts of every size.
     fn form(line: &str) -> String {
@@ -424,12 +395,12 @@ mod tests {
         }
         for size in 1..5 {
             let (mut forms, mut parts) = (ClientForms::default(), Vec::new());
-            forms.part(&Part::Begin { argc: args.len() }, &mut parts);
+            forms.part(&Part::Begin { argc: args.len() }, &mut parts).unwrap();
             for (index, arg) in args.iter().enumerate() {
-                forms.part(&Part::Argument { index, length: arg.len() as u64 }, &mut parts);
-                arg.chunks(size).for_each(|piece| forms.part(&Part::Piece(piece), &mut parts));
+                forms.part(&Part::Argument { index, length: arg.len() as u64 }, &mut parts).unwrap();
+                arg.chunks(size).for_each(|piece| forms.part(&Part::Piece(piece), &mut parts).unwrap());
             }
-            forms.end(&mut parts);
+            forms.end(&mut parts).unwrap();
             assert_eq!(String::from_utf8_lossy(&parts), String::from_utf8_lossy(&whole), "{line}, pieces of {size}");
         }
         let text = String::from_utf8(whole).unwrap_or_default();
@@ -453,7 +424,7 @@ mod tests {
             ("XADD s IDMPAUTO p MAXLEN = 9 LIMIT 1 5-1 f v", "| XADD s MAXLEN = 9 5-1 f v"),
             ("XADD s IDMPAUTO p * f v", ""),
             ("CLUSTER SETSLOT 1 NODE x", ""),
-            ("TRIMSLOTS RANGES 1 0 2000", ""),
+            ("TRIMSLOTS RANGES 1 0", ""),
             ("PUBLISH __sentinel__:hello x", ""),
             ("PUBLISH c __sentinel__:hello", "| PUBLISH c __sentinel__:hello"),
             ("RESTORE-ASKING k 0 x", "| RESTORE k 0 x"),

@@ -16,29 +16,36 @@ const UNKNOWN: &[u8] = b",\"keys\":null";
 
 /// Appends the fields of a complete command.
 pub(super) fn push(line: &mut Vec<u8>, command: &StreamCommand<'_>, max_arg: u64) -> io::Result<()> {
-    let (touches, is_write) = match command.is_write() {
-        Some(is_write) => (command.touches(), Some(is_write)),
-        None => match command_specs::find(command.name()) {
-            Some(spec) => (command.touches_by(spec), Some(spec.is_write())),
-            None => (Touches::Unknown, None),
-        },
-    };
+    let is_write = command.is_write();
+    if is_write.is_none()
+        && let Some(found) = command_specs::keys_of(command)
+    {
+        push_is_write(line, found.is_write)?;
+        return push_keys(line, found.keys.iter().map(|&(_, key, access)| (key, command.db, access)), max_arg);
+    }
     push_is_write(line, is_write)?;
-    match touches {
+    match command.touches() {
         Touches::None => line.extend_from_slice(NONE),
         Touches::All(dbs) => push_all(line, dbs)?,
         Touches::Unknown => line.extend_from_slice(UNKNOWN),
-        Touches::Keys(keys) => {
-            line.extend_from_slice(b",\"keys\":[");
-            for (count, touch) in keys.enumerate() {
-                push_comma(line, count);
-                line.extend_from_slice(b"{\"key\":");
-                push_argument(line, Argument::of(touch.key, max_arg))?;
-                push_touch(line, touch.db, touch.access)?;
-            }
-            line.push(b']');
-        }
+        Touches::Keys(keys) => push_keys(line, keys.map(|touch| (touch.key, touch.db, touch.access)), max_arg)?,
     }
+    Ok(())
+}
+
+fn push_keys<'a>(
+    line: &mut Vec<u8>,
+    keys: impl Iterator<Item = (&'a [u8], Option<u32>, Access)>,
+    max_arg: u64,
+) -> io::Result<()> {
+    line.extend_from_slice(b",\"keys\":[");
+    for (count, (key, db, access)) in keys.enumerate() {
+        push_comma(line, count);
+        line.extend_from_slice(b"{\"key\":");
+        push_argument(line, Argument::of(key, max_arg))?;
+        push_touch(line, db, access)?;
+    }
+    line.push(b']');
     Ok(())
 }
 

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use redtail::resp::Status;
+use redtail::resp::{Part, Status};
 use redtail::{Command, CommandParser, Event, StreamCommand, StreamPart};
 
 use crate::args;
 use crate::failure::Failure;
-use crate::filter::{Decision, EventFilter, Inside, ItemFilter, PartFilter, TargetCommand};
+use crate::filter::{Decision, EventFilter, ItemFilter, Narrowed, PartFilter, TargetCommand};
 use crate::output::format_writer::FormatWriter;
 use crate::output::resp::unknown_database;
 use crate::output::stream_context::StreamContext;
@@ -87,7 +87,7 @@ impl Filtered {
             Decision::Print => {}
             Decision::Narrow => {
                 let held = self.parts.take();
-                let bytes = held.command();
+                let bytes = held.encoded();
                 self.parts.put_back(held);
                 // The held arguments are encoded as a command, so the parser finds it.
                 let mut parser = CommandParser::stream();
@@ -101,9 +101,14 @@ impl Filtered {
         self.before(part.tx.is_some(), format, out)?;
         let held = self.parts.take();
         let context = StreamContext { offset: None, ..part.into() };
-        held.parts().try_for_each(|part| format.part(&part, &context, out))?;
+        let is_held = held.len() > 0 && part.part != Part::End;
+        if held.len() > 0 {
+            held.parts().try_for_each(|part| format.part(&part, &context, out))?;
+        }
         self.parts.put_back(held);
-        format.part(&part.part, &part.into(), out)?;
+        if !is_held {
+            format.part(&part.part, &part.into(), out)?;
+        }
         Ok(true)
     }
 
@@ -115,11 +120,11 @@ impl Filtered {
     ) -> Result<bool, Failure> {
         let db = self.known_db(command.db)?;
         match self.filter.narrow(command, db) {
-            Inside::Whole => {
+            Narrowed::Whole => {
                 self.before(command.tx.is_some(), format, out)?;
                 format.event(&Event::Command(*command), out).and(Ok(true))
             }
-            inside => self.instead(inside, &command.into(), format, out),
+            narrowed => self.instead(narrowed, &command.into(), format, out),
         }
     }
 
@@ -132,22 +137,22 @@ impl Filtered {
         out: &mut impl Write,
     ) -> Result<bool, Failure> {
         match self.filter.narrow(command, context.db) {
-            Inside::Whole => {
+            Narrowed::Whole => {
                 let args = command.args().map(<[u8]>::to_vec).collect();
-                self.instead(Inside::Instead(vec![TargetCommand { db: None, args }]), context, format, out)
+                self.instead(Narrowed::Instead(vec![TargetCommand { db: None, args }]), context, format, out)
             }
-            inside => self.instead(inside, context, format, out),
+            narrowed => self.instead(narrowed, context, format, out),
         }
     }
 
     fn instead(
         &mut self,
-        inside: Inside,
+        narrowed: Narrowed,
         context: &StreamContext,
         format: &mut FormatWriter,
         out: &mut impl Write,
     ) -> Result<bool, Failure> {
-        let Inside::Instead(commands) = inside else { return Ok(false) };
+        let Narrowed::Instead(commands) = narrowed else { return Ok(false) };
         self.before(context.tx.is_some(), format, out)?;
         if let FormatWriter::Resp(resp) = format {
             resp.instead(&commands, context, out)?;

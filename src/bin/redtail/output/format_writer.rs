@@ -11,7 +11,7 @@ use crate::output::json::Json;
 use crate::output::resp::Resp;
 use crate::output::stream_context::StreamContext;
 use crate::output::text::Text;
-use crate::output::unwrapped::Inside;
+use crate::output::unwrapped::WrapContext;
 
 pub(super) enum FormatWriter {
     Text(Text),
@@ -29,8 +29,8 @@ impl FormatWriter {
     }
 
     /// Sets the write that contains the next commands. `None` for writes that are not wrapped.
-    pub(super) fn set_inside(&mut self, inside: Option<Inside<'_>>) {
-        let Inside { origin, nth } = inside.unwrap_or_default();
+    pub(super) fn set_wrap(&mut self, wrap: Option<WrapContext<'_>>) {
+        let WrapContext { origin, nth } = wrap.unwrap_or_default();
         let of = match self {
             Self::Text(text) => &mut text.origin,
             Self::Json(json) => {

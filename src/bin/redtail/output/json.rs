@@ -36,7 +36,7 @@ pub(super) struct Json {
     payload: PayloadArgument,
     /// The field of the payload of a command that arrives in parts.
     restored: Vec<u8>,
-    /// The field with the migration of the current command, for a cluster.
+    /// The field with the migration of the current command, or empty.
     pub(super) migration: Vec<u8>,
     file: FilePosition,
     /// The origin of a write that KeyDB wraps, or empty.

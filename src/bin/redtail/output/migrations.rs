@@ -1,4 +1,4 @@
-//! Marks the commands of a shard that belong to slot migrations.
+//! Marks the commands of slot migrations in the stream of a node.
 
 use std::io::{self, Write};
 
@@ -6,27 +6,45 @@ use redtail::Event;
 use redtail::resp::Part;
 use redtail::topology::{Migration, MigrationTask, Migrations};
 
+use crate::held_command::HeldCommand;
+
 /// The migrations in a stream, with what a format prints about the current command.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     migrations: Migrations,
-    beginnings: Beginnings,
+    /// The first arguments of a command that arrives in parts.
+    held: HeldCommand,
+    /// The current argument, and those after it, are not held.
+    is_through: bool,
 }
 
+/// Enough arguments for every command that moves slots, and for the first key of every other. Of MSET the number is
+/// odd.
+const MOST: usize = 17;
+/// Enough bytes for the slots of every migration.
+const LONGEST: u64 = 128 << 10;
+
 /// Prints a migration in a format.
-pub(super) type Print = fn(&mut Vec<u8>, &Migration<'_>) -> io::Result<()>;
+pub(super) type MarkWriter = fn(&mut Vec<u8>, &Migration<'_>) -> io::Result<()>;
 
 impl Marks {
     /// Reads the next event, and prints the migration of its command to `mark`. The mark of a command in parts is
     /// printed with the last part.
-    pub(super) fn event(&mut self, event: &Event<'_>, print: Print, mark: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn event(&mut self, event: &Event<'_>, print: MarkWriter, mark: &mut Vec<u8>) -> io::Result<()> {
         mark.clear();
         let migration = match event {
             Event::Command(command) | Event::Control(command) => self.migrations.next(command),
             Event::Part(part) => {
-                self.beginnings.part(&part.part);
                 match part.part {
-                    Part::End => self.migrations.next_of_args(self.beginnings.args()),
+                    Part::Begin { .. } => self.is_through = false,
+                    Part::Argument { index, length } => self.is_through |= index >= MOST || length > LONGEST,
+                    Part::Piece(_) | Part::End => {}
+                }
+                if !self.is_through {
+                    self.held.part(&part.part);
+                }
+                match part.part {
+                    Part::End => self.migrations.next_of_args(self.held.args()),
                     _ => None,
                 }
             }
@@ -64,42 +82,4 @@ pub(super) fn print_json(mark: &mut Vec<u8>, migration: &Migration<'_>) -> io::R
     // Ids are letters and digits.
     write!(mark, ",\"task\":{{\"id\":\"{id}\",\"source\":\"{source}\",\"target\":\"{target}\"")?;
     write!(mark, ",\"side\":\"{}\",\"slots\":\"{slots}\"}}", side.as_str())
-}
-
-/// The first bytes of the first arguments of a command that arrives in parts.
-#[derive(Debug, Default)]
-struct Beginnings {
-    args: Vec<Vec<u8>>,
-    /// The index of the current argument.
-    index: usize,
-}
-
-/// Enough arguments for every command that moves slots, and for the first key of every other. Of MSET the number is
-/// odd.
-const MOST: usize = 17;
-/// Enough bytes for the slots of every migration. A longer argument, and those after it, are ignored.
-const LONGEST: u64 = 128 << 10;
-
-impl Beginnings {
-    fn part(&mut self, part: &Part<'_>) {
-        match *part {
-            Part::Begin { .. } => self.args.clear(),
-            Part::Argument { index, length } => {
-                self.index = index;
-                if index < MOST && index == self.args.len() && length <= LONGEST {
-                    self.args.push(Vec::new());
-                }
-            }
-            Part::Piece(bytes) => {
-                if let Some(held) = self.args.get_mut(self.index) {
-                    held.extend_from_slice(bytes);
-                }
-            }
-            Part::End => {}
-        }
-    }
-
-    fn args(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
-        self.args.iter().map(Vec::as_slice)
-    }
 }

@@ -17,7 +17,7 @@ use crate::output::keys::shared_names::SharedNames;
 use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
-use crate::output::unwrapped::{Inside, Unwrapper};
+use crate::output::unwrapped::{Unwrapper, WrapContext};
 use crate::stats::{Stats, StatusWriter, Tally};
 use crate::terminal::log;
 
@@ -29,8 +29,7 @@ pub(crate) struct Printer<W: Write> {
     out: Dialect<BufWriter<StatusWriter<W>>>,
     format: FormatWriter,
     names: SharedNames,
-    /// Set for a cluster.
-    marks: Option<Marks>,
+    marks: Marks,
     /// A snapshot is incomplete.
     in_snapshot: bool,
     filter: Option<Filtered>,
@@ -57,7 +56,7 @@ impl<W: Write> Printer<W> {
             out,
             format,
             names,
-            marks: None,
+            marks: Marks::default(),
             in_snapshot: false,
             filter,
             is_printed: false,
@@ -72,12 +71,6 @@ impl<W: Write> Printer<W> {
         if let FormatWriter::Json(json) = &mut self.format {
             json.set_target(target);
         }
-    }
-
-    /// Marks commands that move slots, for a cluster.
-    pub(crate) fn of_cluster(mut self) -> Self {
-        self.marks = Some(Marks::default());
-        self
     }
 
     /// Counts for the statistics of several streams.
@@ -117,14 +110,14 @@ impl<W: Write> Printer<W> {
             _ => {}
         }
         // Before the filter, which may drop the command that begins a migration.
-        match (&mut self.marks, &mut self.format) {
-            (Some(marks), FormatWriter::Text(text)) => marks.event(event, print_text, &mut text.migration)?,
-            (Some(marks), FormatWriter::Json(json)) => marks.event(event, print_json, &mut json.migration)?,
-            _ => {}
+        match &mut self.format {
+            FormatWriter::Text(text) => self.marks.event(event, print_text, &mut text.migration)?,
+            FormatWriter::Json(json) => self.marks.event(event, print_json, &mut json.migration)?,
+            FormatWriter::Resp(_) => {}
         }
         let Self { format, filter, out, unwrapper, .. } = self;
-        self.is_printed = unwrapper.event(event, &mut |event: &Event<'_>, inside: Option<Inside<'_>>| {
-            format.set_inside(inside);
+        self.is_printed = unwrapper.event(event, &mut |event: &Event<'_>, inside: Option<WrapContext<'_>>| {
+            format.set_wrap(inside);
             match filter {
                 None => format.event(event, out).and(Ok(true)),
                 Some(filter) => filter.event(event, format, out),
@@ -255,6 +248,7 @@ impl<W: Write> Printer<W> {
         let broken = self.snapshot_broken();
         let finished = self.finish_stream();
         let flushed = self.out.flush();
+        self.out.finish();
         if let Some(stats) = self.stats.take() {
             stats.finish();
         }

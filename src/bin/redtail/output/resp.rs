@@ -211,9 +211,9 @@ impl Resp {
             self.before_command(context.db, context.tx, out)?;
         }
         let mut bytes = std::mem::take(&mut self.rewritten);
-        self.forms.part(part, &mut bytes);
+        self.forms.part(part, &mut bytes)?;
         if context.offset.is_some() {
-            self.forms.end(&mut bytes);
+            self.forms.end(&mut bytes)?;
         }
         self.in_command |= !bytes.is_empty();
         self.forward(&bytes, out)?;
@@ -234,7 +234,9 @@ impl Resp {
             }
             ClientForm::Nothing => {}
             ClientForm::Instead { arguments, of, then } => {
-                self.before_command(command.db, command.tx, out)?;
+                // The keys of slots are in database 0.
+                let db = if command.is(b"TRIMSLOTS") { Some(0) } else { command.db };
+                self.before_command(db, command.tx, out)?;
                 let sent: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).chain(command.args().skip(of)).collect();
                 let mut bytes = std::mem::take(&mut self.rewritten);
                 append(&mut bytes, &sent);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use redtail::rdb::{Dump, Item, RdbError};
 use redtail::resp::Part;
 
+use crate::held_command::HeldCommand;
 use crate::output::argument::Argument;
 use crate::output::json_argument::push_argument;
 use crate::output::keys::json::JsonKeys;
@@ -51,41 +52,48 @@ pub(super) fn push_text(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io:
 /// The payload of a command that arrives in parts.
 #[derive(Debug, Default)]
 pub(super) struct PayloadArgument {
-    name: Vec<u8>,
-    at: Option<usize>,
+    /// The name and the argument after it, if they are short.
+    held: HeldCommand,
+    /// The current argument is held.
+    is_held: bool,
     index: usize,
+    at: Option<usize>,
 }
 
 impl PayloadArgument {
     /// Reads the next part.
     pub(super) fn part(&mut self, part: &Part<'_>) {
-        if let Part::Argument { index, .. } = *part {
-            self.index = index;
+        match *part {
+            Part::Begin { .. } => (self.index, self.at, self.is_held) = (0, None, true),
+            Part::Argument { index, length } => {
+                (self.index, self.is_held) = (index, index < 2 && length <= LONGEST_NAME)
+            }
+            Part::Piece(_) | Part::End => {}
+        }
+        if self.is_held {
+            self.held.part(part);
+        }
+        if self.index == 2
+            && let Some(name) = self.held.arg(0)
+        {
+            self.at = payload_index(name, self.held.arg(1).unwrap_or_default());
         }
     }
 
     /// Reads an argument. Returns it if it is the payload.
-    pub(super) fn argument<'a>(&mut self, argument: Argument<'a>) -> Option<&'a [u8]> {
-        let Argument::Whole(bytes) = argument else { return None };
-        match self.index {
-            0 => {
-                self.name.clear();
-                self.name.extend(bytes.iter().take(LONGEST_NAME));
-                self.at = None;
-            }
-            1 => self.at = payload_index(&self.name, bytes),
-            index if self.at == Some(index) => return Some(bytes),
-            _ => {}
+    pub(super) fn argument<'a>(&self, argument: Argument<'a>) -> Option<&'a [u8]> {
+        match argument {
+            Argument::Whole(bytes) if self.at == Some(self.index) => Some(bytes),
+            _ => None,
         }
-        None
     }
 }
 
-/// One byte more than the longest name, `RESTORE-ASKING`.
-const LONGEST_NAME: usize = 15;
+/// The length of the longest name, `RESTORE-ASKING`. A longer argument after the name is a key.
+const LONGEST_NAME: u64 = 14;
 
 /// The index of the payload in the arguments of a command with this name and second argument.
-fn payload_index(name: &[u8], second: &[u8]) -> Option<usize> {
+pub(super) fn payload_index(name: &[u8], second: &[u8]) -> Option<usize> {
     match () {
         () if is(name, "RESTORE") || is(name, "RESTORE-ASKING") => Some(3),
         () if is(name, "FUNCTION") && is(second, "RESTORE") => Some(2),

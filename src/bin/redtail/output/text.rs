@@ -34,7 +34,7 @@ pub(super) struct Text {
     restored: Vec<u8>,
     keys: TextKeys,
     colors: Colors,
-    /// The migration of the current command, for a cluster.
+    /// The migration of the current command, or empty.
     pub(super) migration: Vec<u8>,
     /// The kind and number of the file that contains the next lines.
     file: Option<(FileKind, Option<u64>)>,

@@ -8,16 +8,17 @@ use redtail::resp::Part;
 use redtail::{Command, CommandParser, Event, Limits, Status, StreamPart};
 
 use crate::failure::Failure;
+use crate::held_command::{HeldCommand, PartsState};
 use crate::terminal::log;
 
 /// The limit for a wrapped write that arrives in parts, in bytes. It is held, because its database follows it.
-const LONGEST: usize = 64 << 20;
+const LONGEST: u64 = 64 << 20;
 
 const NAME: &[u8] = b"RREPLAY";
 
 /// A command inside of a wrapped write.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Inside<'a> {
+pub(super) struct WrapContext<'a> {
     /// The server that a client sent the write to.
     pub(super) origin: &'a str,
     /// The number of commands before this one in the same write.
@@ -25,11 +26,11 @@ pub(super) struct Inside<'a> {
 }
 
 /// Prints an event. Returns whether the event is printed.
-pub(super) trait Print: FnMut(&Event<'_>, Option<Inside<'_>>) -> Result<bool, Failure> {}
+pub(super) trait PrintEvent: FnMut(&Event<'_>, Option<WrapContext<'_>>) -> Result<bool, Failure> {}
 
-impl<P: FnMut(&Event<'_>, Option<Inside<'_>>) -> Result<bool, Failure>> Print for P {}
+impl<P: FnMut(&Event<'_>, Option<WrapContext<'_>>) -> Result<bool, Failure>> PrintEvent for P {}
 
-impl<'a> Inside<'a> {
+impl<'a> WrapContext<'a> {
     fn of(wrapped: &Wrapped<'a>) -> Self {
         Self { origin: str::from_utf8(wrapped.origin).unwrap_or_default(), nth: 0 }
     }
@@ -39,36 +40,19 @@ impl<'a> Inside<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Unwrapper {
     has_warned: bool,
-    parts: HeldCommand,
-}
-
-/// A command that arrives in parts. Held until its name is complete, and to its end if the name is RREPLAY.
-#[derive(Debug, Default)]
-struct HeldCommand {
-    state: PartState,
-    /// The bytes of the command.
-    bytes: Vec<u8>,
-    argc: usize,
-    /// The beginning and the length of the name in `bytes`.
-    name: (usize, u64),
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum PartState {
-    #[default]
-    Passing,
-    Name,
-    Wrapped,
+    /// A command that arrives in parts: until its name is complete, and to its end if the name is RREPLAY.
+    held: HeldCommand,
+    state: PartsState,
 }
 
 impl Unwrapper {
     /// Passes the event to `print`, or the commands inside of it as events.
-    pub(super) fn event(&mut self, event: &Event<'_>, print: &mut impl Print) -> Result<bool, Failure> {
+    pub(super) fn event(&mut self, event: &Event<'_>, print: &mut impl PrintEvent) -> Result<bool, Failure> {
         let command = match event {
             Event::Command(command) | Event::Multi(command) | Event::Exec(command) | Event::Control(command) => command,
             Event::Part(part) => return self.part(part, print),
             Event::Disconnected(_) => {
-                self.parts.state = PartState::Passing;
+                self.state = PartsState::Printing;
                 return print(event, None);
             }
             event => return print(event, None),
@@ -80,7 +64,7 @@ impl Unwrapper {
             command.db = wrapped.db.or(command.db);
             return print(&Event::Command(command), None);
         }
-        let mut inside = Inside::of(&wrapped);
+        let mut inside = WrapContext::of(&wrapped);
         let mut is_printed = false;
         each::<Failure>(wrapped.commands, wrapped.db, |inner, db| {
             let is_border = inner.is(b"MULTI") || inner.is(b"EXEC");
@@ -111,48 +95,49 @@ impl Unwrapper {
         }
     }
 
-    fn part(&mut self, part: &StreamPart<'_>, print: &mut impl Print) -> Result<bool, Failure> {
-        let held = &mut self.parts;
+    fn part(&mut self, part: &StreamPart<'_>, print: &mut impl PrintEvent) -> Result<bool, Failure> {
         if let Part::Begin { .. } = part.part {
-            held.state = PartState::Name;
-            held.bytes.clear();
-            held.bytes.shrink_to(1 << 20);
+            self.state = PartsState::Holding;
         }
-        if held.state == PartState::Passing {
+        if self.state == PartsState::Printing {
             return print(&Event::Part(*part), None);
         }
-        if held.is_full(&part.part) {
-            held.state = PartState::Passing;
+        let is_name = self.held.part(&part.part) == Some(0);
+        if self.held.size() > LONGEST {
             log::say(
                 "an RREPLAY of more than 64 MiB arrives: its write is not opened, and the RREPLAY is printed as it is",
             );
-            let is_printed = held.print(part, print)?;
-            return Ok(print(&Event::Part(*part), None)? || is_printed);
+            return self.print_held(part, print);
         }
-        held.push(&part.part);
-        match (held.state, part.part) {
-            (PartState::Name, _) if held.has_name() => {
-                if held.name().eq_ignore_ascii_case(NAME) {
-                    held.state = PartState::Wrapped;
-                    return Ok(false);
-                }
-                held.state = PartState::Passing;
-                held.print(part, print)
-            }
-            (PartState::Wrapped, Part::End) => {
-                held.state = PartState::Passing;
-                let bytes = std::mem::take(&mut held.bytes);
-                let outcome = whole(&bytes, part, print);
-                self.parts.bytes = bytes;
-                outcome
-            }
-            _ => Ok(false),
+        if is_name && !self.held.arg(0).is_some_and(|name| name.eq_ignore_ascii_case(NAME)) {
+            return self.print_held(part, print);
         }
+        if part.part != Part::End {
+            return Ok(false);
+        }
+        self.state = PartsState::Printing;
+        let bytes = self.held.encoded();
+        self.held.clear();
+        whole(&bytes, part, print)
+    }
+
+    /// Prints the held parts, of which `last` is the last one. The rest of the command follows as it arrives.
+    fn print_held(&mut self, last: &StreamPart<'_>, print: &mut impl PrintEvent) -> Result<bool, Failure> {
+        self.state = PartsState::Printing;
+        let mut each = *last;
+        each.offset = None;
+        let mut is_printed = false;
+        for part in self.held.parts() {
+            each.part = part;
+            is_printed = print(&Event::Part(each), None)?;
+        }
+        self.held.clear();
+        Ok(is_printed)
     }
 }
 
 /// Prints the commands inside of a complete command as parts.
-fn whole(bytes: &[u8], end: &StreamPart<'_>, print: &mut impl Print) -> Result<bool, Failure> {
+fn whole(bytes: &[u8], end: &StreamPart<'_>, print: &mut impl PrintEvent) -> Result<bool, Failure> {
     let mut is_printed = false;
     each::<Failure>(bytes, end.db, |command, db| {
         let wrapped = Wrapped::of(&command);
@@ -168,7 +153,7 @@ fn whole(bytes: &[u8], end: &StreamPart<'_>, print: &mut impl Print) -> Result<b
                 return Ok(());
             }
         };
-        let mut inside = Inside::of(&wrapped);
+        let mut inside = WrapContext::of(&wrapped);
         each::<Failure>(wrapped.commands, wrapped.db, |inner, db| {
             is_printed |= as_parts(&inner, end, db, &mut |event| print(event, Some(inside)))?;
             inside.nth += 1;
@@ -209,7 +194,7 @@ fn each<E: From<String>>(
     mut take: impl FnMut(Command<'_>, Option<u32>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut limits = Limits::default();
-    (limits.command, limits.bulk) = (LONGEST as u64 * 2, LONGEST as u64);
+    (limits.command, limits.bulk) = (LONGEST * 2, LONGEST);
     let mut parser = CommandParser::stream().with_limits(limits);
     let mut rest = commands;
     loop {
@@ -237,66 +222,4 @@ fn invalid<E: From<String>>(message: impl Display) -> E {
 
 fn say_invalid(offset: u64, message: &str) {
     log::say(format_args!("offset {offset}: {message}; the RREPLAY is printed as it is"));
-}
-
-impl HeldCommand {
-    fn push(&mut self, part: &Part<'_>) {
-        match *part {
-            Part::Begin { argc } => {
-                self.argc = argc;
-                self.name = (0, u64::MAX);
-                self.bytes.extend_from_slice(format!("*{argc}").as_bytes());
-            }
-            Part::Argument { index, length } => {
-                self.bytes.extend_from_slice(format!("\r\n${length}\r\n").as_bytes());
-                if index == 0 {
-                    self.name = (self.bytes.len(), length);
-                }
-            }
-            Part::Piece(bytes) => self.bytes.extend_from_slice(bytes),
-            Part::End => self.bytes.extend_from_slice(b"\r\n"),
-        }
-    }
-
-    /// Whether this part does not fit.
-    fn is_full(&self, part: &Part<'_>) -> bool {
-        matches!(part, Part::Piece(bytes) if self.bytes.len().saturating_add(bytes.len()) > LONGEST)
-    }
-
-    /// Prints the held beginning of a command. `last`: its last part, or the one behind it.
-    fn print(&self, last: &StreamPart<'_>, print: &mut impl Print) -> Result<bool, Failure> {
-        let mut each = *last;
-        each.offset = None;
-        let mut part = |part| {
-            each.part = part;
-            print(&Event::Part(each), None)
-        };
-        let mut is_printed = part(Part::Begin { argc: self.argc })?;
-        let mut rest = self.bytes.get(1 + self.argc.to_string().len()..).unwrap_or_default();
-        let mut index = 0;
-        while let Some((length, behind)) = argument(rest) {
-            is_printed = part(Part::Argument { index, length })?;
-            let (piece, behind) = behind.split_at(usize::try_from(length).unwrap_or(usize::MAX).min(behind.len()));
-            if !piece.is_empty() {
-                is_printed = part(Part::Piece(piece))?;
-            }
-            (index, rest) = (index + 1, behind);
-        }
-        Ok(is_printed)
-    }
-
-    fn has_name(&self) -> bool {
-        self.name().len() as u64 == self.name.1
-    }
-
-    fn name(&self) -> &[u8] {
-        self.bytes.get(self.name.0..).filter(|_| self.name.1 != u64::MAX).unwrap_or_default()
-    }
-}
-
-/// The length of the argument that begins here, and the bytes behind its line.
-fn argument(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let line = bytes.strip_prefix(b"\r\n$")?;
-    let (digits, rest) = line.split_at_checked(line.iter().position(|&byte| byte == b'\r')?)?;
-    Some((str::from_utf8(digits).ok()?.parse().ok()?, rest.strip_prefix(b"\r\n")?))
 }

@@ -31,12 +31,22 @@ pub enum Migration<'a> {
     /// task has ended, on the target after a task has failed.
     Trimmed(Slots),
     /// Another command between the nodes: any other `CLUSTER` command.
-    Word,
+    Message,
 }
 
 /// A task of the servers that moves slots from one shard to another.
 ///
 /// Text that the server has not sent is empty.
+///
+/// ```
+/// use redtail::topology::Migration;
+///
+/// # fn react(migration: Migration<'_>) {
+/// if let Migration::Begins(task) = migration {
+///     println!("task {}: slots {}", task.id, task.slots);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MigrationTask<'a> {
@@ -77,7 +87,7 @@ impl MigrationSide {
 
 impl<'a> Migration<'a> {
     /// The term for it in the tool's JSON lines and the bridges' messages: `key`, `begins`, `ends` (the slots have
-    /// moved), `failed` (the slots have not moved), `imported`, `trimmed`, `word`.
+    /// moved), `failed` (the slots have not moved), `imported`, `trimmed`, `message`.
     ///
     /// ```
     /// # use redtail::topology::Migration;
@@ -91,7 +101,7 @@ impl<'a> Migration<'a> {
             Self::Failed(_) => "failed",
             Self::Imported(_) => "imported",
             Self::Trimmed(_) => "trimmed",
-            Self::Word => "word",
+            Self::Message => "message",
         }
     }
 
@@ -99,7 +109,7 @@ impl<'a> Migration<'a> {
     pub const fn task(&self) -> Option<&MigrationTask<'a>> {
         match self {
             Self::Begins(task) | Self::Ends(task) | Self::Failed(task) | Self::Imported(task) => Some(task),
-            Self::Key(_) | Self::Trimmed(_) | Self::Word => None,
+            Self::Key(_) | Self::Trimmed(_) | Self::Message => None,
         }
     }
 
@@ -125,7 +135,7 @@ impl<'a> Migration<'a> {
         let value = |word: &[u8]| after(word).and_then(|at| args.get(at)).copied();
         let is = |at: usize, word: &[u8]| args.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word));
         if !is(0, b"SYNCSLOTS") {
-            return Self::Word;
+            return Self::Message;
         }
         let task = |id: &'a [u8]| {
             Some(MigrationTask {
@@ -145,7 +155,7 @@ impl<'a> Migration<'a> {
             _ if is(1, b"CONF") && is(2, b"ASM-TASK") => args.get(3).and_then(|task| Self::of_task(task)),
             _ => None,
         };
-        found.unwrap_or(Self::Word)
+        found.unwrap_or(Self::Message)
     }
 
     /// The state of a task of Redis: `id:source:target:side:state:slots`, with spaces between ranges.

@@ -10,7 +10,7 @@ use crate::resp::{Command, Reach, find_keys};
 use crate::topology::cluster::migration::command::announced_slot;
 use crate::topology::cluster::slots::{Slots, slot};
 
-/// Recognises the commands of slot migrations in the stream of one shard.
+/// Recognises the commands of slot migrations in the stream of one shard, or in the append-only files of its node.
 ///
 /// Pass every command of the stream to [`next`](Self::next), in order: the slots that a task imports are known from the
 /// command that begins it. After a [`Gap`](crate::Gap) or at the begin of a snapshot call [`clear`](Self::clear).
@@ -84,11 +84,11 @@ impl Migrations {
             Some(Migration::Failed(task)) if task.side == MigrationSide::Import => {
                 Some(Migration::Failed(self.end(task)))
             }
-            Some(Migration::Word) => {
+            Some(Migration::Message) => {
                 if let Some(slot) = announced_slot(args) {
                     self.announced(slot);
                 }
-                Some(Migration::Word)
+                Some(Migration::Message)
             }
             other => other,
         }

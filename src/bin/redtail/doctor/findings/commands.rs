@@ -18,7 +18,7 @@ pub(super) fn finding(subject: Subject<'_>) -> Option<Finding> {
         0 => Finding::good(ABOUT, format!("{known}; they write nothing")),
         _ => Finding::warn(ABOUT, known).why(format!(
             "{writes} can write. They are delivered as all commands are, but their keys are unknown, unless the server \
-             describes them (COMMAND INFO); else --key lets them pass"
+             describes them (COMMAND INFO, COMMAND GETKEYSANDFLAGS); else --key lets them pass"
         )),
     })
 }

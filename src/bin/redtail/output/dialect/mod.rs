@@ -3,16 +3,20 @@
 //! Everything that prints commands writes to this writer. One table (`table.rs`) has the commands
 //! that may change; all others pass as they arrive.
 
+mod flowing;
 mod payload;
 mod rewrites;
 mod table;
 
 use std::io::{self, Write};
 
-use redtail::Server;
 use redtail::owned::OwnedCommand;
+use redtail::resp::{Part, PartsItem, PartsParser, Status};
+use redtail::{Command, Limits, Server};
 
-use crate::output::keys::command::append;
+use crate::held_command::{HeldCommand, PartsState, write_argument, write_end};
+use crate::output::dialect::flowing::{Flowing, Outcome};
+use crate::output::keys::command::write;
 use crate::output::keys::resp::RespKeys;
 use crate::releases::has_command;
 use crate::terminal::log;
@@ -21,11 +25,11 @@ use table::{Instead, Row, When};
 /// The bytes held of a command until its form is known.
 const MOST_HELD: u64 = 64 << 20;
 
-/// The bytes that a held argument takes in addition to its length.
-const OF_ARGUMENT: u64 = 32;
+/// A command with a longer argument, or of more bytes than a few of these, is read in parts.
+const SHORT: u64 = 64 << 10;
 
-/// No command has a longer name.
-const LONGEST_NAME: u64 = 32;
+/// No command has a longer name, with what a held argument takes in addition to its length.
+const LONGEST_NAME: u64 = 64;
 
 /// A writer of commands. Without a target it passes everything on.
 pub(super) struct Dialect<W> {
@@ -36,6 +40,21 @@ pub(super) struct Dialect<W> {
 impl<W: Write> Dialect<W> {
     pub(super) fn new(to: W, target: Option<Server>) -> Self {
         Self { to, translator: target.map(Translator::new) }
+    }
+}
+
+impl<W> Dialect<W> {
+    /// The output ends. Says how much of it the target may refuse.
+    pub(super) fn finish(&self) {
+        let Some(Translator { commands, .. }) = &self.translator else { return };
+        if commands.unchanged > 0 {
+            log::say(format_args!(
+                "{} commands of more than {} MiB are printed unchanged: {} may refuse them",
+                commands.unchanged,
+                MOST_HELD >> 20,
+                commands.rewriter.target_name()
+            ));
+        }
     }
 }
 
@@ -59,195 +78,193 @@ impl<W: Write> Write for Dialect<W> {
 
 /// Reads commands as they are written, and writes those of the target.
 struct Translator {
-    phrases: Phrases,
-    state: State,
-    /// The bytes of a line.
-    line: Vec<u8>,
-    /// The arguments that have not begun.
-    missing: u64,
-    args: Vec<Vec<u8>>,
-    argc: u64,
-    held: u64,
-    fate: Fate,
+    parser: PartsParser,
+    /// The bytes of a part or a command that is incomplete.
+    unread: Vec<u8>,
+    commands: CommandTranslator,
 }
 
-/// The position in a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// In the line with the number of arguments.
-    Count,
-    /// In the line with the length of an argument.
-    Length,
-    /// In an argument, with this number of missing bytes; its line end has two.
-    Argument(u64),
-}
-
-/// What happens to the current command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Held,
-    Passed,
-    Dropped,
+/// Translates whole commands, and commands in parts.
+struct CommandTranslator {
+    rewriter: Rewriter,
+    /// A command that arrives in parts.
+    held: HeldCommand,
+    state: PartsState,
+    /// The rewriting of a command that is too large to hold.
+    flowing: Option<Flowing>,
+    /// The number of commands that are too large to rewrite.
+    unchanged: u64,
 }
 
 impl Translator {
     fn new(target: Server) -> Self {
+        let mut limits = Limits::default();
+        (limits.bulk, limits.command, limits.arguments) = (u64::MAX, SHORT, u64::MAX);
         Self {
-            phrases: Phrases { target, said: Vec::new(), keys: RespKeys::of_payloads() },
-            state: State::Count,
-            line: Vec::new(),
-            missing: 0,
-            args: Vec::new(),
-            argc: 0,
-            held: 0,
-            fate: Fate::Held,
+            parser: PartsParser::stream(Some(SHORT)).with_limits(limits),
+            unread: Vec::new(),
+            commands: CommandTranslator {
+                rewriter: Rewriter { target, messages: Vec::new(), keys: RespKeys::of_payloads() },
+                held: HeldCommand::default(),
+                state: PartsState::Printing,
+                flowing: None,
+                unchanged: 0,
+            },
         }
     }
 
-    fn feed(&mut self, mut bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
-        while !bytes.is_empty() {
-            bytes = match self.state {
-                State::Count | State::Length => self.line(bytes, out)?,
-                State::Argument(missing) => self.argument(bytes, missing, out)?,
-            };
+    fn feed(&mut self, bytes: &[u8], out: &mut impl Write) -> io::Result<()> {
+        if self.unread.is_empty() {
+            let mut input = bytes;
+            self.read(&mut input, out)?;
+            self.unread.extend_from_slice(input);
+            return Ok(());
+        }
+        let mut unread = std::mem::take(&mut self.unread);
+        unread.extend_from_slice(bytes);
+        let mut input = unread.as_slice();
+        let outcome = self.read(&mut input, out);
+        let used = unread.len() - input.len();
+        unread.drain(..used);
+        self.unread = unread;
+        outcome
+    }
+
+    fn read(&mut self, input: &mut &[u8], out: &mut impl Write) -> io::Result<()> {
+        loop {
+            match self.parser.next(input).map_err(io::Error::other)? {
+                Status::Complete(PartsItem::Command(command)) => self.commands.command(&command, out)?,
+                Status::Complete(PartsItem::Part(part)) => self.commands.part(&part, out)?,
+                Status::Incomplete { .. } => return Ok(()),
+            }
+        }
+    }
+}
+
+impl CommandTranslator {
+    fn command(&mut self, command: &Command<'_>, out: &mut impl Write) -> io::Result<()> {
+        let name = upper(command.name());
+        if self.rewriter.examines(&name, command.argc() as u64) {
+            return self.translate(command.args(), out);
+        }
+        if command.is_write().is_none() {
+            self.rewriter.say_unknown(command.name());
+        }
+        out.write_all(command.raw())
+    }
+
+    fn translate<'a>(&mut self, args: impl Iterator<Item = &'a [u8]>, out: &mut impl Write) -> io::Result<()> {
+        let commands = self.rewriter.translate(args.map(<[u8]>::to_vec).collect(), 0);
+        commands.iter().try_for_each(|command| write(out, &command.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+    }
+
+    fn part(&mut self, part: &Part<'_>, out: &mut impl Write) -> io::Result<()> {
+        if let Part::Begin { .. } = part {
+            (self.state, self.flowing) = (PartsState::Holding, None);
+        }
+        if let Some(flowing) = &mut self.flowing {
+            if flowing.part(part, out)? == Outcome::Unreadable {
+                let held = std::mem::take(&mut self.held);
+                self.flowing = None;
+                self.print_unchanged(&held, out)?;
+                self.held = held;
+                return self.part(part, out);
+            }
+            if *part == Part::End {
+                let behind = self.flowing.take().map(Flowing::behind).unwrap_or_default();
+                return behind.iter().try_for_each(|args| self.translate(args.iter().map(Vec::as_slice), out));
+            }
+            return Ok(());
+        }
+        match (self.state, *part) {
+            (PartsState::Holding, Part::End) => {
+                let held = std::mem::take(&mut self.held);
+                self.translate(held.args(), out)?;
+                self.held = held;
+            }
+            (PartsState::Holding, _) => self.hold(part, out)?,
+            (PartsState::Printing, Part::Argument { length, .. }) => write_argument(length, out)?,
+            (PartsState::Printing, Part::Piece(bytes)) => out.write_all(bytes)?,
+            (PartsState::Printing, Part::End) => write_end(out)?,
+            (PartsState::Printing, Part::Begin { .. }) | (PartsState::Dropping, _) => {}
         }
         Ok(())
     }
 
-    fn line<'a>(&mut self, bytes: &'a [u8], out: &mut impl Write) -> io::Result<&'a [u8]> {
-        let end = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
-        let (part, rest) = bytes.split_at(end);
-        self.line.extend_from_slice(part);
-        if !self.line.ends_with(b"\n") {
-            return Ok(rest);
+    fn hold(&mut self, part: &Part<'_>, out: &mut impl Write) -> io::Result<()> {
+        let completed = self.held.part(part);
+        if self.held.len() == 1 && self.held.size() > LONGEST_NAME {
+            return self.print_held(out);
         }
-        let digits = self.line.get(1..self.line.len().saturating_sub(2)).unwrap_or_default();
-        let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0);
-        match self.state {
-            State::Count => {
-                self.args.clear();
-                (self.argc, self.missing, self.held, self.fate) = (number, number, 0, Fate::Held);
-                self.state = if number > 0 { State::Length } else { State::Count };
-            }
-            State::Length | State::Argument(_) => {
-                self.begin_argument(number, out)?;
-                self.state = State::Argument(number + 2);
-            }
+        if self.held.size() > MOST_HELD {
+            return self.give_up(out);
         }
-        self.line.clear();
-        Ok(rest)
-    }
-
-    fn begin_argument(&mut self, length: u64, out: &mut impl Write) -> io::Result<()> {
-        self.missing -= 1;
-        if self.fate == Fate::Held {
-            self.held = self.held.saturating_add(length).saturating_add(OF_ARGUMENT);
-            let is_long_name = self.args.is_empty() && length > LONGEST_NAME;
-            if is_long_name || self.held > MOST_HELD {
-                self.give_up(out)?;
-            }
-        }
-        match self.fate {
-            Fate::Held => self.args.push(Vec::new()),
-            Fate::Passed => write!(out, "${length}\r\n")?,
-            Fate::Dropped => {}
-        }
-        Ok(())
-    }
-
-    fn argument<'a>(&mut self, bytes: &'a [u8], missing: u64, out: &mut impl Write) -> io::Result<&'a [u8]> {
-        let count = usize::try_from(missing).map_or(bytes.len(), |missing| missing.min(bytes.len()));
-        let (part, rest) = bytes.split_at(count);
-        let left = missing - count as u64;
-        match (self.fate, self.args.last_mut()) {
-            (Fate::Held, Some(arg)) => {
-                // Without the line end.
-                let content = count - usize::try_from(2_u64.saturating_sub(left)).unwrap_or(0).min(count);
-                arg.extend_from_slice(part.get(..content).unwrap_or_default());
-            }
-            (Fate::Passed, _) => out.write_all(part)?,
-            _ => {}
-        }
-        self.state = State::Argument(left);
-        if left == 0 {
-            self.end_argument(out)?;
-        }
-        Ok(rest)
-    }
-
-    fn end_argument(&mut self, out: &mut impl Write) -> io::Result<()> {
-        self.state = if self.missing == 0 { State::Count } else { State::Length };
-        if self.fate != Fate::Held {
-            return Ok(());
-        }
-        if self.missing == 0 {
-            for command in self.phrases.translate(std::mem::take(&mut self.args), 0) {
-                let mut bytes = Vec::new();
-                append(&mut bytes, &command.iter().map(Vec::as_slice).collect::<Vec<_>>());
-                out.write_all(&bytes)?;
-            }
-            return Ok(());
-        }
+        let Some(index) = completed else { return Ok(()) };
         // Most commands are known by their name, and containers such as XINFO by their subcommand.
-        let name = self.name();
-        let is_unknown = is_unknown(&self.args);
-        if self.phrases.examines(&name, self.argc) || self.args.len() == 1 && is_unknown {
+        let name = upper(self.held.arg(0).unwrap_or_default());
+        let is_unknown = OwnedCommand::new(0, self.held.args().take(2)).command().is_write().is_none();
+        if self.rewriter.examines(&name, self.held.argc() as u64) || index == 0 && is_unknown {
             return Ok(());
         }
         if is_unknown {
-            self.phrases.say_unknown(&self.args);
+            self.rewriter.say_unknown(self.held.arg(0).unwrap_or_default());
         }
-        self.pass(out)
+        self.print_held(out)
     }
 
     /// The command is too large to hold.
     fn give_up(&mut self, out: &mut impl Write) -> io::Result<()> {
-        let name = self.name();
-        if self.args.is_empty() {
-            return self.pass(out);
-        }
-        if self.phrases.without_arguments(&name) {
-            self.fate = Fate::Dropped;
+        let name = upper(self.held.arg(0).unwrap_or_default());
+        if self.rewriter.without_arguments(&name) {
+            self.state = PartsState::Dropping;
             return Ok(());
         }
-        let key = self
-            .args
-            .get(if name == "MSETEX" { 2 } else { 1 })
+        if self.rewriter.stays(&name) {
+            return self.print_held(out);
+        }
+        let held = std::mem::take(&mut self.held);
+        self.flowing = Flowing::begin(&mut self.rewriter, &name, &held, out)?;
+        if self.flowing.is_none() {
+            self.print_unchanged(&held, out)?;
+        }
+        self.held = held;
+        Ok(())
+    }
+
+    fn print_unchanged(&mut self, held: &HeldCommand, out: &mut impl Write) -> io::Result<()> {
+        let name = upper(held.arg(0).unwrap_or_default());
+        let key = held
+            .arg(if name == "MSETEX" { 2 } else { 1 })
             .map_or(String::new(), |key| format!(" of the key \"{}\"", key.get(..100).unwrap_or(key).escape_ascii()));
         log::say(format_args!(
             "{name}{key} is larger than {} MiB, and printed as it is: {} may refuse it",
             MOST_HELD >> 20,
-            self.phrases.target_name()
+            self.rewriter.target_name()
         ));
-        self.pass(out)
+        self.unchanged += 1;
+        self.state = PartsState::Printing;
+        held.write(&[], 0, out)
     }
 
-    /// Passes the rest of the command on as it arrives.
-    fn pass(&mut self, out: &mut impl Write) -> io::Result<()> {
-        self.fate = Fate::Passed;
-        write!(out, "*{}\r\n", self.argc)?;
-        for arg in self.args.drain(..) {
-            write!(out, "${}\r\n", arg.len())?;
-            out.write_all(&arg)?;
-            out.write_all(b"\r\n")?;
-        }
+    /// Prints the held arguments. The rest of the command follows as it arrives.
+    fn print_held(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.state = PartsState::Printing;
+        self.held.write(&[], 0, out)?;
+        self.held.clear();
         Ok(())
-    }
-
-    fn name(&self) -> String {
-        self.args.first().map_or(String::new(), |name| upper(name))
     }
 }
 
 /// Finds the commands of the target, and says once what is lost.
-struct Phrases {
+struct Rewriter {
     target: Server,
-    said: Vec<String>,
+    /// The messages of losses so far.
+    messages: Vec<String>,
     /// Opens payloads.
     keys: RespKeys,
 }
 
-impl Phrases {
+impl Rewriter {
     /// Whether a command with this name and number of arguments may change.
     fn examines(&self, name: &str, argc: u64) -> bool {
         payload::is_payload(name.as_bytes())
@@ -277,6 +294,15 @@ impl Phrases {
         row.is_some() || self.lacks(name)
     }
 
+    /// Whether a command with this name is printed as it is whatever its arguments are. Says what the target needs.
+    fn stays(&mut self, name: &str) -> bool {
+        let row = self.rows(name).find(|row| matches!((row.when, row.instead), (When::Any, Instead::Same)));
+        if let Some(row) = row {
+            self.say_lost(row.lost);
+        }
+        row.is_some()
+    }
+
     /// The commands of the target for this one. `depth`: the number of rewrites that led to it.
     fn translate(&mut self, mut args: Vec<Vec<u8>>, depth: usize) -> Vec<Vec<Vec<u8>>> {
         /// A rewritten command is examined again. A chain of rewrites is shorter.
@@ -291,8 +317,8 @@ impl Phrases {
         if self.without_arguments(&name) {
             return Vec::new();
         }
-        if !self.examines(&name, args.len() as u64) {
-            self.say_unknown(&args);
+        if !self.examines(&name, args.len() as u64) && is_unknown(&args) {
+            self.say_unknown(name.as_bytes());
         }
         let rows: Vec<&'static Row> = self.rows(&name).collect();
         for row in rows {
@@ -332,10 +358,9 @@ impl Phrases {
         }
     }
 
-    /// Says once that a command is in no table.
-    fn say_unknown(&mut self, args: &[Vec<u8>]) {
-        let has_rows = |name: &[u8]| table::rows(&upper(name)).next().is_some();
-        if let Some(name) = args.first().filter(|name| is_unknown(args) && !has_rows(name)) {
+    /// Says once that a command is in no table of the library.
+    fn say_unknown(&mut self, name: &[u8]) {
+        if table::rows(&upper(name)).next().is_none() {
             let (name, target) = (upper(name).escape_debug().to_string(), self.target_name());
             self.say(&format!(
                 "{name} is printed as it is: it is in no table of redtail, and {target} may not have it"
@@ -352,9 +377,9 @@ impl Phrases {
 
     fn say(&mut self, message: &str) {
         /// More than this number of messages are dropped.
-        const MOST_SAID: usize = 200;
-        if self.said.len() < MOST_SAID && !self.said.iter().any(|said| said == message) {
-            self.said.push(message.to_owned());
+        const MOST_MESSAGES: usize = 200;
+        if self.messages.len() < MOST_MESSAGES && !self.messages.iter().any(|it| it == message) {
+            self.messages.push(message.to_owned());
             log::say(message);
         }
     }

@@ -3,11 +3,13 @@
 //! A payload whose type the target knows gets the version of the target. Another one is opened into commands.
 
 use redtail::Server;
-use redtail::rdb::{Crc64, Dump, Format, Item, Magic, Role, Text};
+use redtail::rdb::{Crc64, Dump, Format, Item, Magic, RdbError, Role, Text};
 
-use crate::output::dialect::Phrases;
+use crate::failure::Failure;
+use crate::output::dialect::Rewriter;
 use crate::output::keys::resp::RespKeys;
 use crate::output::keys::shared_names::SharedNames;
+use crate::output::restored::payload_index;
 
 /// The last version that Redis and Valkey share.
 const SHARED: u16 = 11;
@@ -20,7 +22,7 @@ pub(super) fn is_payload(name: &[u8]) -> bool {
     matches!(name, b"RESTORE" | b"RESTORE-ASKING" | b"FUNCTION")
 }
 
-impl Phrases {
+impl Rewriter {
     /// RESTORE, RESTORE-ASKING or a subcommand of FUNCTION.
     pub(super) fn restore(&mut self, mut args: Vec<Vec<u8>>, depth: usize) -> Vec<Vec<Vec<u8>>> {
         let is_function = args.first().is_some_and(|name| name.eq_ignore_ascii_case(b"FUNCTION"));
@@ -28,7 +30,8 @@ impl Phrases {
         if is_function && (!self.has_functions() || !is_restore) {
             return self.function(args);
         }
-        let index = if is_function { 2 } else { 3 };
+        let first = |at: usize| args.get(at).map(Vec::as_slice).unwrap_or_default();
+        let Some(index) = payload_index(first(0), first(1)) else { return vec![args] };
         let Some(payload) = args.get(index) else { return vec![args] };
         // The target says what is wrong with a damaged one.
         let Ok(dump) = Dump::new(payload) else { return vec![args] };
@@ -48,9 +51,11 @@ impl Phrases {
             return vec![args];
         }
         match opened(&mut self.keys, &args, payload) {
-            Some(commands) => commands.into_iter().flat_map(|args| self.translate(args, depth + 1)).collect(),
-            None => {
-                self.say_lost("the payload of a RESTORE can't be opened for {}: those keys are missing");
+            Ok(commands) => commands.into_iter().flat_map(|args| self.translate(args, depth + 1)).collect(),
+            Err(why) => {
+                self.say_lost(&format!(
+                    "the payload of a RESTORE can't be opened for {{}} ({why}): those keys are missing"
+                ));
                 Vec::new()
             }
         }
@@ -91,11 +96,16 @@ impl Phrases {
 }
 
 /// The version of payloads for the target whose types have the same numbers everywhere.
-fn shared_version(target: &Server) -> u16 {
+pub(super) fn shared_version(target: &Server) -> u16 {
     match target.snapshot_format() {
         Format { magic: Magic::Redis, version } => version.min(SHARED),
         _ => SHARED,
     }
+}
+
+/// Whether a value of this type gets the version of the target, which reads it.
+pub(super) fn is_shared(kind: u8, version: u16) -> bool {
+    kind != MODULE && last_type(version).is_some_and(|last| kind <= last)
 }
 
 /// The last type of a version with the numbers that all servers share.
@@ -117,11 +127,10 @@ fn stamped(payload: &[u8], version: u16) -> Vec<u8> {
     bytes
 }
 
-/// The commands that make the key of a RESTORE. `None` if its payload can't be read, or has a value that no command
-/// makes.
-fn opened(keys: &mut RespKeys, args: &[Vec<u8>], payload: &[u8]) -> Option<Vec<Vec<Vec<u8>>>> {
+/// The commands that make the key of a RESTORE. The error says why there are none.
+fn opened(keys: &mut RespKeys, args: &[Vec<u8>], payload: &[u8]) -> Result<Vec<Vec<Vec<u8>>>, String> {
     let has = |word: &[u8]| args.iter().skip(4).any(|arg| arg.eq_ignore_ascii_case(word));
-    let (key, time) = (args.get(1)?, args.get(2)?);
+    let (Some(key), Some(time)) = (args.get(1), args.get(2)) else { return Err("it has no key".to_owned()) };
     let mut made = Vec::new();
     if has(b"REPLACE") {
         made.push(vec![b"DEL".to_vec(), key.clone()]);
@@ -130,9 +139,11 @@ fn opened(keys: &mut RespKeys, args: &[Vec<u8>], payload: &[u8]) -> Option<Vec<V
     let mut rest = bytes.as_slice();
     let mut parser = redtail::CommandParser::stream();
     while !rest.is_empty() {
-        let Ok(redtail::Status::Complete(command)) = parser.next(&mut rest) else { return None };
+        let Ok(redtail::Status::Complete(command)) = parser.next(&mut rest) else {
+            return Err("a command of it is incomplete".to_owned());
+        };
         if is_payload(&command.name().to_ascii_uppercase()) {
-            return None;
+            return Err("only RESTORE makes its value".to_owned());
         }
         made.push(command.args().map(<[u8]>::to_vec).collect());
     }
@@ -140,21 +151,26 @@ fn opened(keys: &mut RespKeys, args: &[Vec<u8>], payload: &[u8]) -> Option<Vec<V
         let verb: &[u8] = if has(b"ABSTTL") { b"PEXPIREAT" } else { b"PEXPIRE" };
         made.push(vec![verb.to_vec(), key.clone(), time.clone()]);
     }
-    Some(made)
+    Ok(made)
 }
 
 /// The bytes of the commands that make the value of a payload.
-fn commands(keys: &mut RespKeys, key: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+fn commands(keys: &mut RespKeys, key: &[u8], payload: &[u8]) -> Result<Vec<u8>, String> {
+    let unreadable = |error: RdbError| format!("{}, at byte {}", error.kind, error.offset);
+    let unwritable = |failure| match failure {
+        Failure::Message(message) => message,
+        _ => "its value can't be written as commands".to_owned(),
+    };
     let mut out = Vec::new();
     let mut names = SharedNames::default();
-    let mut dump = Dump::new(payload).ok()?;
+    let mut dump = Dump::new(payload).map_err(unreadable)?;
     keys.begin_payload(key);
-    while let Some(item) = dump.next_item().ok()? {
+    while let Some(item) = dump.next_item().map_err(unreadable)? {
         if let Some(name) = names.before(&item) {
             let name = Text { role: Role::EntryField, bytes: name, at: 0, length: name.len() as u64 };
-            keys.item(&Item::Text(name), &mut Some(0), &mut out).ok()?;
+            keys.item(&Item::Text(name), &mut Some(0), &mut out).map_err(unwritable)?;
         }
-        keys.item(&item, &mut Some(0), &mut out).ok()?;
+        keys.item(&item, &mut Some(0), &mut out).map_err(unwritable)?;
     }
-    Some(out)
+    Ok(out)
 }

@@ -20,7 +20,7 @@ pub(in crate::output) fn append(to: &mut Vec<u8>, args: &[&[u8]]) {
 }
 
 /// Writes a complete command.
-pub(super) fn write(out: &mut impl Write, args: &[&[u8]]) -> io::Result<()> {
+pub(in crate::output) fn write(out: &mut impl Write, args: &[&[u8]]) -> io::Result<()> {
     write!(out, "*{}\r\n", args.len())?;
     for arg in args {
         write!(out, "${}\r\n", arg.len())?;

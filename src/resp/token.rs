@@ -1,0 +1,332 @@
+//! The parser of tokens, and the walk through a frame.
+
+use core::iter::FusedIterator;
+use core::ops::ControlFlow;
+
+use crate::base::error::ProtocolError;
+use crate::base::limits::{LAST_OFFSET, Limits};
+use crate::base::status::Status;
+use crate::resp::frame::Frame;
+use crate::resp::kind::Kind;
+use crate::resp::lexeme::{Lexeme, Shape};
+use crate::resp::lexer::{Lex, Lexer};
+use crate::resp::number::as_size;
+use crate::resp::parse_error::ParseError;
+use crate::resp::poll::Poll;
+use crate::resp::stack::SMALLEST;
+
+/// A step through a frame: of a [`TokenParser`] or of a [`Tokens`] walk. Every `Begin` has its `End`, whether it is
+/// counted or streamed. The enum is closed, as [`Kind`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// A frame without elements.
+    Scalar(Frame<'a>),
+    /// The elements of an array, map, set or push follow, or the pairs of an attribute, or the chunks of a string that
+    /// is streamed or delivered in pieces.
+    Begin {
+        /// The type of the aggregate or string.
+        kind: Kind,
+        /// The number of elements; a pair counts as two. Of a string in pieces: its length in bytes. `None` if the
+        /// aggregate or string is streamed.
+        count: Option<usize>,
+    },
+    /// A chunk of a streamed string, or a piece of a string. Of a verbatim string the pieces include its format. A
+    /// chunk in pieces begins with an empty one.
+    Chunk(&'a [u8]),
+    /// The innermost open aggregate or string ends.
+    End,
+}
+
+/// Finds the tokens in the bytes that a server sends, in RESP2 and RESP3. Each is delivered as its bytes arrive.
+///
+/// A [`FrameParser`](super::FrameParser) waits for a whole reply; this parser waits for one element of it. With
+/// [`in_pieces`](Self::in_pieces), a payload of any size passes through a small buffer. Every byte is read once.
+///
+/// [`Limits::command`] applies to each whole token, not to frames.
+///
+/// ```
+/// use redtail::resp::{Status, Token, TokenParser};
+///
+/// let mut parser = TokenParser::new();
+/// let mut input: &[u8] = b"*2\r\n:7\r\n$5\r\nhel";
+/// let mut numbers = Vec::new();
+/// while let Status::Complete(token) = parser.next(&mut input)? {
+///     if let Token::Scalar(scalar) = token {
+///         numbers.extend(scalar.as_i64());
+///     }
+/// }
+/// assert_eq!((numbers, input), (vec![7], b"$5\r\nhel" as &[u8]));
+/// assert_eq!(parser.next(&mut input)?, Status::Incomplete { needed: 4 });
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TokenParser {
+    lexer: Lexer,
+    failed: Option<ProtocolError>,
+    /// The offset of the first byte of the next input.
+    offset: u64,
+    /// The last token found.
+    found: Lexeme,
+}
+
+impl TokenParser {
+    /// A parser with [`Limits::DEFAULT`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::over(Lexer::new(Limits::DEFAULT, None))
+    }
+
+    /// A parser of the bytes of frames that a parser has found.
+    pub(crate) fn trusted() -> Self {
+        Self::over(Lexer::trusted())
+    }
+
+    fn over(lexer: Lexer) -> Self {
+        Self { lexer, failed: None, offset: 0, found: Lexeme::NULL }
+    }
+
+    /// Sets the limits. Call it before the first byte.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { lexer: Lexer::new(limits, self.lexer.threshold()), ..self }
+    }
+
+    /// Delivers a payload of at least `threshold` bytes in pieces: as a [`Token::Begin`], a [`Token::Chunk`] for the
+    /// buffered bytes of it whenever more arrive, and a [`Token::End`]. Call it before the first byte.
+    ///
+    /// Whether a payload is delivered in pieces depends on its declared length alone, not on how its bytes arrive.
+    #[must_use]
+    pub fn in_pieces(self, threshold: u64) -> Self {
+        Self { lexer: Lexer::new(self.lexer.limits(), Some(threshold)), ..self }
+    }
+
+    /// Sets the offset of the first byte, which [`offset`](Self::offset) and errors count from. Values over 2^63 - 1
+    /// count as 2^63 - 1. Call it before the first byte.
+    #[must_use]
+    pub fn starting_at(self, offset: u64) -> Self {
+        Self { offset: offset.min(LAST_OFFSET), ..self }
+    }
+
+    /// The offset of the next byte: the offset of the first byte plus all bytes used up.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The number of open aggregates and strings after the last token.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.lexer.depth()
+    }
+
+    /// Whether the next token begins a frame: at the beginning, and after the last token of a frame.
+    #[must_use]
+    pub fn is_between_frames(&self) -> bool {
+        self.lexer.is_between_frames()
+    }
+
+    /// The next token. Moves `input` past it. The token borrows from `input` alone.
+    ///
+    /// [`Status::Incomplete`] says how many further bytes are needed at least. Pass the bytes of the unfinished token
+    /// again, from its first byte.
+    ///
+    /// # Errors
+    /// A [`ProtocolError`] if the bytes are not a frame or exceed a limit.
+    #[inline(always)]
+    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Status<Token<'a>>, ProtocolError> {
+        let shown = *input;
+        let lexeme = match self.lexeme(shown)? {
+            Status::Complete(lexeme) => lexeme,
+            Status::Incomplete { needed } => return Ok(Status::Incomplete { needed }),
+        };
+        *input = shown.get(lexeme.end..).unwrap_or_default();
+        Ok(Status::Complete(lexeme.token(shown, 0)))
+    }
+
+    /// First of two steps: finds the next token and returns its length. The parser counts the [`used`](Poll::used)
+    /// bytes; remove them from the input before the next call. Nothing is ever skipped. An end without a mark has no
+    /// bytes.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
+        Ok(match self.lexeme(input)? {
+            Status::Complete(lexeme) => {
+                self.found = lexeme;
+                Poll::Complete { skipped: 0, length: lexeme.end }
+            }
+            Status::Incomplete { needed } => Poll::Incomplete { skipped: 0, needed },
+        })
+    }
+
+    /// Second step: the token that the last [`poll`](Self::poll) found. `input` must be the same bytes.
+    #[must_use]
+    #[inline]
+    pub fn token<'a>(&self, input: &'a [u8]) -> Token<'a> {
+        self.found.token(input, 0)
+    }
+
+    /// Passes every whole token in `input` to `each` and returns their number. Moves `input` past them. It is faster
+    /// than [`next`](Self::next) in a loop.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next). `each` has received the tokens before the error.
+    ///
+    /// ```
+    /// use redtail::resp::{Token, TokenParser};
+    ///
+    /// let (mut parser, mut input, mut ends) = (TokenParser::new(), b"*1\r\n+a\r\n:1\r\n:" as &[u8], 0);
+    /// let tokens = parser.batch(&mut input, |token| ends += usize::from(token == Token::End))?;
+    /// assert_eq!((tokens, ends, input), (4, 1, b":" as &[u8]));
+    /// # Ok::<(), redtail::ProtocolError>(())
+    /// ```
+    #[inline]
+    pub fn batch<'a>(&mut self, input: &mut &'a [u8], mut each: impl FnMut(Token<'a>)) -> Result<usize, ProtocolError> {
+        let (tokens, result) = self.fold(input, 0, |tokens, token, _| {
+            each(token);
+            ControlFlow::Continue(tokens + 1)
+        });
+        result.map(|_| tokens)
+    }
+
+    /// Folds the tokens until `each` breaks. It receives the number of open aggregates and strings around each token
+    /// too. `Complete`: it broke.
+    #[inline(always)]
+    pub(crate) fn fold<'a, B>(
+        &mut self,
+        input: &mut &'a [u8],
+        begin: B,
+        mut each: impl FnMut(B, Token<'a>, usize) -> ControlFlow<B, B>,
+    ) -> (B, Result<Status<()>, ProtocolError>) {
+        let (shown, offset) = (*input, self.offset);
+        let (folded, result) = self.lexer.tokens(shown, begin, |folded, at, lexeme, depth| {
+            let in_string = usize::from(lexeme.shape == Shape::Chunk);
+            each(folded, lexeme.token(shown, at), depth + in_string)
+        });
+        let used = self.lexer.rebase();
+        *input = shown.get(used..).unwrap_or_default();
+        self.offset += used as u64;
+        (folded, self.judge(result, offset))
+    }
+
+    #[inline(always)]
+    fn lexeme(&mut self, input: &[u8]) -> Result<Status<Lexeme>, ProtocolError> {
+        if self.lexer.stack.last().is_empty() {
+            if self.lexer.stack.depth() > 0 {
+                self.lexer.stack.close();
+                return Ok(Status::Complete(Lexeme::new(Shape::End, 0, 0, 0)));
+            }
+            self.lexer.stack.restart();
+        }
+        match self.lexer.next(input) {
+            Ok(Lex::Whole(lexeme)) => {
+                self.offset += lexeme.end as u64;
+                Ok(Status::Complete(lexeme))
+            }
+            other => match self.judge(other, self.offset)? {
+                Status::Complete(()) => Ok(Status::Incomplete { needed: 1 }),
+                Status::Incomplete { needed } => Ok(Status::Incomplete { needed }),
+            },
+        }
+    }
+
+    /// The result of a call. `Complete`: the caller stopped it. Positions count from offset `begin`.
+    #[inline(never)]
+    fn judge(&mut self, lex: Result<Lex, ParseError>, begin: u64) -> Result<Status<()>, ProtocolError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let needed = match lex {
+            Ok(Lex::Whole(_)) => return Ok(Status::Complete(())),
+            Ok(Lex::Partial { more, .. } | Lex::Refused(more) | Lex::Mark(more)) => more,
+            Ok(Lex::Nothing) => SMALLEST,
+            Err(error) => {
+                let error = error.error(begin);
+                self.failed = Some(error);
+                return Err(error);
+            }
+        };
+        Ok(Status::Incomplete { needed: as_size(needed) })
+    }
+}
+
+impl Lexeme {
+    /// The token at these positions of `input`. It begins at index `at`.
+    #[inline(always)]
+    fn token(self, input: &[u8], at: usize) -> Token<'_> {
+        match self.shape {
+            Shape::Scalar(_) => {
+                let raw = input.get(at..self.end).unwrap_or_default();
+                Token::Scalar(Frame::new(raw, Self { start: self.start - at, ..self }))
+            }
+            Shape::Begin(kind) => Token::Begin { kind, count: Some(self.extent) },
+            Shape::Stream(kind) => Token::Begin { kind, count: None },
+            Shape::Chunk => Token::Chunk(input.get(self.start..self.start + self.extent).unwrap_or_default()),
+            Shape::End => Token::End,
+        }
+    }
+}
+
+impl Default for TokenParser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A [`Frame`] and everything in it, depth first.
+///
+/// ```
+/// use redtail::resp::{FrameParser, Kind, Status, Token};
+///
+/// let mut input: &[u8] = b"*2\r\n:7\r\n~0\r\n";
+/// let Status::Complete(frame) = FrameParser::new().next(&mut input)? else { panic!() };
+/// let mut tokens = frame.tokens();
+/// assert_eq!(tokens.next(), Some(Token::Begin { kind: Kind::Array, count: Some(2) }));
+/// assert!(matches!(tokens.next(), Some(Token::Scalar(number)) if number.as_i64() == Some(7)));
+/// assert_eq!(tokens.next(), Some(Token::Begin { kind: Kind::Set, count: Some(0) }));
+/// assert_eq!((tokens.next(), tokens.next(), tokens.next()), (Some(Token::End), Some(Token::End), None));
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tokens<'a> {
+    rest: &'a [u8],
+    parser: TokenParser,
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Token<'a>> {
+        if self.rest.is_empty() && self.parser.is_between_frames() {
+            return None;
+        }
+        match self.parser.next(&mut self.rest) {
+            Ok(Status::Complete(token)) => Some(token),
+            // For a frame built over other bytes than its own, the walk ends early.
+            _ => {
+                *self = Frame::NULL.tokens();
+                None
+            }
+        }
+    }
+
+    /// All tokens in one loop. `for_each`, `sum` and similar methods use `fold`.
+    #[inline]
+    fn fold<B, F: FnMut(B, Token<'a>) -> B>(mut self, begin: B, mut each: F) -> B {
+        let each = |folded, token, _| ControlFlow::Continue(each(folded, token));
+        self.parser.fold(&mut self.rest, begin, each).0
+    }
+}
+
+impl FusedIterator for Tokens<'_> {}
+
+impl<'a> Frame<'a> {
+    /// The frame and everything in it, depth first, in one pass.
+    #[must_use]
+    #[inline]
+    pub fn tokens(&self) -> Tokens<'a> {
+        Tokens { rest: self.raw(), parser: TokenParser::trusted() }
+    }
+}

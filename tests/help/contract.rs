@@ -1,0 +1,37 @@
+//! The JSON lines of the tool against their documented contract, docs/schema/events.schema.json.
+
+use std::sync::OnceLock;
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use serde_json::Value;
+
+struct Contract {
+    text: Value,
+    schemas: Schemas,
+    lines: SchemaIndex,
+}
+
+/// The event of a line. The line must be valid, and each of its fields must be in the schema: readers may meet unknown
+/// fields, but not of this version.
+pub(crate) fn event(line: &str) -> Value {
+    static CONTRACT: OnceLock<Contract> = OnceLock::new();
+    let contract = CONTRACT.get_or_init(|| {
+        let text: Value = serde_json::from_str(include_str!("../../docs/schema/events.schema.json")).expect("JSON");
+        let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());
+        compiler.add_resource("events", text.clone()).expect("a schema");
+        let lines = compiler.compile("events", &mut schemas).unwrap_or_else(|error| panic!("{error:#}"));
+        Contract { text, schemas, lines }
+    });
+    let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:.1000}"));
+    if let Err(error) = contract.schemas.validate(&event, contract.lines) {
+        panic!("{error:#}\n{line:.1000}");
+    }
+    let name = event["event"].as_str().expect("checked by the schema");
+    let documented = &contract.text["$defs"][format!("event-{name}")];
+    let is_unknown = |field: &&String| documented["properties"][field.as_str()].is_null();
+    let fields = event.as_object().expect("an object").keys();
+    let unknown: Vec<&String> =
+        fields.filter(is_unknown).filter(|_| documented["additionalProperties"].is_null()).collect();
+    assert_eq!(unknown, Vec::<&String>::new(), "undocumented fields of {name}: {line:.1000}");
+    event
+}
