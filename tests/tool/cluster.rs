@@ -87,9 +87,8 @@ fn one_file_holds_the_places_of_all_shards() {
 fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
     let made = Made::new("no-cluster", [&[], &[]]);
     let path = made.folder.path("positions");
-    let both = made.run(&["--from", "now"]);
+    let both = made.run(&["--from", &format!("{}:5:0", "a".repeat(40))]);
     assert_eq!(both.code, 2, "{}", both.err);
-    assert!(both.err.contains("--from can't be used with the checkpoint"), "{}", both.err);
     // A checkpoint of one server, and one without a checksum.
     let alone = made.folder.path("alone");
     Checkpoint::open(&alone, "x").unwrap().save(format!("{}:5:0", "a".repeat(40)).parse().unwrap()).unwrap();
@@ -105,6 +104,14 @@ fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
     fs::write(&path, cluster).unwrap();
     let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &path]);
     assert!(ran.code == 1 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
+}
+
+#[test]
+fn one_command_line_serves_every_run() {
+    let made = Made::new("cluster-again", [&["SET a 1"], &["SET b 2"]]);
+    let ran = made.run(&["--from", "now", "--count", "2"]).ok();
+    assert!(ran.err.contains("2 shards, saved ") && ran.err.contains(" s ago; --from now was for the first run\n"));
+    assert!(ran.text().contains("\"SET\" \"a\"") && ran.text().contains("\"SET\" \"b\""), "{}", ran.text());
 }
 
 /// A save without the lost shard would hide the gap.

@@ -73,6 +73,8 @@ pub(crate) struct Tail {
     /// FILE is first written once the server has accepted the start; with --from snapshot, once the snapshot is
     /// complete. Before each save the output is flushed; a regular output file is also synced to disk. FILE is replaced
     /// atomically. After a crash no write is missing; writes after the last save are printed again.
+    /// A position in FILE takes precedence over --from, so that one command line serves the first run and every
+    /// restart. One run at a time can use FILE, which is locked by FILE.lock.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 

@@ -5,6 +5,7 @@ mod event_sink;
 mod heartbeat;
 mod keeper;
 mod notices;
+mod owner;
 mod reader_watch;
 mod server;
 mod shared_stdout;

@@ -27,8 +27,9 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let target = address.endpoint.to_string();
     signals::listen(|| std::process::exit(i32::from(snapshot_file::abandon())))?;
     let keeper = Keeper::open(options, &target)?;
-    let saver = Saver::open(options)?;
-    let start = keeper.as_ref().and_then(Keeper::saved).map_or(options.start.unwrap_or_default(), Start::At);
+    let saved = keeper.as_ref().and_then(Keeper::saved);
+    let saver = Saver::open(options, saved.is_some())?;
+    let start = saved.map_or(options.start.unwrap_or_default(), Start::At);
     let is_plain = address.security == Security::Plain;
     // Before the primary is asked for anything.
     let out = OutputWriter::open(&options.output)?;
