@@ -74,12 +74,12 @@ impl Failure {
             Self::Output(error) => failed(format_args!("can't write to {}: {error}", output_writer::name())),
             Self::Message(message) => failed(message),
             Self::HistoryLost(message) => {
-                log::say(message);
+                log::fail(message);
                 ExitCode::from(4)
             }
             // The event of the gap has reported the lost bytes.
             Self::Follower(_) if self.is_history_lost() => {
-                log::say(
+                log::fail(
                     "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
                      missing, a larger repl-backlog-size on the server covers longer outages. If the history is \
                      another one, the server was restarted without saving, or it is a different server",
@@ -185,7 +185,7 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
             "; the printed data may be wrong: the file was damaged after the server wrote it"
         }
         RdbErrorKind::Truncated(_) => "; the printed data is incomplete: the file was not written or copied completely",
-        RdbErrorKind::Templates => TEMPLATES_HINT,
+        RdbErrorKind::Templates { .. } => TEMPLATES_HINT,
         RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) | RdbErrorKind::UnknownVersion(_) => "",
         _ => "; --skip-damaged skips damaged values where possible",
     }

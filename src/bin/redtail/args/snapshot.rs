@@ -12,6 +12,7 @@ use crate::args::follow::{Follow, SnapshotTo};
 use crate::args::output::{Format, Output};
 use crate::args::parse::{TARGET_VERSION, facts_of_file};
 use crate::args::server::Server;
+use crate::args::watch::Watch;
 
 const SNAPSHOT_EXAMPLES: &str = "\
 Examples:
@@ -126,6 +127,7 @@ impl Snapshot {
             ack: Ack::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
+            watch: Watch::default(),
             positions: false,
             until_caught_up: false,
         }
