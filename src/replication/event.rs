@@ -633,6 +633,12 @@ impl Idle {
 }
 
 /// A database number, or `?`.
+///
+/// ```
+/// use redtail::replication::Database;
+///
+/// assert_eq!((Database(Some(3)).to_string(), Database(None).to_string()), ("3".into(), "?".into()));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Database(pub Option<u32>);
 

@@ -18,6 +18,7 @@ mod commits;
 mod copy;
 mod dialect;
 mod doctor;
+#[cfg(unix)]
 mod documented;
 mod drift;
 mod failover;
@@ -53,8 +54,9 @@ mod stats;
 mod stream;
 mod tail;
 mod target;
-#[cfg(feature = "tls")]
 mod templates;
+#[cfg(feature = "tls")]
 mod tls;
 mod tool;
+mod watching;
 mod workload;

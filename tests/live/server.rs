@@ -334,22 +334,20 @@ impl Server {
 
     /// Kills the process that writes a snapshot, once there is one.
     pub(crate) fn kill_child(&self) {
+        eventually("a snapshot is written", || self.kill_child_if_any());
+    }
+
+    /// The same, if there is one now. Returns whether it was killed.
+    pub(crate) fn kill_child_if_any(&self) -> bool {
         let parent = self.process.as_ref().expect("it runs").id();
-        let child = || {
-            let process = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();
-            fs::read_dir("/proc").expect("Linux").filter_map(process).find(|pid| {
-                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-                let fields = stat.rsplit(") ").next().unwrap_or_default();
-                !fields.starts_with('Z') && fields.split(' ').nth(1) == Some(&parent.to_string())
-            })
-        };
-        let mut found = None;
-        eventually("a snapshot is written", || {
-            found = child();
-            found.is_some()
+        let process = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();
+        let child = fs::read_dir("/proc").expect("Linux").filter_map(process).find(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let fields = stat.rsplit(") ").next().unwrap_or_default();
+            !fields.starts_with('Z') && fields.split(' ').nth(1) == Some(&parent.to_string())
         });
-        let pid = found.expect("just found").to_string();
-        assert!(Command::new("kill").args(["-KILL", &pid]).status().expect("kill runs").success());
+        let kill = |pid: u32| Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill runs");
+        child.is_some_and(|pid| kill(pid).success())
     }
 
     /// The end of its log.

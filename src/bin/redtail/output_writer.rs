@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::args;
 use crate::args::Format;
+use crate::background;
 use crate::blocked::OUTPUT;
 use crate::terminal::log;
 
@@ -127,7 +128,7 @@ impl RotatedFile {
 pub(crate) fn reopen() -> bool {
     if let Some(file) = FILE.get() {
         // The lock may wait for the disk, and further signals must not.
-        std::thread::spawn(|| file.reopen());
+        background::start("reopen", || file.reopen());
     }
     FILE.get().is_some()
 }

@@ -17,9 +17,11 @@ mod scheme;
 mod server;
 mod shell;
 mod snapshot;
+mod suggested;
 mod tail;
 #[cfg(feature = "tls")]
 mod tls;
+mod watch;
 
 pub(crate) use arguments::{Arguments, Verb, wrong_usage};
 pub(crate) use decode::Decode;
@@ -38,3 +40,4 @@ pub(crate) use server::Server;
 pub(crate) use shell::quoted;
 #[cfg(feature = "tls")]
 pub(crate) use tls::Tls;
+pub(crate) use watch::Watch;

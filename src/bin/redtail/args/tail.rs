@@ -12,8 +12,9 @@ use crate::args::fact::{
 use crate::args::filter::Filter;
 use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
 use crate::args::output::Output;
-use crate::args::parse::{backoff, facts_of_file, facts_of_start, seconds, start};
+use crate::args::parse::{BACKOFF, START, facts_of_file, facts_of_start, seconds};
 use crate::args::server::Server;
+use crate::args::watch::Watch;
 
 const TAIL_EXAMPLES: &str = "\
 Examples:
@@ -38,27 +39,13 @@ The user needs these permissions:
 Add +info for the server's name and for --from now-without-fork. Servers
 before Redis 7.0 need it for --from now too. For --cluster add
   +cluster|myid +cluster|shards +cluster|slots +cluster|info +role
+For `redtail doctor`, to check all of this, add
+  +info +config|get +command|info +command|list +acl|whoami +acl|dryrun
 
 The writes go to standard output, messages to standard error.
-SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again.
+SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again,
+SIGUSR1 prints the status.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
-
-pub(super) const STARTS: &str = "\
-Where to start
-
-Possible values:
-- now:              Start with the next write. The server forks once
-  for a snapshot without data, which contains position and database.
-  Servers before Redis 7.0 report the position in INFO instead
-- now-without-fork: Start with the next write, but take the position
-  from INFO. The server needs a replication backlog. The database is
-  unknown until a SELECT arrives
-- snapshot:         Print all data of the server key by key, then the
-  writes after it, without a gap. The server forks and sends all data
-- sync:             Like snapshot, but with the old SYNC command, for
-  servers without PSYNC. Such a run can't be resumed
-- POSITION:         Resume after this position of an earlier run
-  (replid:offset:db)";
 
 #[derive(Debug, Args)]
 #[command(after_help = TAIL_EXAMPLES)]
@@ -77,8 +64,8 @@ pub(crate) struct Tail {
     #[arg(long)]
     cluster: bool,
 
-    /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
-    #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
+    /// Where to start: one of the values below, or a position (replid:offset:db) to resume after [default: now]
+    #[arg(long, value_name = "START", value_parser = START)]
     from: Option<Start>,
 
     /// Save the position of the output in FILE, and resume from it in the next run
@@ -86,6 +73,8 @@ pub(crate) struct Tail {
     /// FILE is first written once the server has accepted the start; with --from snapshot, once the snapshot is
     /// complete. Before each save the output is flushed; a regular output file is also synced to disk. FILE is replaced
     /// atomically. After a crash no write is missing; writes after the last save are printed again.
+    /// A position in FILE takes precedence over --from, so that one command line serves the first run and every
+    /// restart. One run at a time can use FILE, which is locked by FILE.lock.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 
@@ -131,7 +120,7 @@ pub(crate) struct Tail {
     /// run. With --from sync the first connect and the snapshot are retried; a connection lost after them ends the run.
     ///
     /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
-    #[arg(long, value_name = "TRIES", value_parser = backoff)]
+    #[arg(long, value_name = "TRIES", value_parser = BACKOFF, hide_possible_values = true)]
     reconnect: Option<Backoff>,
 
     /// With --format resp: add positions, which `redtail load` stores in the target
@@ -158,6 +147,9 @@ pub(crate) struct Tail {
     /// For several sources with different keys, such as the shards of a cluster, and one target.
     #[arg(long, conflicts_with = "empty_target")]
     target_is_empty: bool,
+
+    #[command(flatten)]
+    watch: Watch,
 
     #[command(flatten)]
     output: Output,
@@ -244,6 +236,7 @@ impl Tail {
             ack: self.ack.into(),
             reconnect: self.reconnect,
             heartbeat: self.heartbeat,
+            watch: self.watch,
             positions: self.positions,
             until_caught_up: self.until_caught_up,
             output: self.output,

@@ -22,6 +22,7 @@ use crate::output;
 use crate::output::Printer;
 use crate::output_writer::OutputWriter;
 use crate::signals;
+use crate::stats::Tally;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
 
@@ -60,8 +61,12 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
 }
 
 fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
-    let mut output =
-        Printer::new(OutputWriter::open(&options.output)?, &options.output, options.file.display().to_string());
+    let mut output = Printer::new(
+        OutputWriter::open(&options.output)?,
+        &options.output,
+        options.file.display().to_string(),
+        Tally::of_file(),
+    );
     if options.without_keys() {
         output.without_keys();
     }
