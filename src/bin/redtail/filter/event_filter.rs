@@ -45,7 +45,7 @@ impl EventFilter {
             }
         });
         let keys = key.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect();
-        let is_for_target = options.format == args::Format::Resp;
+        let is_for_target = options.format == args::OutputFormat::Resp;
         Some(Self { dbs: db.clone(), commands, keys, is_for_target, warn_once: WarnOnce::default() })
     }
 

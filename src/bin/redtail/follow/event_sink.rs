@@ -7,7 +7,7 @@ use redtail::replication::Idle;
 use redtail::topology::Shard;
 use redtail::{Event, Position};
 
-use crate::args::{Follow, Format};
+use crate::args::{Follow, OutputFormat};
 use crate::failure::Failure;
 use crate::follow::heartbeat::Heartbeat;
 use crate::output::Printer;
@@ -22,7 +22,7 @@ pub(super) struct EventSink<W: Write> {
     saver: Option<Saver>,
     stop: StopCondition,
     heartbeat: Option<Heartbeat>,
-    format: Format,
+    format: OutputFormat,
     all: bool,
 }
 

@@ -35,7 +35,7 @@ impl From<ClientError> for LagError {
 
 /// Asks until the run ends, or the server denies it.
 pub(super) fn watch(address: &Address, counters: &Counters) {
-    let (mut client, mut said) = (None, String::new());
+    let (mut client, mut last_reason) = (None, String::new());
     while !counters.is_over.load(Ordering::Relaxed) {
         if !counters.may_ask.load(Ordering::Relaxed) {
             thread::sleep(INTERVAL / 10);
@@ -46,16 +46,16 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
         counters.primary.store(known, Ordering::Relaxed);
         match offset {
             Ok(_) => {
-                said.clear();
+                last_reason.clear();
                 thread::sleep(INTERVAL);
             }
             Err(LagError::Denied(why)) => {
                 return log::say(format_args!("the lag is unknown: {why}; the server is not asked again"));
             }
             Err(LagError::Other(why)) => {
-                if said != why {
+                if last_reason != why {
                     log::say(format_args!("the lag is unknown: {why}; the server is asked again"));
-                    said = why;
+                    last_reason = why;
                 }
                 // With Sentinels, the server may have changed.
                 client = None;
