@@ -43,13 +43,18 @@ TOOL_FILES    = $(BUILD)/redtail $(BUILD)/man $(BUILD)/completions $(TOOL_BUILT)
 parts    = $(subst -, ,$(1))
 gnu_name = $(patsubst armv%,arm,$(word 1,$(call parts,$(1))))-linux-$(lastword $(call parts,$(1)))
 # The variable by which cargo knows the linker of the target, or what runs its programs.
-of_cargo = $(value CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_$(1))
+for_cargo = CARGO_TARGET_$(shell echo '$(TARGET)' | tr a-z- A-Z_)_$(1)
+of_cargo  = $(value $(call for_cargo,$(1)))
 ifneq ($(TARGET),)
 ifeq ($(origin CC),default)
 CC := $(or $(call of_cargo,LINKER),$(call gnu_name,$(TARGET))-gcc)
 endif
 ifeq ($(origin CXX),default)
 CXX := $(call gnu_name,$(TARGET))-g++
+endif
+# Otherwise cargo links the tool with cc.
+ifneq ($(findstring -gnu,$(TARGET)),)
+export $(call for_cargo,LINKER) ?= $(CC)
 endif
 RUNNER = $(call of_cargo,RUNNER)
 for_tests = CARGO_BUILD_TARGET=$(TARGET) CC='$(CC)' CXX='$(CXX)' $(if $(RUNNER),RUNNER='$(RUNNER)')

@@ -210,6 +210,12 @@ typedef struct redtail_limits {
     size_t line;
     /** Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB. */
     size_t reply_line;
+    /**
+     * Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; maximum 256 MiB. Each
+     * template requires 28 bytes and 4 for each of its fields. Each field name, of any number of templates, requires
+     * its length plus 12. Memory is allocated only for the templates that a snapshot has.
+     */
+    size_t templates;
 } redtail_limits;
 
 /** The version of the running library, for example "0.2.0". Static. Any thread. */
@@ -467,7 +473,7 @@ typedef enum redtail_protocol_error {
 typedef enum redtail_rdb_error {
     /** The first nine bytes are not the magic of a snapshot. */
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    /** The hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
+    /** The hash templates need more than redtail_limits.templates. */
     REDTAIL_RDB_ERROR_TEMPLATES = 2,
     /** A type or opcode that the format does not have. */
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
@@ -1294,20 +1300,14 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
  * as a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the
  * buffer. Append at least redtail_rdb_needed bytes. Pass the remaining and the new bytes again, at any address.
  *
- * Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16
- * KiB is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until
- * the next redtail_rdb_next, and no longer than you leave the buffer unchanged.
+ * Memory is constant: a hash with 100 million fields requires no more than one with 10. Only the hash templates of
+ * Redis 8.10 require more: see redtail_limits.templates. A string of more than 16 KiB is delivered in pieces. The bytes
+ * of items point into your buffer or into the handle. They are valid until the next redtail_rdb_next, and no longer
+ * than you leave the buffer unchanged.
  */
 
 /** Minimum size of the input buffer in bytes. */
 #define REDTAIL_RDB_MIN_INPUT 16896
-
-/**
- * Memory for the hash templates of a snapshot (Redis 8.10), in bytes. If they need more, the decoder stops with
- * REDTAIL_RDB_ERROR_TEMPLATES. Each template requires 12 bytes and 2 for each of its fields. Each field name, of any
- * number of templates, requires its length plus 4.
- */
-#define REDTAIL_RDB_TEMPLATES 32768
 
 /**
  * Flag of redtail_rdb_new: skip damaged data inside a packed or compressed value of known length.
@@ -1318,18 +1318,23 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
 /** Flag of redtail_rdb_new: do not compute the checksum. */
 #define REDTAIL_RDB_FLAG_NO_CHECKSUM 2
 
-/** Decodes one snapshot. One thread at a time. About 86 KiB; it allocates nothing after its creation. */
+/**
+ * Decodes one snapshot. One thread at a time. About 53 KiB; after its creation it allocates memory for hash templates
+ * (Redis 8.10), and nothing else.
+ */
 typedef struct redtail_rdb redtail_rdb;
 
 /**
  * Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset
- * of the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
+ * of the first byte of input, for redtail_rdb_offset and messages; 0 for a file. limits: NULL for the defaults; only
+ * redtail_limits.templates has an effect.
  *
- * Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
- * returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
+ * Returns NULL only if memory is exhausted. After unknown flags, an offset of 2^63 or more or invalid limits, every
+ * later call returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
  */
 REDTAIL_API redtail_rdb *redtail_rdb_new(unsigned int flags,
-                                         uint64_t offset);
+                                         uint64_t offset,
+                                         const redtail_limits *limits);
 
 /** Frees a decoder. NULL does nothing. */
 REDTAIL_API void redtail_rdb_free(redtail_rdb *rdb);
@@ -1396,7 +1401,7 @@ REDTAIL_API int redtail_rdb_error_kind(redtail_rdb *rdb, int *kind);
  * redtail_dump reads it with the items of a snapshot. A payload has no key name, database or expiry.
  */
 
-/** Reads one payload. One thread at a time. About 172 KiB; it allocates nothing after its creation. */
+/** Reads one payload. One thread at a time. About 106 KiB; it allocates nothing after its creation. */
 typedef struct redtail_dump redtail_dump;
 
 /**
@@ -1883,8 +1888,11 @@ typedef struct redtail_snapshot {
      * the beginning 0.
      */
     uint64_t verified;
-    /** 1: the reason for that is not a later server: the hash templates need more than REDTAIL_RDB_TEMPLATES bytes. */
-    int beyond_templates;
+    /**
+     * Not 0: the reason for that is not a later server: the hash templates need more than this number of bytes, the
+     * redtail_limits.templates.
+     */
+    uint64_t beyond_templates;
 } redtail_snapshot;
 
 /** A part of a command. */

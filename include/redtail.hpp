@@ -397,7 +397,8 @@ inline std::vector<const char *> pointers(const std::vector<std::string> &texts)
 
 } // namespace detail
 
-/** The limits of a parser; 0 selects the default. The fields are those of redtail_limits. */
+/** The limits of a parser or of a decoder of snapshots; 0 selects the default. The fields are those of
+ * redtail_limits. */
 struct limits {
     std::uint64_t bulk = 0;
     std::uint64_t command = 0;
@@ -405,6 +406,7 @@ struct limits {
     std::size_t depth = 0;
     std::size_t line = 0;
     std::size_t reply_line = 0;
+    std::size_t templates = 0;
 
     redtail_limits c() const noexcept {
         redtail_limits made = {};
@@ -415,6 +417,7 @@ struct limits {
         made.depth = depth;
         made.line = line;
         made.reply_line = reply_line;
+        made.templates = templates;
         return made;
     }
 };
@@ -1070,8 +1073,9 @@ private:
 class rdb {
 public:
     /** flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: that of the first byte of
-     * input; 0 for a file. */
-    explicit rdb(unsigned flags = 0, std::uint64_t offset = 0) : rdb_(detail::made(redtail_rdb_new(flags, offset))) {}
+     * input; 0 for a file. limits: templates has an effect. */
+    explicit rdb(unsigned flags = 0, std::uint64_t offset = 0, const limits &limits = {})
+        : rdb_(create(flags, offset, limits.c())) {}
 
     /** Advances input past the item. REDTAIL_OK: the next item. REDTAIL_NEED_MORE: the input is incomplete.
      * REDTAIL_END: the snapshot has ended. */
@@ -1121,6 +1125,9 @@ private:
     int check(int number) const {
         if (number < 0) throw error(number, message());
         return number;
+    }
+    static redtail_rdb *create(unsigned flags, std::uint64_t offset, const redtail_limits &limits) {
+        return detail::made(redtail_rdb_new(flags, offset, &limits));
     }
     detail::owner<redtail_rdb, redtail_rdb_free> rdb_;
     std::string_view *input_ = nullptr;

@@ -51,6 +51,7 @@ typedef struct redtail_limits {
     size_t depth;
     size_t line;
     size_t reply_line;
+    size_t templates;
 } redtail_limits;
 const char *redtail_version(void);
 const char *redtail_features(void);
@@ -392,12 +393,12 @@ const char *redtail_rdb_role_name(int role);
 const char *redtail_rdb_magic_name(int magic);
 const char *redtail_rdb_checksum_name(int checksum);
 static const int REDTAIL_RDB_MIN_INPUT = 16896;
-static const int REDTAIL_RDB_TEMPLATES = 32768;
 static const int REDTAIL_RDB_FLAG_LENIENT = 1;
 static const int REDTAIL_RDB_FLAG_NO_CHECKSUM = 2;
 typedef struct redtail_rdb redtail_rdb;
 redtail_rdb *redtail_rdb_new(unsigned int flags,
-                                         uint64_t offset);
+                                         uint64_t offset,
+                                         const redtail_limits *limits);
 void redtail_rdb_free(redtail_rdb *rdb);
 const char *redtail_rdb_message(const redtail_rdb *rdb);
 int redtail_rdb_next(redtail_rdb *rdb,
@@ -575,7 +576,7 @@ typedef struct redtail_attached {
 typedef struct redtail_snapshot {
     uint64_t length;
     uint64_t verified;
-    int beyond_templates;
+    uint64_t beyond_templates;
 } redtail_snapshot;
 typedef struct redtail_part {
     size_t argc;

@@ -39,7 +39,7 @@ static void print_item(const redtail_rdb_item *item) {
 
 int main(void) {
     static char buffer[64 * 1024]; /* at least REDTAIL_RDB_MIN_INPUT */
-    redtail_rdb *rdb = redtail_rdb_new(0, 0);
+    redtail_rdb *rdb = redtail_rdb_new(0, 0, NULL);
     redtail_slice unread = {buffer, 0};
     int status = rdb ? REDTAIL_NEED_MORE : REDTAIL_ERROR_MEMORY;
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libfuzzer_sys::fuzz_target;
 use redtail::Status;
+use redtail::io::TemplateBuffer;
 use redtail::owned::Collector;
 use redtail::owned::Whole;
 use redtail::rdb::{Decoder, Dump, Item, RdbError};
@@ -24,7 +25,14 @@ mod oracle;
 #[path = "../../tests/rdb/run.rs"]
 mod run;
 
-use run::{one_byte_at_a_time, run_with};
+use run::{one_byte_at_a_time, run_within};
+
+/// The most memory for hash templates. Inputs exceed it.
+const TEMPLATES: usize = 1 << 10;
+
+fn run_with(decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<run::Seen>, Result<usize, RdbError>) {
+    run_within(TemplateBuffer::with_limit(TEMPLATES), decoder, bytes, cuts)
+}
 
 fuzz_target!(|data: &[u8]| {
     let [choice, count, rest @ ..] = data else { return };
@@ -89,7 +97,7 @@ fn payload(bytes: &[u8]) {
         return;
     }
     let snapshot = [magic.as_bytes(), &[*number, 0], value, &[255; 1], &[0; 8]].concat();
-    let (found, end) = run_with(Decoder::new(), &snapshot, &[]);
+    let (found, end) = run_within(TemplateBuffer::default(), Decoder::new(), &snapshot, &[]);
     assert!(end.is_ok() || *version < 5, "{end:?}");
     assert_eq!(found[..seen.len()], seen[..]);
 }
@@ -124,7 +132,8 @@ enum End {
 }
 
 /// Whole keys: each takes at most a few times the limit in memory.
-fn collect(mut decoder: Decoder, bytes: &[u8], cuts: &[usize], limit: usize) -> (Vec<Whole>, End) {
+fn collect(decoder: Decoder, bytes: &[u8], cuts: &[usize], limit: usize) -> (Vec<Whole>, End) {
+    let mut decoder = decoder.with_templates(TemplateBuffer::with_limit(TEMPLATES));
     let (mut wholes, mut used) = (Vec::new(), 0);
     let mut collector = Collector::new(limit);
     for &arrived in cuts.iter().chain([&bytes.len()]) {

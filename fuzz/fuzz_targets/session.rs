@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use redtail::rdb::Item;
+use redtail::io::TemplateBuffer;
 use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part};
 use redtail::{Ack, AttachMethod, Attached, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status};
@@ -39,6 +40,7 @@ fuzz_target!(|data: &[u8]| {
 fn options(first: u8, second: u8) -> Options {
     let mut small = Limits::DEFAULT;
     (small.bulk, small.command, small.arguments, small.line) = (3000, 4096, 64, 256);
+    small.templates = 256;
     let mut options = Options::default();
     options.start = match first & 7 {
         1 => Start::NowWithoutFork,
@@ -144,7 +146,7 @@ impl Run {
 }
 
 struct Shell {
-    session: Session,
+    session: Session<TemplateBuffer>,
     options: Options,
     recorded: bool,
     byte_by_byte: bool,
@@ -185,6 +187,7 @@ struct Link {
 
 impl Shell {
     fn new(session: Session, options: Options, recorded: bool) -> Self {
+        let session = session.with_templates(TemplateBuffer::with_limit(options.limits.templates));
         Self {
             session,
             options,

@@ -26,6 +26,14 @@ pub struct ProtocolError {
 }
 
 /// The kind of a [`ProtocolError`].
+///
+/// ```
+/// use redtail::{FrameParser, ProtocolErrorKind};
+///
+/// let mut input: &[u8] = b"$x\r\n";
+/// let error = FrameParser::new().next(&mut input).unwrap_err();
+/// assert!(matches!(error.kind, ProtocolErrorKind::Unexpected { .. }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolErrorKind {

@@ -2,7 +2,7 @@
 //!
 //! A length from the wire is compared with a limit before the library allocates or waits for that many bytes.
 
-/// The limits of a parser. Sizes are in bytes.
+/// The limits of a parser, and of the decoder of a snapshot. Sizes are in bytes.
 ///
 /// Input over a limit is a [`ProtocolError`](crate::ProtocolError) that names the limit, the value and the offset. The
 /// error is final, because the same bytes would arrive again.
@@ -31,6 +31,10 @@ pub struct Limits {
     /// The longest line of a frame (simple string, error, number) without its CR LF. Default 512 MiB: a line may hold
     /// a value, as in MONITOR and in errors of scripts.
     pub reply_line: usize,
+    /// The most memory for the hash templates of a snapshot (Redis 8.10). Default 64 MiB: 800,000
+    /// templates of twelve fields that share their names. The memory is allocated only for the templates received. See
+    /// [`rdb::TemplateMemory`](crate::rdb::TemplateMemory). Values over 256 MiB count as 256 MiB.
+    pub templates: usize,
 }
 
 impl Limits {
@@ -42,6 +46,7 @@ impl Limits {
         depth: MAX_DEPTH,
         line: 64 << 10,
         reply_line: 512 << 20,
+        templates: 64 << 20,
     };
 }
 

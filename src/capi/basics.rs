@@ -130,6 +130,10 @@ pub struct redtail_limits {
     pub line: usize,
     /// Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB.
     pub reply_line: usize,
+    /// Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; maximum 256 MiB. Each
+    /// template requires 28 bytes and 4 for each of its fields. Each field name, of any number of templates, requires
+    /// its length plus 12. Memory is allocated only for the templates that a snapshot has.
+    pub templates: usize,
 }
 
 /// The version of the running library, for example "0.2.0". Static. Any thread.

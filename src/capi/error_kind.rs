@@ -38,7 +38,7 @@ pub enum redtail_protocol_error {
 pub enum redtail_rdb_error {
     /// The first nine bytes are not the magic of a snapshot.
     REDTAIL_RDB_ERROR_NOT_RDB = 1,
-    /// The hash templates need more than REDTAIL_RDB_TEMPLATES bytes.
+    /// The hash templates need more than redtail_limits.templates.
     REDTAIL_RDB_ERROR_TEMPLATES = 2,
     /// A type or opcode that the format does not have.
     REDTAIL_RDB_ERROR_UNKNOWN_NUMBER = 3,
@@ -127,7 +127,7 @@ pub(super) const fn rdb_error(kind: &RdbErrorKind) -> redtail_rdb_error {
     match kind {
         Kind::NotRdb(_) => REDTAIL_RDB_ERROR_NOT_RDB,
         Kind::UnknownVersion(_) => REDTAIL_RDB_ERROR_UNKNOWN_VERSION,
-        Kind::Templates => REDTAIL_RDB_ERROR_TEMPLATES,
+        Kind::Templates { .. } => REDTAIL_RDB_ERROR_TEMPLATES,
         Kind::UnknownNumber { .. } => REDTAIL_RDB_ERROR_UNKNOWN_NUMBER,
         Kind::Refused { .. } => REDTAIL_RDB_ERROR_REFUSED,
         Kind::UnknownEncoding { .. } => REDTAIL_RDB_ERROR_UNKNOWN_ENCODING,

@@ -160,8 +160,9 @@ pub struct redtail_snapshot {
     /// this version of redtail can't read, probably of a later server: only the checksum at the end covers the rest. At
     /// the beginning 0.
     pub verified: u64,
-    /// 1: the reason for that is not a later server: the hash templates need more than REDTAIL_RDB_TEMPLATES bytes.
-    pub beyond_templates: c_int,
+    /// Not 0: the reason for that is not a later server: the hash templates need more than this number of bytes, the
+    /// redtail_limits.templates.
+    pub beyond_templates: u64,
 }
 
 /// A part of a command.

@@ -19,6 +19,7 @@ pub(super) unsafe fn read(limits: *const redtail_limits) -> Result<Limits, Strin
         depth: or(given.depth, default.depth).min(MAX_DEPTH),
         line: or(given.line, default.line),
         reply_line: or(given.reply_line, default.reply_line),
+        templates: or(given.templates, default.templates),
     })
 }
 
@@ -31,6 +32,14 @@ impl CallerStruct for redtail_limits {
 }
 
 impl redtail_limits {
-    const DEFAULT: Self =
-        Self { struct_size: size_of::<Self>(), bulk: 0, command: 0, arguments: 0, depth: 0, line: 0, reply_line: 0 };
+    const DEFAULT: Self = Self {
+        struct_size: size_of::<Self>(),
+        bulk: 0,
+        command: 0,
+        arguments: 0,
+        depth: 0,
+        line: 0,
+        reply_line: 0,
+        templates: 0,
+    };
 }

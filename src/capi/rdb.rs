@@ -4,9 +4,10 @@
 //! as a redtail_slice, which redtail_rdb_next advances past the bytes it used. The remaining bytes stay in the
 //! buffer. Append at least redtail_rdb_needed bytes. Pass the remaining and the new bytes again, at any address.
 //!
-//! Memory is constant: a hash with 100 million fields requires no more than one with 10. A string of more than 16
-//! KiB is delivered in pieces. The bytes of items point into your buffer or into the handle. They are valid until
-//! the next redtail_rdb_next, and no longer than you leave the buffer unchanged.
+//! Memory is constant: a hash with 100 million fields requires no more than one with 10. Only the hash templates of
+//! Redis 8.10 require more: see redtail_limits.templates. A string of more than 16 KiB is delivered in pieces. The
+//! bytes of items point into your buffer or into the handle. They are valid until the next redtail_rdb_next, and no
+//! longer than you leave the buffer unchanged.
 
 use std::ffi::{c_char, c_int, c_uint};
 use std::mem::offset_of;
@@ -14,18 +15,15 @@ use std::mem::offset_of;
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, bytes, call, make, refuse, release, there};
 use crate::capi::error_kind::rdb_error;
+use crate::capi::limits;
 use crate::capi::rdb_item::*;
-use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError, TEMPLATES};
+use crate::io::TemplateBuffer;
+use crate::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError};
 
 /// Minimum size of the input buffer in bytes.
 pub const REDTAIL_RDB_MIN_INPUT: usize = 16896;
 
-/// Memory for the hash templates of a snapshot (Redis 8.10), in bytes. If they need more, the decoder stops with
-/// REDTAIL_RDB_ERROR_TEMPLATES. Each template requires 12 bytes and 2 for each of its fields. Each field name, of any
-/// number of templates, requires its length plus 4.
-pub const REDTAIL_RDB_TEMPLATES: usize = 32768;
-
-const _: () = assert!(REDTAIL_RDB_MIN_INPUT == MIN_INPUT && REDTAIL_RDB_TEMPLATES == TEMPLATES);
+const _: () = assert!(REDTAIL_RDB_MIN_INPUT == MIN_INPUT);
 
 /// Flag of redtail_rdb_new: skip damaged data inside a packed or compressed value of known length.
 /// REDTAIL_RDB_ITEM_SKIPPED reports it.
@@ -34,10 +32,11 @@ pub const REDTAIL_RDB_FLAG_LENIENT: c_uint = 1;
 /// Flag of redtail_rdb_new: do not compute the checksum.
 pub const REDTAIL_RDB_FLAG_NO_CHECKSUM: c_uint = 2;
 
-/// Decodes one snapshot. One thread at a time. About 86 KiB; it allocates nothing after its creation.
+/// Decodes one snapshot. One thread at a time. About 53 KiB; after its creation it allocates memory for hash templates
+/// (Redis 8.10), and nothing else.
 pub struct redtail_rdb {
     guard: Guard,
-    decoder: Decoder,
+    decoder: Decoder<TemplateBuffer>,
     item: redtail_rdb_item,
     needed: usize,
     error: Option<RdbError>,
@@ -50,21 +49,32 @@ impl Guarded for redtail_rdb {
 }
 
 /// Creates a decoder. flags: REDTAIL_RDB_FLAG_LENIENT, REDTAIL_RDB_FLAG_NO_CHECKSUM, both, or 0. offset: the offset
-/// of the first byte of input, for redtail_rdb_offset and messages; 0 for a file.
+/// of the first byte of input, for redtail_rdb_offset and messages; 0 for a file. limits: NULL for the defaults; only
+/// redtail_limits.templates has an effect.
 ///
-/// Returns NULL only if memory is exhausted. After unknown flags or an offset of 2^63 or more, every later call
-/// returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
+/// Returns NULL only if memory is exhausted. After unknown flags, an offset of 2^63 or more or invalid limits, every
+/// later call returns REDTAIL_ERROR_ARGUMENT, and the message explains it.
 #[unsafe(no_mangle)]
-pub extern "C" fn redtail_rdb_new(flags: c_uint, offset: u64) -> *mut redtail_rdb {
+pub unsafe extern "C" fn redtail_rdb_new(
+    flags: c_uint,
+    offset: u64,
+    limits: *const redtail_limits,
+) -> *mut redtail_rdb {
     make(|| {
-        let guard = match flags & !(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM) {
-            0 if i64::try_from(offset).is_err() => {
+        // SAFETY: as the header asks.
+        let limits = unsafe { limits::read(limits) };
+        let guard = match (&limits, flags & !(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM)) {
+            (Err(message), _) => Guard::closed(REDTAIL_ERROR_ARGUMENT, message),
+            (Ok(_), 0) if i64::try_from(offset).is_err() => {
                 Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("offset is {offset}: the maximum is 2^63 - 1"))
             }
-            0 => Guard::new(),
-            unknown => Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("flags has unknown bits: {unknown:#x}")),
+            (Ok(_), 0) => Guard::new(),
+            (Ok(_), unknown) => {
+                Guard::closed(REDTAIL_ERROR_ARGUMENT, format_args!("flags has unknown bits: {unknown:#x}"))
+            }
         };
-        let mut decoder = Decoder::new().starting_at(offset);
+        let templates = TemplateBuffer::with_limit(limits.unwrap_or_default().templates);
+        let mut decoder = Decoder::new().starting_at(offset).with_templates(templates);
         if flags & REDTAIL_RDB_FLAG_LENIENT != 0 {
             decoder = decoder.skip_damaged();
         }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::base::limits::{BUFFER_CAPACITY, HANDSHAKE_REPLY, Limits, MAX_COMMAND, MIN_PARTS_THRESHOLD};
 use crate::io::receive_buffer::{BufferFull, LINE_END, ReceiveBuffer};
 use crate::io::recording::Recorder;
+use crate::io::template_buffer::TemplateBuffer;
 use crate::rdb::MIN_INPUT;
 use crate::replication::{
     Closed, Commits, Credentials, DisconnectReason, Event, Heartbeat, Options, Position, Progress, Session,
@@ -59,8 +60,8 @@ use crate::replication::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct BufferedSession {
-    /// About 115 KB, boxed so that moves stay cheap.
-    session: Box<Session>,
+    /// About 80 KB, boxed so that moves stay cheap.
+    session: Box<Session<TemplateBuffer>>,
     buffer: ReceiveBuffer,
     /// The capacity that the buffer returns to.
     capacity: usize,
@@ -144,10 +145,11 @@ impl BufferedSession {
     }
 
     fn from_parts(session: Session, buffer: ReceiveBuffer) -> Self {
+        let templates = TemplateBuffer::with_limit(session.limits().templates);
         Self {
             limit: limit_of(session.limits()),
             capacity: buffer.capacity(),
-            session: Box::new(session),
+            session: Box::new(session.with_templates(templates)),
             buffer,
             pending: 0,
             needed: 0,

@@ -23,6 +23,7 @@ mod receive_buffer;
 pub mod recording;
 mod snapshot_file;
 mod snapshot_reader;
+mod template_buffer;
 
 pub use append_only::{
     AppendOnly, AppendOnlyError, AppendOnlyFile, FileEvent, FileKind, Listed, Manifest, ManifestError, Unfinished,
@@ -39,3 +40,4 @@ pub use receive_buffer::{BufferFull, ReceiveBuffer};
 pub use recording::RecordingReader;
 pub use snapshot_file::{SnapshotFile, SnapshotFileError};
 pub use snapshot_reader::SnapshotReader;
+pub use template_buffer::TemplateBuffer;

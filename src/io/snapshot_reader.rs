@@ -3,9 +3,11 @@
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 
+use crate::base::limits::Limits;
 use crate::base::status::Status;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::io::compression::DecompressReader;
+use crate::io::template_buffer::TemplateBuffer;
 use crate::rdb::{Decoder, Item, Poll, RdbError};
 
 /// Delivers the items of a snapshot, from any [`Read`]: a dump file, the front of an append-only file. See [`Decoder`]
@@ -30,7 +32,7 @@ use crate::rdb::{Decoder, Item, Poll, RdbError};
 #[derive(Debug)]
 pub struct SnapshotReader<R: Read> {
     feed: BufferedReader<DecompressReader<R>>,
-    decoder: Box<Decoder>,
+    decoder: Box<Decoder<TemplateBuffer>>,
     /// The result of peeking.
     ahead: Option<Result<Poll, RdbError>>,
     /// As bytes, unknown data is no error: the rest of the source is the rest of the snapshot.
@@ -50,7 +52,16 @@ impl<R: Read> SnapshotReader<R> {
     /// With a decoder that skips damaged values or ignores the checksum.
     pub fn with(source: R, decoder: Decoder) -> Self {
         let feed = BufferedReader::new(DecompressReader::new(source)).starting_at(decoder.offset());
-        Self { feed, decoder: Box::new(decoder), ahead: None, passes_unknown: false, unknown: None, tail: [0; 9] }
+        let decoder = Box::new(decoder.with_templates(TemplateBuffer::default()));
+        Self { feed, decoder, ahead: None, passes_unknown: false, unknown: None, tail: [0; 9] }
+    }
+
+    /// With other limits than [`Limits::DEFAULT`]. Only [`Limits::templates`] has an effect. To be called before the
+    /// first item.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        let templates = TemplateBuffer::with_limit(limits.templates);
+        Self { decoder: Box::new(self.decoder.with_templates(templates)), ..self }
     }
 
     /// The next item, borrowed until the next call; `None` behind the end of the snapshot.
@@ -151,8 +162,9 @@ pub(super) enum Look {
 
 /// The steps of [`SnapshotReader::next_item`], for readers that continue with the same buffer.
 impl<R: Read> SnapshotReader<R> {
-    pub(super) fn of_feed(feed: BufferedReader<DecompressReader<R>>, decoder: Decoder) -> Self {
-        let decoder = Box::new(decoder.starting_at(feed.start()));
+    pub(super) fn of_feed(feed: BufferedReader<DecompressReader<R>>, decoder: Decoder, limits: &Limits) -> Self {
+        let templates = TemplateBuffer::with_limit(limits.templates);
+        let decoder = Box::new(decoder.starting_at(feed.start()).with_templates(templates));
         Self { feed, decoder, ahead: None, passes_unknown: true, unknown: None, tail: [0; 9] }
     }
 

@@ -32,6 +32,18 @@ pub struct Client {
 }
 
 /// A reply that owns its text. Bytes that are not UTF-8 are replaced.
+///
+/// ```
+/// use redtail::net::Reply;
+///
+/// fn text(reply: &Reply) -> Option<&str> {
+///     match reply {
+///         Reply::Text(text) => Some(text),
+///         _ => None,
+///     }
+/// }
+/// assert_eq!(text(&Reply::Text("PONG".into())), Some("PONG"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {

@@ -456,6 +456,15 @@ fn wall_clock_ms() -> u64 {
 }
 
 /// The iterator of [`Follower::events`].
+///
+/// ```
+/// # fn print(follower: &mut redtail::Follower) -> Result<(), redtail::Error> {
+/// for event in follower.events() {
+///     println!("{:?}", event?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events<'f, T: Transport = Socket> {
     follower: &'f mut Follower<T>,

@@ -40,6 +40,14 @@ pub enum Socket {
 pub(crate) type Announce<'a> = dyn Fn(Box<dyn Remote>) -> io::Result<()> + 'a;
 
 /// The timeouts of a socket.
+///
+/// ```
+/// use std::time::Duration;
+/// use redtail::net::Timeouts;
+///
+/// let timeouts = Timeouts::all(Duration::from_secs(5));
+/// assert_eq!(timeouts.read, Some(Duration::from_secs(5)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {

@@ -54,6 +54,17 @@ pub struct Collector {
 }
 
 /// A result of a [`Collector`].
+///
+/// ```
+/// use redtail::owned::Whole;
+///
+/// fn name(whole: &Whole) -> Option<&[u8]> {
+///     match whole {
+///         Whole::Key(key) => Some(&key.name),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Whole {
@@ -105,6 +116,17 @@ pub struct Omitted {
 }
 
 /// A key with its value.
+///
+/// ```
+/// use redtail::owned::{Value, WholeKey};
+///
+/// fn text(key: &WholeKey) -> Option<&[u8]> {
+///     match &key.value {
+///         Value::String(text) => Some(text),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct WholeKey {
@@ -139,6 +161,13 @@ pub struct Metadata {
 }
 
 /// The value of a key.
+///
+/// ```
+/// use redtail::owned::Value;
+///
+/// let value = Value::List(vec![b"a".to_vec(), b"b".to_vec()]);
+/// assert!(matches!(value, Value::List(elements) if elements.len() == 2));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Value {

@@ -14,6 +14,7 @@ use crate::rdb::packed::PackedWalk;
 use crate::rdb::primitives::{Cursor, DecimalText, Halt};
 use crate::rdb::state::{DecoderState, FoundItem, PendingText, UpcomingKey};
 use crate::rdb::state::{SharedNames, StreamNode};
+use crate::rdb::template_memory::TemplateMemory;
 use crate::rdb::template_table::{Names, Templates};
 use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table;
@@ -27,7 +28,8 @@ use crate::rdb::type_table::Column;
 /// An incomplete item stays in the buffer: the caller appends bytes and passes it again from its first byte. A buffer
 /// of [`MIN_INPUT`](super::MIN_INPUT) bytes is always large enough.
 ///
-/// A decoder is about 86 KiB large, all of it by value. Avoid moving it.
+/// The hash templates of Redis 8.10 are in memory of the caller, `M`. A decoder has none until
+/// [`with_templates`](Self::with_templates). A decoder is about 53 KiB large, all of it by value. Avoid moving it.
 ///
 /// ```
 /// use redtail::rdb::{Decoder, Item};
@@ -47,7 +49,7 @@ use crate::rdb::type_table::Column;
 /// # Ok::<(), redtail::rdb::RdbError>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Decoder {
+pub struct Decoder<M = [u8; 0]> {
     pub(super) ignore_checksum: bool,
     pub(super) skip_damaged: bool,
     pub(super) offset: u64,
@@ -79,7 +81,7 @@ pub struct Decoder {
     pub(super) generation: u8,
     pub(super) node: StreamNode,
     pub(super) names: SharedNames,
-    pub(super) templates: Templates,
+    pub(super) templates: Templates<M>,
     /// The names of the current hash's template that are not delivered yet.
     pub(super) template_names: Names,
     /// The field names in front of a hash's values are not kept but delivered. [`Dump`](super::Dump) orders them.
@@ -127,6 +129,17 @@ impl Decoder {
     /// A decoder before the first byte of a snapshot.
     #[must_use]
     pub const fn new() -> Self {
+        Self::in_memory([])
+    }
+
+    /// A decoder of the value in a `DUMP` payload, whose checksum is not this decoder's.
+    pub(super) const fn of_dump(format: Format) -> Self {
+        Self { format, ignore_checksum: true, delivers_names: true, state: DecoderState::Opcode, ..Self::new() }
+    }
+}
+
+impl<M: TemplateMemory> Decoder<M> {
+    const fn in_memory(templates: M) -> Self {
         Self {
             ignore_checksum: false,
             skip_damaged: false,
@@ -153,7 +166,7 @@ impl Decoder {
             generation: 0,
             node: StreamNode::NONE,
             names: SharedNames::NONE,
-            templates: Templates::NONE,
+            templates: Templates::new(templates),
             template_names: Names::NONE,
             delivers_names: false,
             writer: Excerpt::EMPTY,
@@ -161,9 +174,36 @@ impl Decoder {
         }
     }
 
-    /// A decoder of the value in a `DUMP` payload, whose checksum is not this decoder's.
-    pub(super) const fn of_dump(format: Format) -> Self {
-        Self { format, ignore_checksum: true, delivers_names: true, state: DecoderState::Opcode, ..Self::new() }
+    /// Keeps the hash templates of the snapshot in this memory. Call it before the first byte. Without memory, the
+    /// first template is an [`RdbErrorKind::Templates`].
+    ///
+    /// ```
+    /// use redtail::rdb::{Decoder, Item};
+    /// use redtail::resp::Status;
+    ///
+    /// // The template 1 with the field "a", and the hash "h" with the value "v".
+    /// let mut input: &[u8] = b"REDIS0015\xf2\x01\x01\x01a\x20\x01h\x01\x01v\xff\0\0\0\0\0\0\0\0";
+    /// let mut memory = [0; 4096];
+    /// let mut decoder = Decoder::new().with_templates(&mut memory[..]);
+    /// let mut texts = Vec::new();
+    /// while let Status::Complete(item) = decoder.next(&mut input)? {
+    ///     if let Item::Text(text) = item {
+    ///         texts.push(text.bytes.to_vec());
+    ///     }
+    /// }
+    /// assert_eq!(texts, [b"a", b"v"]);
+    /// # Ok::<(), redtail::rdb::RdbError>(())
+    /// ```
+    #[must_use]
+    pub fn with_templates<N: TemplateMemory>(self, memory: N) -> Decoder<N> {
+        let Self { ignore_checksum, skip_damaged, offset, .. } = self;
+        Decoder { ignore_checksum, skip_damaged, offset, ..Decoder::in_memory(memory) }
+    }
+
+    /// A decoder before the first byte of another snapshot, with the memory of this one.
+    #[cfg(feature = "std")]
+    pub(crate) fn anew(&mut self) -> Self {
+        Self::in_memory(self.templates.take_memory())
     }
 
     /// Does not verify the checksum. The result is [`Checksum::Ignored`](super::Checksum::Ignored), or

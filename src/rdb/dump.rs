@@ -19,7 +19,7 @@ use crate::rdb::text_range::TextRange;
 /// database or expiry: the name of its [`Item::Key`] is empty, and `RESTORE` has the others as arguments. A payload of
 /// `FUNCTION DUMP` has a [`Role::Function`] for each library instead.
 ///
-/// The size is that of two [`Decoder`]s, about 172 KiB. Items borrow from the payload and from this value, until the
+/// The size is that of two [`Decoder`]s, about 106 KiB. Items borrow from the payload and from this value, until the
 /// next call.
 ///
 /// ```

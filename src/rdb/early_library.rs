@@ -9,12 +9,13 @@ use crate::rdb::item::Role;
 use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, StringHeader, invalid};
 use crate::rdb::sizes::WHOLE_TEXT;
 use crate::rdb::state::{DecoderState, FoundItem, LibraryPart};
+use crate::rdb::template_memory::TemplateMemory;
 use crate::rdb::text_range::TextRange;
 
 /// The longest name or engine, in bytes.
 const LONGEST: usize = 200;
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// Reads the next part. Only the code is delivered, with its first line.
     pub(super) fn early_library(&mut self, cursor: &mut Cursor<'_>, part: LibraryPart) -> Attempt<bool> {
         use DecoderState::Library;

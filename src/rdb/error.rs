@@ -7,9 +7,8 @@ use thiserror::Error;
 use crate::base::compression::{Compression, Remedy};
 use crate::base::excerpt::Excerpt;
 use crate::rdb::format::Format;
-use crate::rdb::sizes::TEMPLATES;
 
-/// An error in a snapshot: its kind, and the offset of the item at which it shows.
+/// An error in a snapshot or in a payload of `DUMP`: its kind, and the offset of the item at which it shows.
 ///
 /// The error is final: the decoder returns it again from every later call.
 ///
@@ -21,13 +20,13 @@ use crate::rdb::sizes::TEMPLATES;
 /// assert!(error.to_string().starts_with("not a snapshot"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{kind}, at byte {offset} of the snapshot")]
+#[error("{kind}, at byte {offset}")]
 pub struct RdbError {
     /// The kind of the error.
     pub kind: RdbErrorKind,
-    /// The offset of the item, counted from the first byte of the snapshot. That byte has offset 0, or the offset given
-    /// to [`Decoder::starting_at`](super::Decoder::starting_at). For an error that shows only after decompression: the
-    /// offset of the first compressed byte.
+    /// The offset of the item, counted from the first byte of the snapshot or payload. That byte has offset 0, or the
+    /// offset given to [`Decoder::starting_at`](super::Decoder::starting_at). For an error that shows only after
+    /// decompression: the offset of the first compressed byte.
     pub offset: u64,
 }
 
@@ -45,7 +44,7 @@ pub enum RdbErrorKind {
     #[error("the snapshot is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
     Compressed(Compression),
     /// A number that is neither a type nor an opcode of this format.
-    #[error("unknown type or opcode {number} in a {format} snapshot{}", InParentheses(writer))]
+    #[error("unknown type or opcode {number} in {format} data{}", InParentheses(writer))]
     UnknownNumber {
         /// The byte.
         number: u8,
@@ -56,7 +55,7 @@ pub enum RdbErrorKind {
         writer: Excerpt<24>,
     },
     /// A known type or opcode whose data has no known length, or that servers refuse themselves.
-    #[error("type or opcode {number} in a {format} snapshot{} can't be read: {why}", InParentheses(writer))]
+    #[error("type or opcode {number} in {format} data{} can't be read: {why}", InParentheses(writer))]
     Refused {
         /// The byte.
         number: u8,
@@ -108,9 +107,13 @@ pub enum RdbErrorKind {
     /// A compressed (LZF) string that can't be decompressed. Contains the reason.
     #[error("invalid compressed (LZF) string: {0}")]
     Compression(&'static str),
-    /// The hash templates need more memory than the decoder has: [`TEMPLATES`](super::TEMPLATES).
-    #[error("the hash templates of the snapshot need more than {TEMPLATES} bytes")]
-    Templates,
+    /// The hash templates need more memory than the caller has supplied; see [`TemplateMemory`](super::TemplateMemory)
+    /// and [`Limits::templates`](crate::Limits::templates).
+    #[error("the hash templates of the snapshot need more than {limit} bytes of memory (Limits::templates)")]
+    Templates {
+        /// The most bytes that the memory can have.
+        limit: u64,
+    },
     /// The checksum at the end differs from the checksum of the bytes.
     #[error("wrong checksum: {stored:016x} is stored, {computed:016x} is computed")]
     Checksum {
@@ -125,13 +128,22 @@ pub enum RdbErrorKind {
 }
 
 impl RdbErrorKind {
+    /// The limit of the memory for hash templates, if it is the error.
+    #[cfg(feature = "std")]
+    pub(crate) const fn template_limit(self) -> Option<u64> {
+        match self {
+            Self::Templates { limit } => Some(limit),
+            _ => None,
+        }
+    }
+
     /// What this decoder can't read although a server may write it, as against what none would. A version newer than
     /// the decoder may change the layout of all data.
     #[cfg(feature = "std")]
     pub(crate) const fn is_unknown(self, format: Format) -> bool {
         let is_of_a_server = matches!(
             self,
-            Self::UnknownNumber { .. } | Self::UnknownEncoding { .. } | Self::Refused { .. } | Self::Templates
+            Self::UnknownNumber { .. } | Self::UnknownEncoding { .. } | Self::Refused { .. } | Self::Templates { .. }
         );
         is_of_a_server || (format.is_newer() && !matches!(self, Self::Checksum { .. }))
     }

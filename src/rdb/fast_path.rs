@@ -9,12 +9,13 @@ use crate::rdb::packed::Short;
 use crate::rdb::primitives::{Peek, StringHeader};
 use crate::rdb::sizes::WHOLE_TEXT;
 use crate::rdb::state::{AfterPacked, DecoderState, FoundItem, UpcomingKey};
+use crate::rdb::template_memory::TemplateMemory;
 use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table;
 use crate::rdb::type_table::{Column, Layout};
 use crate::rdb::value::score;
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// Finds the next item. Returns it with the number of bytes it uses up.
     #[inline(always)]
     pub(super) fn fast_item(&mut self, input: &[u8]) -> Option<(FoundItem, usize)> {
@@ -98,7 +99,11 @@ impl Decoder {
     /// Finds the next name of a hash template.
     #[inline(always)]
     fn fast_name(&mut self) -> Option<FoundItem> {
-        let (from, to) = self.template_names.next(&self.templates)?;
+        let (from, to, behind) = self.template_names.next(&self.templates)?;
+        if to - from > WHOLE_TEXT {
+            return None;
+        }
+        self.template_names.pass(behind);
         Some(text(Role::Field, TextRange::Templates(from, to), to - from))
     }
 

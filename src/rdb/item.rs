@@ -172,6 +172,16 @@ pub struct Key<'a> {
 /// The id of a stream entry. Prints as `1700000000000-0`.
 ///
 /// The fields are complete: they are the two numbers of an id.
+///
+/// ```
+/// use redtail::rdb::Item;
+///
+/// fn print(item: &Item<'_>) {
+///     if let Item::ConsumerPending(id) = item {
+///         println!("{}-{}, or {id}", id.ms, id.seq);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StreamId {
     /// The first number: milliseconds since 1970, if the server generated the id.
@@ -266,6 +276,16 @@ pub enum Checksum {
 }
 
 /// The next item of a snapshot.
+///
+/// ```
+/// use redtail::rdb::Item;
+///
+/// fn count(item: &Item<'_>, keys: &mut u64) {
+///     if let Item::KeyEnd = item {
+///         *keys += 1;
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Item<'a> {

@@ -2,7 +2,8 @@
 //! allocator.
 //!
 //! [`Decoder`] reads the versions 1 to 17 of Redis and 80 to 81 of Valkey, with all types and encodings. It needs
-//! constant memory: a hash of a hundred million fields needs no more than one of ten.
+//! constant memory: a hash of a hundred million fields needs no more than one of ten. Only the hash templates of Redis
+//! 8.10 need more, which the caller supplies as [`TemplateMemory`].
 //!
 //! A key is delivered as [`Item::Key`], its elements, and [`Item::KeyEnd`]:
 //!
@@ -55,6 +56,7 @@ mod state;
 mod stream;
 mod stream_node;
 mod string;
+mod template_memory;
 mod template_table;
 mod templates;
 mod text_range;
@@ -67,4 +69,5 @@ pub use dump::Dump;
 pub use error::{RdbError, RdbErrorKind};
 pub use format::{Format, Magic};
 pub use item::{Checksum, Entry, Item, Key, ModuleId, Role, StreamId, StreamState, Text, Type};
-pub use sizes::{MIN_INPUT, SHARED_FIELDS, TEMPLATES, WHOLE_TEXT};
+pub use sizes::{MIN_INPUT, SHARED_FIELDS, WHOLE_TEXT};
+pub use template_memory::TemplateMemory;

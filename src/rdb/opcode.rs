@@ -9,14 +9,17 @@ use crate::rdb::item::{Checksum, Item, ModuleId, Role};
 use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
 use crate::rdb::state::{AfterPacked, AfterRaw};
 use crate::rdb::state::{DecoderState, FoundItem, LibraryPart, UpcomingKey};
+use crate::rdb::template_memory::TemplateMemory;
+use crate::rdb::template_table::Templates;
 use crate::rdb::type_table;
 use crate::rdb::type_table::Layout;
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// One step. Returns whether it found an item.
     pub(super) fn step(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         if let Some(pending) = self.text {
-            return self.piece(cursor, pending);
+            let found = self.piece(cursor, pending)?;
+            return if self.is_in_names() { self.keep_name(cursor, found) } else { Ok(found) };
         }
         match self.state {
             DecoderState::Magic => self.magic(cursor),
@@ -236,7 +239,7 @@ impl Decoder {
 
     fn checksum(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         if self.format.version < 5 {
-            return self.emit(Item::End(Checksum::Absent), DecoderState::Finished);
+            return self.end(Checksum::Absent);
         }
         let mut peek = cursor.peek();
         let stored = u64::from_le_bytes(peek.array()?);
@@ -248,6 +251,11 @@ impl Decoder {
             _ => return Err(Halt::Error(RdbErrorKind::Checksum { stored, computed })),
         };
         cursor.pass(&peek);
+        self.end(checksum)
+    }
+
+    fn end(&mut self, checksum: Checksum) -> Attempt<bool> {
+        self.templates = Templates::new(self.templates.take_memory());
         self.emit(Item::End(checksum), DecoderState::Finished)
     }
 

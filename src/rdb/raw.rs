@@ -4,6 +4,7 @@ use crate::rdb::decoder::Decoder;
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, StringHeader};
 use crate::rdb::state::{AfterRaw, DecoderState, FoundItem};
+use crate::rdb::template_memory::TemplateMemory;
 
 /// A part of a module's value.
 enum ModulePart {
@@ -12,7 +13,7 @@ enum ModulePart {
     End,
 }
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// Delivers the buffered bytes of a module's value. The first `left` bytes have no opcodes.
     pub(super) fn raw(&mut self, cursor: &mut Cursor<'_>, mut left: u64, then: AfterRaw) -> Attempt<bool> {
         let start = cursor.at;

@@ -11,8 +11,3 @@ pub const MIN_INPUT: usize = WHOLE_TEXT + 512;
 /// bytes. If the names of a node need more, its entries are delivered without names; see
 /// [`Entry::named`](super::Entry::named). Servers start a new node at 4 KiB unless they are configured otherwise.
 pub const SHARED_FIELDS: usize = 8 << 10;
-
-/// The memory for the hash templates of a snapshot (Redis 8.10), in bytes. Each template needs 12 bytes and 2 for each
-/// of its fields. Each field name, of any number of templates, needs its length and 4 bytes. If the templates of a
-/// snapshot need more, the decoder stops with [`RdbErrorKind::Templates`](super::RdbErrorKind::Templates).
-pub const TEMPLATES: usize = 32 << 10;

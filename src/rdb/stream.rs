@@ -5,8 +5,9 @@ use crate::rdb::item::{Item, Role, StreamState};
 use crate::rdb::packed::PackedForm;
 use crate::rdb::primitives::{Attempt, Cursor, Peek, StringHeader, invalid};
 use crate::rdb::state::{AfterPacked, DecoderState, StreamNode};
+use crate::rdb::template_memory::TemplateMemory;
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// Reads the parts of a stream outside the listpacks of its nodes.
     pub(super) fn stream(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         match self.state {

@@ -5,10 +5,11 @@ use crate::rdb::item::{Entry, Item, Role};
 use crate::rdb::packed::mismatch;
 use crate::rdb::primitives::{Attempt, Cursor, invalid};
 use crate::rdb::state::{AfterPacked, FLAG_SHARED, FoundItem, NodePhase, StreamNode};
+use crate::rdb::template_memory::TemplateMemory;
 use crate::rdb::text_range::TextRange;
 use crate::rdb::value::PackedElement;
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// Reads the next element of a node's listpack.
     pub(super) fn stream_node(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Attempt<bool> {
         if let NodePhase::Name { left, at } = self.node.phase {

@@ -7,9 +7,10 @@ use crate::rdb::packed::{PackedForm, PackedWalk};
 use crate::rdb::primitives::{Attempt, Cursor, Halt, StringHeader, invalid};
 use crate::rdb::sizes::WHOLE_TEXT;
 use crate::rdb::state::{AfterPacked, DecoderState, FoundItem, PendingText};
+use crate::rdb::template_memory::TemplateMemory;
 use crate::rdb::text_range::TextRange;
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     #[inline]
     pub(super) fn emit(&mut self, item: Item<'static>, next: DecoderState) -> Attempt<bool> {
         self.state = next;

@@ -1,207 +1,282 @@
-//! The hash templates of a snapshot, in memory of a fixed size.
+//! The hash templates of a snapshot, in memory of the caller.
 
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::primitives::{Attempt, Halt, invalid};
-use crate::rdb::sizes::TEMPLATES;
+use crate::rdb::template_memory::TemplateMemory;
 
 /// The templates of a snapshot, and the one that is being read.
 ///
-/// Templates share names, so each name is kept once: names grow from the front, templates from the back. A name is the
-/// position of the previous name in its bucket (2 bytes), its length (2) and its bytes. A template is its id (8 bytes),
-/// the position of the previous template in its bucket (2) and the number of its names (2); before that, towards the
-/// front, are the positions of its names (2 each). A stored position is one more than the index; 0 is none.
+/// The memory is a sequence of templates. A template is a record whose key is its id, the number of its names (4 bytes)
+/// and its names. Templates share names, so each name is kept once: where it is used first, as a record whose key is
+/// the name. Later uses are the position of that record (4 bytes).
+///
+/// A record is the length of its key with the bit [`RECORD`] (4), its links in a tree (4 each: a bit and two positions)
+/// and its key. There are two PATRICIA trees, one of the ids and one of the names. A search follows at most as many
+/// links as the key has bits, so no keys make it slow.
 #[derive(Debug, Clone)]
-pub(super) struct Templates {
-    bytes: [u8; TEMPLATES],
-    /// The end of the names, and of those that complete templates use.
-    names: usize,
-    kept_names: usize,
-    /// The beginning of the templates, and of the complete ones.
-    start: usize,
-    kept_start: usize,
-    name_buckets: [u16; BUCKETS],
-    buckets: [u16; BUCKETS],
+pub(super) struct Templates<M> {
+    memory: M,
+    /// The number of bytes in use.
+    end: usize,
+    /// The number of bytes that complete templates use.
+    kept: usize,
+    /// The roots of the trees.
+    ids: Option<usize>,
+    names: Option<usize>,
+    /// The template that is being read will be kept, so its names are shared.
+    shares: bool,
+    /// The record of the name that is being read.
+    name: usize,
 }
 
 /// The names of a template that are not delivered yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Names {
     pub(super) left: u64,
-    /// The index behind the position of the next name.
+    /// The position of the next name.
     at: usize,
+    /// The number of its bytes that were delivered.
+    pub(super) done: usize,
 }
 
-const BUCKETS: usize = 128;
-const NAME_HEADER: usize = 4;
-const HEADER: usize = 12;
-/// In a template, the indexes of the previous one and of the number of its names.
-const PREVIOUS: usize = 8;
-const COUNT: usize = 10;
+/// The most bytes. Positions and numbers of bits have 32 bits, and a byte of a key counts as nine bits.
+const MOST: usize = 256 << 20;
+/// Distinguishes a record from the position of one.
+const RECORD: u32 = 1 << 31;
+const KEY: usize = 16;
+/// In a template, the positions of the number of names and of the first name.
+const COUNT: usize = KEY + 8;
+const NAMES: usize = COUNT + 4;
+/// The bit of the first record of a tree, which distinguishes nothing.
+const LEAF: u32 = u32::MAX;
 
-// Positions have 16 bits.
-const _: () = assert!(TEMPLATES < u16::MAX as usize);
+impl<M: TemplateMemory> Templates<M> {
+    pub(super) const fn new(memory: M) -> Self {
+        Self { memory, end: 0, kept: 0, ids: None, names: None, shares: false, name: 0 }
+    }
 
-impl Templates {
-    pub(super) const NONE: Self = Self {
-        bytes: [0; TEMPLATES],
-        names: 0,
-        kept_names: 0,
-        start: TEMPLATES,
-        kept_start: TEMPLATES,
-        name_buckets: [0; BUCKETS],
-        buckets: [0; BUCKETS],
-    };
+    /// The memory, without its content.
+    pub(super) fn take_memory(&mut self) -> M {
+        let mut memory = core::mem::take(&mut self.memory);
+        memory.clear();
+        *self = Self::new(M::default());
+        memory
+    }
 
     pub(super) fn part(&self, from: usize, to: usize) -> &[u8] {
-        self.bytes.get(from..to).unwrap_or_default()
+        self.memory.as_ref().get(from..to).unwrap_or_default()
     }
 
-    /// Begins a template. Drops the one before it, unless it was kept.
-    pub(super) fn begin(&mut self, id: u64) -> Attempt<()> {
-        self.start = self.kept_start;
-        self.names = self.kept_names;
-        for bucket in 0..BUCKETS {
-            while let Some(at) = index(self.name_buckets[bucket]).filter(|at| *at >= self.names) {
-                self.name_buckets[bucket] = self.number(at);
+    /// Begins a template, which is kept if `shares`. Drops the one before it, unless it was kept.
+    pub(super) fn begin(&mut self, id: u64, shares: bool) -> Attempt<()> {
+        (self.end, self.shares) = (self.kept, shares);
+        self.record(8)?;
+        self.append(&id.to_be_bytes())?;
+        self.append(&0_u32.to_le_bytes())
+    }
+
+    /// Before a name of this length.
+    pub(super) fn check_room(&self, length: u64) -> Attempt<()> {
+        let limit = self.limit();
+        let left = limit.saturating_sub(self.end + KEY);
+        if length > left as u64 { Err(full(limit)) } else { Ok(()) }
+    }
+
+    /// Adds the bytes `at..` of a name of this length. If it is not whole, there must be room for it.
+    pub(super) fn push(&mut self, bytes: &[u8], at: u64, length: u64) -> Attempt<()> {
+        let is_last = at + bytes.len() as u64 == length;
+        if at == 0 {
+            self.name = self.end;
+            if self.shares
+                && is_last
+                && let Some(same) = self.names.map(|names| self.nearest(names, bytes))
+                && self.key(same) == bytes
+            {
+                return self.end_name(Some(same));
             }
+            self.record(length as u32)?;
         }
-        let at = self.reserve(HEADER)?;
-        self.write(at, &id.to_le_bytes());
-        self.write(at + PREVIOUS, &[0; HEADER - PREVIOUS]);
+        self.append(bytes)?;
+        match is_last {
+            false => Ok(()),
+            true if self.shares => match self.insert(self.names, self.name) {
+                Ok(root) => {
+                    self.names = Some(root);
+                    self.end_name(None)
+                }
+                Err(same) => self.end_name(Some(same)),
+            },
+            true => self.end_name(None),
+        }
+    }
+
+    /// After a name, which may be the `same` as an earlier one.
+    fn end_name(&mut self, same: Option<usize>) -> Attempt<()> {
+        if let Some(same) = same {
+            self.end = self.name;
+            self.append(&(same as u32).to_le_bytes())?;
+        }
+        let count = self.kept + COUNT;
+        self.write(count, &(self.number(count) + 1).to_le_bytes());
         Ok(())
-    }
-
-    pub(super) fn push(&mut self, name: &[u8]) -> Attempt<()> {
-        let position = match self.find_name(name) {
-            Some(at) => at,
-            None => self.add_name(name)?,
-        };
-        let at = self.reserve(2)?;
-        self.write_number(at, position + 1);
-        let count = self.kept_start - HEADER + COUNT;
-        self.write_number(count, usize::from(self.number(count)) + 1);
-        Ok(())
-    }
-
-    pub(super) fn find_name(&self, name: &[u8]) -> Option<usize> {
-        let mut next = *self.name_buckets.get(name_bucket(name))?;
-        while let Some(at) = index(next) {
-            let (from, to) = self.name(at);
-            if self.part(from, to) == name {
-                return Some(at);
-            }
-            next = self.number(at);
-        }
-        None
-    }
-
-    pub(super) fn add_name(&mut self, name: &[u8]) -> Attempt<usize> {
-        let at = self.names;
-        let end = at + NAME_HEADER + name.len();
-        if end > self.start {
-            return Err(FULL);
-        }
-        self.names = end;
-        let bucket = name_bucket(name);
-        self.write(at, &self.name_buckets[bucket].to_le_bytes());
-        self.write_number(at + 2, name.len());
-        self.write(at + NAME_HEADER, name);
-        self.name_buckets[bucket] = at as u16 + 1;
-        Ok(at)
     }
 
     /// Keeps the template. Its id must be new.
     pub(super) fn keep(&mut self) -> Attempt<()> {
-        let at = self.kept_start - HEADER;
-        let id = u64::from_le_bytes(self.array(at));
-        if self.find(id).is_some() {
-            return Err(invalid("hash template", "an id that no other template has"));
-        }
-        let bucket = bucket(id);
-        self.write(at + PREVIOUS, &self.buckets[bucket].to_le_bytes());
-        self.buckets[bucket] = at as u16 + 1;
-        (self.kept_start, self.kept_names) = (self.start, self.names);
+        let inserted = self.insert(self.ids, self.kept);
+        self.ids = Some(inserted.map_err(|_| invalid("hash template", "an id that no other template has"))?);
+        self.kept = self.end;
         Ok(())
     }
 
-    /// The names of the template that was read last.
+    /// The names of the template that was read last and is not kept.
     pub(super) fn last(&self) -> Names {
-        self.names_of(self.kept_start - HEADER)
+        self.names_of(self.kept)
     }
 
     pub(super) fn find(&self, id: u64) -> Option<Names> {
-        let mut next = *self.buckets.get(bucket(id))?;
-        while let Some(at) = index(next) {
-            if u64::from_le_bytes(self.array(at)) == id {
-                return Some(self.names_of(at));
-            }
-            next = self.number(at + PREVIOUS);
+        let id = id.to_be_bytes();
+        let found = self.nearest(self.ids?, &id);
+        (self.key(found) == id).then(|| self.names_of(found))
+    }
+
+    fn names_of(&self, at: usize) -> Names {
+        Names { left: self.number(at + COUNT).into(), at: at + NAMES, done: 0 }
+    }
+
+    /// Adds the record at `at` to a tree. Returns the new root, or as an error the record with the same key.
+    fn insert(&mut self, root: Option<usize>, at: usize) -> Result<usize, usize> {
+        let Some(root) = root else {
+            self.link(at, LEAF, [at, at]);
+            return Ok(at);
+        };
+        let nearest = self.nearest(root, self.key(at));
+        let Some(bit) = first_difference(self.key(nearest), self.key(at)) else { return Err(nearest) };
+        let (mut above, mut next, mut tested) = (None, root, -1);
+        while (tested + 1..i64::from(bit)).contains(&i64::from(self.bit(next))) {
+            let side = is_set(self.key(at), self.bit(next));
+            (above, tested, next) = (Some((next, side)), self.bit(next).into(), self.child(next, side));
         }
-        None
+        let links = if is_set(self.key(at), bit) { [next, at] } else { [at, next] };
+        self.link(at, bit, links);
+        let Some((above, side)) = above else { return Ok(at) };
+        self.write(above + child(side), &(at as u32).to_le_bytes());
+        Ok(root)
     }
 
-    pub(super) fn names_of(&self, at: usize) -> Names {
-        Names { left: self.number(at + COUNT).into(), at }
+    /// The record whose key has the same bits as `key` where the tree tests them.
+    fn nearest(&self, root: usize, key: &[u8]) -> usize {
+        let (mut next, mut tested) = (root, -1);
+        while i64::from(self.bit(next)) > tested {
+            tested = self.bit(next).into();
+            next = self.child(next, is_set(key, self.bit(next)));
+        }
+        next
     }
 
-    /// The range of a name.
-    pub(super) fn name(&self, at: usize) -> (usize, usize) {
-        let from = at + NAME_HEADER;
-        (from, from + usize::from(self.number(at + 2)))
+    fn key(&self, at: usize) -> &[u8] {
+        self.part(at + KEY, at + KEY + self.key_length(at))
     }
 
-    pub(super) fn number(&self, at: usize) -> u16 {
-        u16::from_le_bytes(self.array(at))
+    fn key_length(&self, at: usize) -> usize {
+        (self.number(at) & !RECORD) as usize
     }
 
-    pub(super) fn array<const N: usize>(&self, at: usize) -> [u8; N] {
-        self.bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; N])
+    fn bit(&self, at: usize) -> u32 {
+        self.number(at + 4)
     }
 
-    /// Makes room in front of the templates. Returns its index.
-    pub(super) fn reserve(&mut self, count: usize) -> Attempt<usize> {
-        let at = self.start.checked_sub(count).filter(|at| *at >= self.names).ok_or(FULL)?;
-        self.start = at;
-        Ok(at)
+    fn child(&self, at: usize, side: bool) -> usize {
+        self.number(at + child(side)) as usize
     }
 
-    /// The number is below `TEMPLATES`.
-    pub(super) fn write_number(&mut self, at: usize, number: usize) {
-        self.write(at, &(number as u16).to_le_bytes());
+    fn link(&mut self, at: usize, bit: u32, links: [usize; 2]) {
+        self.write(at + 4, &bit.to_le_bytes());
+        self.write(at + child(false), &(links[0] as u32).to_le_bytes());
+        self.write(at + child(true), &(links[1] as u32).to_le_bytes());
     }
 
-    pub(super) fn write(&mut self, at: usize, bytes: &[u8]) {
-        if let Some(to) = self.bytes.get_mut(at..at + bytes.len()) {
+    fn number(&self, at: usize) -> u32 {
+        let bytes = self.memory.as_ref().get(at..).and_then(|rest| rest.first_chunk());
+        u32::from_le_bytes(bytes.copied().unwrap_or_default())
+    }
+
+    /// Begins a record.
+    fn record(&mut self, key_length: u32) -> Attempt<()> {
+        self.append(&(RECORD | key_length).to_le_bytes())?;
+        self.append(&[0; KEY - 4])
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Attempt<()> {
+        let at = self.end;
+        let end = at + bytes.len();
+        if end > self.limit() {
+            return Err(full(self.limit()));
+        }
+        if end > self.memory.as_ref().len() && !self.memory.grow(end) {
+            return Err(full(self.memory.as_ref().len()));
+        }
+        self.end = end;
+        self.write(at, bytes);
+        Ok(())
+    }
+
+    fn limit(&self) -> usize {
+        self.memory.limit().min(MOST)
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(to) = self.memory.as_mut().get_mut(at..at + bytes.len()) {
             to.copy_from_slice(bytes);
         }
     }
 }
 
-pub(super) const FULL: Halt = Halt::Error(RdbErrorKind::Templates);
-
-/// The index of a stored position.
-fn index(position: u16) -> Option<usize> {
-    position.checked_sub(1).map(usize::from)
-}
-
-/// Servers count the ids up from one.
-fn bucket(id: u64) -> usize {
-    (id % BUCKETS as u64) as usize
-}
-
-fn name_bucket(name: &[u8]) -> usize {
-    let hash = name.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    hash as usize % BUCKETS
-}
-
 impl Names {
-    pub(super) const NONE: Self = Self { left: 0, at: 0 };
+    pub(super) const NONE: Self = Self { left: 0, at: 0, done: 0 };
 
-    /// The range of the next name.
+    /// The range of the next name, and the position after it.
     #[inline]
-    pub(super) fn next(&mut self, templates: &Templates) -> Option<(usize, usize)> {
-        self.left = self.left.checked_sub(1)?;
-        self.at = self.at.checked_sub(2)?;
-        Some(templates.name(index(templates.number(self.at))?))
+    pub(super) fn next<M: TemplateMemory>(&self, templates: &Templates<M>) -> Option<(usize, usize, usize)> {
+        if self.left == 0 {
+            return None;
+        }
+        let head = templates.number(self.at);
+        let record = if head & RECORD == 0 { head as usize } else { self.at };
+        let from = record + KEY;
+        let to = from + templates.key_length(record);
+        Some((from, to, if head & RECORD == 0 { self.at + 4 } else { to }))
     }
+
+    /// Passes the next name.
+    #[inline]
+    pub(super) fn pass(&mut self, behind: usize) {
+        *self = Self { left: self.left - 1, at: behind, done: 0 };
+    }
+}
+
+fn full(limit: usize) -> Halt {
+    Halt::Error(RdbErrorKind::Templates { limit: limit as u64 })
+}
+
+/// The index of a link of a record.
+fn child(side: bool) -> usize {
+    if side { 12 } else { 8 }
+}
+
+/// The number of the first bit in which two keys differ. A byte of a key is nine bits. The first of them is set: it
+/// distinguishes a key from a longer one.
+fn first_difference(one: &[u8], other: &[u8]) -> Option<u32> {
+    let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let inside = match (one.get(same), other.get(same)) {
+        (None, None) => return None,
+        (Some(one), Some(other)) => 1 + (one ^ other).leading_zeros(),
+        _ => 0,
+    };
+    Some(same as u32 * 9 + inside)
+}
+
+fn is_set(key: &[u8], bit: u32) -> bool {
+    let byte = key.get((bit / 9) as usize);
+    byte.is_some_and(|byte| bit.is_multiple_of(9) || byte >> (8 - bit % 9) & 1 == 1)
 }

@@ -5,68 +5,67 @@
 //! cases the fields are delivered as those of any other hash.
 
 use crate::rdb::decoder::Decoder;
-use crate::rdb::early_library::is_short;
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::item::Role;
 use crate::rdb::packed::PackedForm;
-use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
+use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, StringHeader, invalid};
 use crate::rdb::sizes::WHOLE_TEXT;
 use crate::rdb::state::{AfterPacked, DecoderState, FoundItem};
-use crate::rdb::template_table::FULL;
+use crate::rdb::template_memory::TemplateMemory;
 use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table::{self, Column, Layout};
 use crate::rdb::value::PackedElement;
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// After the opcode of a template, whose id and number of names were read.
     pub(super) fn template(&mut self, id: u64, names: u64) -> Attempt<bool> {
-        self.templates.begin(id)?;
+        self.templates.begin(id, true)?;
         self.advance_to(DecoderState::TemplateNames { left: names })
     }
 
     /// Reads the next name of a template.
     pub(super) fn template_name(&mut self, cursor: &mut Cursor<'_>, left: u64) -> Attempt<bool> {
         let Some(left) = left.checked_sub(1) else { return self.template_end() };
-        if self.delivers_names {
-            self.template_names.left += 1;
-            return self.string(cursor, Role::Field, DecoderState::TemplateNames { left });
+        if !self.delivers_names {
+            match cursor.peek().header()? {
+                StringHeader::Plain(length) | StringHeader::Lzf { length, .. } if length > WHOLE_TEXT as u64 => {
+                    self.templates.check_room(length)?;
+                }
+                _ => {}
+            }
         }
-        if !is_short(cursor, WHOLE_TEXT)? {
-            return Err(FULL);
-        }
-        self.string(cursor, Role::Field, DecoderState::TemplateNames { left })?;
-        if let FoundItem::Text { range, .. } = core::mem::replace(&mut self.found, FoundItem::Nothing) {
-            self.keep_name(cursor, range)?;
-        }
-        Ok(false)
+        let found = self.string(cursor, Role::Field, DecoderState::TemplateNames { left })?;
+        self.keep_name(cursor, found)
     }
 
     /// Reads the next name of a template whose names are a listpack.
     pub(super) fn packed_template_name(&mut self, cursor: &mut Cursor<'_>) -> Attempt<bool> {
         let Some(element) = self.element(cursor)? else { return self.template_end() };
-        if self.delivers_names {
-            self.template_names.left += 1;
-            return self.emit_element(cursor, Role::Field, element);
+        if let (PackedElement::Long { length }, false) = (element, self.delivers_names) {
+            self.templates.check_room(length)?;
         }
-        match element {
-            PackedElement::Integer(value) => {
-                self.decimal.set(value);
-                self.keep_name(cursor, TextRange::Number)?;
-            }
-            PackedElement::Text { range, .. } => self.keep_name(cursor, range)?,
-            PackedElement::Long { .. } => return Err(FULL),
-        }
-        Ok(false)
+        let found = self.emit_element(cursor, Role::Field, element)?;
+        self.keep_name(cursor, found)
     }
 
-    fn keep_name(&mut self, cursor: &Cursor<'_>, range: TextRange) -> Attempt<()> {
+    /// After a name, or a piece of one, was found: keeps it, unless names are delivered.
+    pub(super) fn keep_name(&mut self, cursor: &Cursor<'_>, found: bool) -> Attempt<bool> {
+        let FoundItem::Text { range, at, length, .. } = self.found else { return Ok(found) };
+        if self.delivers_names {
+            self.template_names.left += u64::from(at == 0);
+            return Ok(found);
+        }
+        self.found = FoundItem::Nothing;
         let Self { templates, window, decimal, .. } = self;
         match range {
-            TextRange::Input(from, to) => templates.push(cursor.input.get(from..to).unwrap_or_default()),
-            TextRange::Window(from, to) => templates.push(window.text(from, to)),
-            TextRange::Number => templates.push(decimal.text()),
-            TextRange::Names(..) | TextRange::Templates(..) => Ok(()),
+            TextRange::Input(from, to) => {
+                templates.push(cursor.input.get(from..to).unwrap_or_default(), at, length)?;
+            }
+            TextRange::Window(from, to) => templates.push(window.text(from, to), at, length)?,
+            TextRange::Number => templates.push(decimal.text(), at, length)?,
+            TextRange::Names(..) | TextRange::Templates(..) => {}
         }
+        Ok(false)
     }
 
     /// All names of a template were read. Those in a value are not kept: its values follow.
@@ -123,13 +122,14 @@ impl Decoder {
                         // The number and the header are used up together, so that no state is needed between them.
                         peek.header()?;
                         cursor.at += used;
-                        self.templates.begin(0)?;
+                        self.begin_inside()?;
                         self.open(cursor, PackedForm::Listpack, AfterPacked::TemplateNames)
                     }
                     1 => {
                         let names = peek.length()?;
                         cursor.pass(&peek);
-                        self.template(0, names)
+                        self.begin_inside()?;
+                        self.advance_to(DecoderState::TemplateNames { left: names })
                     }
                     number => Err(Halt::Error(RdbErrorKind::UnknownEncoding {
                         what: "form of the field names of a hash",
@@ -139,6 +139,11 @@ impl Decoder {
                 }
             }
         }
+    }
+
+    /// Before the field names in a value.
+    fn begin_inside(&mut self) -> Attempt<()> {
+        if self.delivers_names { Ok(()) } else { self.templates.begin(0, false) }
     }
 
     /// Begins the values of a hash that has a template.
@@ -166,14 +171,16 @@ impl Decoder {
 
     fn refer(&mut self, id: u64) -> Attempt<()> {
         self.template_names =
-            self.templates.find(id).ok_or(invalid("hash", "the id of a template that the snapshot has defined"))?;
+            self.templates.find(id).ok_or(invalid("hash", "the id of a template defined before it"))?;
         Ok(())
     }
 
     /// The next name of the template in front of its value, of packed values. After the last one the values must end.
     pub(super) fn packed_name(&mut self, cursor: &mut Cursor<'_>, after: AfterPacked) -> Attempt<bool> {
         if self.next_name() {
-            self.column = self.next_column(self.column);
+            if self.template_names.done == 0 {
+                self.column = self.next_column(self.column);
+            }
             return Ok(true);
         }
         match self.element(cursor)? {
@@ -182,12 +189,18 @@ impl Decoder {
         }
     }
 
-    /// Finds the next name of the template, if there is one.
-    #[inline]
+    /// Finds the next name of the template, or the next piece of it, if there is one.
     pub(super) fn next_name(&mut self) -> bool {
-        let Some((from, to)) = self.template_names.next(&self.templates) else { return false };
-        let (range, length) = (TextRange::Templates(from, to), (to - from) as u64);
-        self.found = FoundItem::Text { role: Role::Field, range, at: 0, length };
+        let Some((from, to, behind)) = self.template_names.next(&self.templates) else { return false };
+        let (at, length) = (self.template_names.done, (to - from) as u64);
+        let from = from + at;
+        let range = TextRange::Templates(from, to.min(from + WHOLE_TEXT));
+        if to - from > WHOLE_TEXT {
+            self.template_names.done += WHOLE_TEXT
+        } else {
+            self.template_names.pass(behind)
+        }
+        self.found = FoundItem::Text { role: Role::Field, range, at: at as u64, length };
         true
     }
 }

@@ -7,6 +7,7 @@ use crate::rdb::packed::{PackedForm, Parsed, Tail};
 use crate::rdb::primitives::{Attempt, Cursor, Halt, Peek, invalid};
 use crate::rdb::sizes::WHOLE_TEXT;
 use crate::rdb::state::{AfterPacked, DecoderState, FoundItem, PendingText};
+use crate::rdb::template_memory::TemplateMemory;
 use crate::rdb::text_range::TextRange;
 use crate::rdb::type_table;
 use crate::rdb::type_table::{Column, Layout};
@@ -26,7 +27,7 @@ pub(super) enum PackedElement {
     },
 }
 
-impl Decoder {
+impl<M: TemplateMemory> Decoder<M> {
     /// Reads the part between the name of a key and its elements.
     pub(super) fn value(&mut self, cursor: &mut Cursor<'_>, layout: Layout) -> Attempt<bool> {
         self.expiry = None;
@@ -208,13 +209,14 @@ impl Decoder {
                     expected: "0 to 3",
                 })),
             },
-            Some(Column::Name) => {
-                self.state = next;
-                match self.next_name() {
-                    true => Ok(true),
-                    false => self.advance_to(DecoderState::KeyEnd),
+            Some(Column::Name) => match self.next_name() {
+                true if self.template_names.done > 0 => Ok(true),
+                true => {
+                    self.state = next;
+                    Ok(true)
                 }
-            }
+                false => self.advance_to(DecoderState::KeyEnd),
+            },
             Some(Column::PackedScore | Column::PackedExpiry | Column::Template) | None => {
                 self.advance_to(DecoderState::KeyEnd)
             }

@@ -34,6 +34,14 @@ pub struct Playback {
 }
 
 /// Where a connection is closed.
+///
+/// ```
+/// use redtail::replay::{Cut, Playback};
+///
+/// // The connection breaks once, in the middle of the stream: does the consumer survive it?
+/// let mut playback = Playback::default();
+/// playback.cuts = vec![Cut::Offset(1_000)];
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cut {

@@ -24,6 +24,22 @@ use crate::replay::shared::{Entry, Shared};
 /// resynchronisation at the beginning of the next [segment](crate::replay::Segment), which is a gap, too.
 ///
 /// Dropping it ends all its connections and threads.
+///
+/// ```
+/// use redtail::replay::{Primary, Recording};
+/// use redtail::{Event, Follower, Start};
+///
+/// let primary = Primary::serve(Recording::of([["SET", "k", "v"]])?)?;
+/// let start = Start::At(primary.recording().first().start_position());
+/// let mut follower = Follower::builder(primary.address().to_string()).start(start).connect()?;
+/// while let Some(event) = follower.next_event()? {
+///     if let Event::Command(command) = event {
+///         assert_eq!(command.arg(2), Some(&b"v"[..]));
+///         break;
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Primary {
     address: SocketAddr,

@@ -456,9 +456,9 @@ pub struct SnapshotEnd {
     /// [`Bytes`](crate::SnapshotForm::Bytes), if data begins there that this version of redtail can't read, probably of
     /// a later server. Only the length of the frame and the checksum at the end cover the rest.
     pub verified: u64,
-    /// The reason for that is not a later server: the hash templates need more than
-    /// [`TEMPLATES`](crate::rdb::TEMPLATES) bytes.
-    pub beyond_templates: bool,
+    /// The reason for that is not a later server: the hash templates need more than this number of bytes, the
+    /// [`Limits::templates`](crate::Limits::templates).
+    pub beyond_templates: Option<u64>,
     /// The offset after which the stream continues.
     pub offset: u64,
     /// The database selected there.
@@ -474,7 +474,7 @@ impl SnapshotEnd {
         Self {
             bytes,
             verified: bytes,
-            beyond_templates: false,
+            beyond_templates: None,
             offset: position.offset,
             db: position.db,
             position: Some(position),
@@ -633,6 +633,12 @@ impl Idle {
 }
 
 /// A database number, or `?`.
+///
+/// ```
+/// use redtail::replication::Database;
+///
+/// assert_eq!((Database(Some(3)).to_string(), Database(None).to_string()), ("3".into(), "?".into()));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Database(pub Option<u32>);
 

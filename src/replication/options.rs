@@ -241,6 +241,13 @@ impl Default for ReplicaLabel {
 }
 
 /// User and password, borrowed while connecting. The default has neither: no AUTH is sent.
+///
+/// ```
+/// use redtail::replication::Credentials;
+///
+/// let credentials = Credentials::new(Some(b"cdc"), b"secret");
+/// assert_eq!(credentials.user, Some(&b"cdc"[..]));
+/// ```
 #[derive(Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Credentials<'a> {

@@ -6,6 +6,19 @@ use crate::replication::event::StreamCommand;
 use crate::resp::{Access, Args, Command, CommandSpec, KeyIndices, Reach, find_keys};
 
 /// The keys that a command touches: the result of [`StreamCommand::touches`]. The enum is closed.
+///
+/// ```
+/// use redtail::replication::Touches;
+///
+/// # fn react(command: redtail::StreamCommand<'_>) {
+/// match command.touches() {
+///     Touches::Keys(keys) => keys.for_each(|touch| println!("drop {:?}", touch.key)),
+///     Touches::All(databases) => println!("drop {databases:?}"),
+///     Touches::Unknown => println!("drop everything"),
+///     _ => {}
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub enum Touches<'a> {
     /// The command touches no key, such as PUBLISH or `EVAL … 0`.

@@ -138,6 +138,16 @@ impl<'a> IntoIterator for Command<'a> {
 }
 
 /// The arguments of a [`Command`], in order.
+///
+/// ```
+/// use redtail::{CommandParser, Status};
+///
+/// let mut input: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+/// if let Status::Complete(command) = CommandParser::stream().next(&mut input)? {
+///     assert_eq!(command.args().collect::<Vec<_>>(), [&b"INCR"[..], b"n"]);
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Args<'a> {
     command: Command<'a>,

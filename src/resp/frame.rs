@@ -219,6 +219,16 @@ impl fmt::Debug for Frame<'_> {
 }
 
 /// The elements of a [`Frame`], in order.
+///
+/// ```
+/// use redtail::{FrameParser, Status};
+///
+/// let mut input: &[u8] = b"*2\r\n:1\r\n:2\r\n";
+/// if let Status::Complete(frame) = FrameParser::new().next(&mut input)? {
+///     assert_eq!(frame.items().map(|item| item.to_string()).collect::<Vec<_>>(), ["(integer) 1", "(integer) 2"]);
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Items<'a> {
     rest: &'a [u8],

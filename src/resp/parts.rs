@@ -51,6 +51,17 @@ pub enum PartsItem<'a> {
 }
 
 /// A part of a command, in this order: `Begin`; for each argument `Argument` and its pieces; `End`. The enum is closed.
+///
+/// ```
+/// use redtail::resp::Part;
+///
+/// fn length(part: &Part<'_>) -> u64 {
+///     match part {
+///         Part::Argument { length, .. } => *length,
+///         _ => 0,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<'a> {
     /// The command begins.

@@ -35,6 +35,16 @@ pub struct RequestParser {
 }
 
 /// A request of a client. Clients have these two forms and no others, so the enum is closed.
+///
+/// ```
+/// use redtail::resp::{Request, RequestParser, Status};
+///
+/// let mut input: &[u8] = b"PING\r\n";
+/// if let Status::Complete(request) = RequestParser::new().next(&mut input)? {
+///     assert!(matches!(request, Request::Inline(_)));
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request<'a> {
     /// An array of bulk strings.

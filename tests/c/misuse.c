@@ -479,17 +479,41 @@ static void rdb(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_offset(NULL, &offset));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_offset(NULL, &offset));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_error_kind(NULL, &kind));
-    rdb = redtail_rdb_new(~0u, 0);
+    rdb = redtail_rdb_new(~0u, 0, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_finish(rdb));
     CHECK(strstr(redtail_rdb_message(rdb), "flags") != NULL);
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(0, REDTAIL_UNKNOWN);
+    rdb = redtail_rdb_new(0, REDTAIL_UNKNOWN, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM, INT64_MAX - 100);
+    redtail_limits small = {0};
+    rdb = redtail_rdb_new(0, 0, &small);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, &item));
+    CHECK(strstr(redtail_rdb_message(rdb), "struct_size") != NULL);
+    redtail_rdb_free(rdb);
+    /* A hash template of one field, whose name is the empty text. */
+    small.struct_size = sizeof small;
+    for (small.templates = 43; small.templates <= 44; small.templates++) {
+        static const char templates[] = "REDIS0015\xf2\x01\x01\x00\xff\0\0\0\0\0\0\0";
+        redtail_slice definition = {templates, sizeof templates};
+        rdb = redtail_rdb_new(0, 0, &small);
+        IS(REDTAIL_OK, redtail_rdb_next(rdb, &definition, &item));
+        if (small.templates == 44) {
+            IS(REDTAIL_OK, redtail_rdb_next(rdb, &definition, &item));
+        } else {
+            IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &definition, &item));
+            IS(REDTAIL_OK, redtail_rdb_error_kind(rdb, &kind));
+            CHECK(kind == REDTAIL_RDB_ERROR_TEMPLATES);
+            CHECK(strstr(redtail_rdb_message(rdb), "43 bytes of memory (redtail_limits.templates)") != NULL);
+        }
+        redtail_rdb_free(rdb);
+    }
+    item = NULL;
+
+    rdb = redtail_rdb_new(REDTAIL_RDB_FLAG_LENIENT | REDTAIL_RDB_FLAG_NO_CHECKSUM, INT64_MAX - 100, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, NULL, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_next(rdb, &input, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_rdb_needed(rdb, NULL));
@@ -517,7 +541,7 @@ static void rdb(void) {
     IS(REDTAIL_OK, redtail_rdb_finish(rdb));
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(0, 7);
+    rdb = redtail_rdb_new(0, 7, NULL);
     IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_finish(rdb));
     input = slice("no snapshot");
     IS(REDTAIL_ERROR_SNAPSHOT, redtail_rdb_next(rdb, &input, &item));
@@ -529,7 +553,7 @@ static void rdb(void) {
     CHECK(kind == REDTAIL_RDB_ERROR_NOT_RDB && strcmp(redtail_rdb_error_name(kind), "not_rdb") == 0);
     redtail_rdb_free(rdb);
 
-    rdb = redtail_rdb_new(0, 0);
+    rdb = redtail_rdb_new(0, 0, NULL);
     input = slice("VCS\001\002");
     IS(REDTAIL_NEED_MORE, redtail_rdb_next(rdb, &input, &item));
     input = (redtail_slice){"VCS\001\002\000\001", 7};

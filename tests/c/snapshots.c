@@ -100,7 +100,7 @@ static size_t piece(uint64_t *random, size_t room) {
 
 static int over_rdb(FILE *file, uint64_t random) {
     static char buffer[2 * REDTAIL_RDB_MIN_INPUT];
-    redtail_rdb *rdb = redtail_rdb_new(0, 0);
+    redtail_rdb *rdb = redtail_rdb_new(0, 0, NULL);
     redtail_slice input = {buffer, 0};
     const redtail_rdb_item *item;
     uint64_t offset, wrong;

@@ -222,6 +222,61 @@ fn what_is_installed() {
     fs::remove_dir_all(own).unwrap();
 }
 
+/// Installations for other machines, staged as by a package manager: each file is for that machine, and a program that
+/// knows only the installed copy runs in the emulator, with the shared and with the static library.
+#[test]
+#[ignore = "needs cross compilers and emulators: tests/platforms install"]
+fn an_installation_of_another_machine() {
+    for (target, gnu, emulator, machine) in [
+        ("aarch64-unknown-linux-gnu", "aarch64-linux-gnu", "qemu-aarch64", "ARM aarch64"),
+        ("s390x-unknown-linux-gnu", "s390x-linux-gnu", "qemu-s390x", "IBM S/390"),
+    ] {
+        let (stage, sysroot) = (folder(gnu), format!("/usr/{gnu}"));
+        let runner = format!("CARGO_TARGET_{}_RUNNER", target.replace('-', "_").to_uppercase());
+        let make = |what: &str| {
+            let mut make = make(what);
+            make.env("CARGO_TARGET_DIR", build::folder("cross")).env(&runner, format!("{emulator} -L {sysroot}"));
+            // Optimizing takes minutes and shows nothing here.
+            make.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0").env("CARGO_PROFILE_RELEASE_LTO", "off");
+            make.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+            make.arg(format!("TARGET={target}")).arg("PREFIX=/usr").arg(format!("DESTDIR={}", stage.display()));
+            run(&mut make);
+        };
+        make("install");
+        make("install-tool");
+        let lib = stage.join("usr/lib");
+        for binary in [lib.join("libredtail.so"), stage.join("usr/bin/redtail")] {
+            let kind = stdout(Command::new("file").arg("--dereference").arg(&binary));
+            println!("{}", kind.trim_end());
+            assert!(kind.contains(machine), "{kind}");
+        }
+        // `file` does not inspect the members of an archive.
+        let members = stdout(Command::new("readelf").arg("--file-header").arg(lib.join("libredtail.a")));
+        let machines: Vec<_> = members.lines().filter_map(|line| line.trim().strip_prefix("Machine:")).collect();
+        let of = if machine == "ARM aarch64" { "AArch64" } else { machine };
+        println!("{}: {} members for {of}", lib.join("libredtail.a").display(), machines.len());
+        assert!(!machines.is_empty() && machines.iter().all(|machine| machine.trim() == of), "{machines:?}");
+        assert!(stage.join("usr/share/man/man1/redtail.1").exists());
+
+        fs::write(stage.join("program.c"), PROGRAM).unwrap();
+        for library in ["-lredtail", "-l:libredtail.a"] {
+            let program = stage.join("program");
+            let mut cc = Command::new(format!("{gnu}-gcc"));
+            cc.arg(format!("-DEXPECTED=\"{}\"", env!("CARGO_PKG_VERSION")));
+            cc.arg("-I").arg(stage.join("usr/include")).arg(stage.join("program.c")).arg("-L").arg(&lib).arg(library);
+            run(cc.args(["-lm", "-lpthread", "-o"]).arg(&program));
+            assert_eq!(uses_shared_library(&program), library == "-lredtail");
+            let libraries = format!("LD_LIBRARY_PATH={}", lib.display());
+            let mut emulated = Command::new(emulator);
+            assert_eq!(stdout(emulated.args(["-L", &sysroot, "-E", &libraries]).arg(&program)), expected());
+        }
+        make("uninstall");
+        make("uninstall-tool");
+        assert!(fs::read_dir(stage.join("usr")).unwrap().next().is_none(), "{gnu}: files or folders are left");
+        fs::remove_dir_all(stage).unwrap();
+    }
+}
+
 #[test]
 #[ignore = "needs CMake: tests/tools"]
 fn which_versions_fit_together() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use redtail::Status;
+use redtail::io::TemplateBuffer;
 use redtail::rdb::{Checksum, Crc64, Decoder, Dump, Item, Role, StreamId, StreamState, Type};
 
 use crate::build::{How, program, root, stdout, valgrind};
@@ -65,7 +66,8 @@ fn payload_in_rust(payload: &[u8]) -> String {
 
 /// Each key of a snapshot as the payload that RESTORE takes.
 fn payloads(rdb: &[u8]) -> Vec<Vec<u8>> {
-    let (mut decoder, mut input, mut payloads) = (Decoder::new(), rdb, Vec::new());
+    let (mut decoder, mut input, mut payloads) =
+        (Decoder::new().with_templates(TemplateBuffer::default()), rdb, Vec::new());
     let (mut version, mut number, mut begin) = (0, 0, 0);
     while let Status::Complete(item) = decoder.next(&mut input).unwrap() {
         match item {

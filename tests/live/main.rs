@@ -18,6 +18,7 @@ mod commits;
 mod copy;
 mod dialect;
 mod doctor;
+#[cfg(unix)]
 mod documented;
 mod drift;
 mod failover;
@@ -54,6 +55,7 @@ mod stream;
 mod tail;
 mod target;
 #[cfg(feature = "tls")]
+mod templates;
 mod tls;
 mod tool;
 mod workload;

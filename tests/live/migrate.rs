@@ -33,7 +33,7 @@ fn what_tail_prints_for_servers_makes_the_same_data() {
     }
 }
 
-/// The command line of the README, run by a shell.
+/// The command line for `redis-cli --pipe`, run by a shell.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn the_migration_recipe_works() {

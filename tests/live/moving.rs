@@ -300,6 +300,33 @@ fn an_input_that_leaves_a_gap_is_refused() {
     assert_eq!(target.call(&["EXISTS", "b"]).int(), 0);
 }
 
+/// Nothing behind the last position is applied, nor is a transaction that the source has dropped.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_broken_input_leaves_the_target_at_its_last_position() {
+    let target = Server::start(Kind::Redis70);
+    let at = |offset: u32| format!("{}:{offset}:0", "c".repeat(40));
+    let mark = |offset: u32| format!("PING \"{KEY} {}\"\n", at(offset));
+    let lines = [
+        &mark(10),
+        "SELECT 3\nINCR count\n",
+        &mark(20),
+        "MULTI\nINCR count\nDISCARD\nSELECT 3\nINCR count\n",
+        &mark(30),
+        "INCR count\nMULTI\nINCR count\nEXEC\n",
+    ];
+    let ran = Tool::run(&["load", &target.address()], &commands(&lines.concat()));
+    let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("the input ends without a position behind its last 2 commands"), "{errors}");
+    assert!(errors.contains(&format!("continue with redtail tail --from {}", at(30))), "{errors}");
+    assert_eq!(position(&target, KEY), Some(at(30)));
+    let mut client = target.client();
+    client.call(&["SELECT", "3"]);
+    assert_eq!(client.call(&["GET", "count"]).text(), "2");
+    assert_eq!(client.call(&["DBSIZE"]).int(), 1);
+}
+
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_loader_holds_little_of_a_large_value() {

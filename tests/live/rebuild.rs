@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use redtail::Status;
+use redtail::io::TemplateBuffer;
 use redtail::owned::{Consumer, Group, HashField, SetMember, Stream, StreamEntry, Value as Decoded, WholeKey};
 use redtail::rdb::{Decoder, StreamId, StreamState};
 use serde_json::Value as Json;
@@ -187,7 +188,7 @@ fn snapshots() -> Vec<(Kind, String, Vec<u8>)> {
 
 /// The snapshot at the front of a file.
 fn first(bytes: &[u8]) -> Vec<u8> {
-    let (mut decoder, mut input) = (Decoder::new(), bytes);
+    let (mut decoder, mut input) = (Decoder::new().with_templates(TemplateBuffer::default()), bytes);
     while let Status::Complete(_) = decoder.next(&mut input).expect("a snapshot") {}
     bytes[..bytes.len() - input.len()].to_vec()
 }

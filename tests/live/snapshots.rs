@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use redtail::Status;
+use redtail::io::TemplateBuffer;
 use redtail::owned::{Collector, Stream, Value as Decoded, Whole, WholeKey};
 use redtail::rdb::Decoder;
 
@@ -119,7 +120,8 @@ fn the_decoder_sees_what_the_server_says() {
 }
 
 pub(crate) fn decode(bytes: &[u8]) -> (Vec<WholeKey>, Vec<Vec<u8>>) {
-    let (mut decoder, mut collector, mut input) = (Decoder::new(), Collector::new(1 << 30), bytes);
+    let (mut decoder, mut collector, mut input) =
+        (Decoder::new().with_templates(TemplateBuffer::default()), Collector::new(1 << 30), bytes);
     let (mut keys, mut functions) = (Vec::new(), Vec::new());
     while let Status::Complete(item) = decoder.next(&mut input).expect("a snapshot") {
         match collector.take(item) {

@@ -670,7 +670,7 @@ fn files_of_the_future_are_read_as_far_as_they_are_known() {
             assert!(seen.contains(&"a.1.incr.aof 74 74 [3] \"QUANTUM.SET\" \"k\" \"v\"".to_owned()), "{seen:?}");
             // An unknown opcode has no known length.
             let error = open(&[magic, &b"\xfa\x05shape\x01x\xc7whatever"[..]].concat()).unwrap_err().to_string();
-            assert!(error.contains("unknown type or opcode 199") && error.contains("at byte 18 "), "{error}");
+            assert!(error.contains("unknown type or opcode 199") && error.contains("at byte 18, "), "{error}");
             // The commands do not depend on it.
             let mut files = AppendOnly::commands(&folder.0, options! { snapshot }).unwrap();
             assert_eq!(read(&mut files).unwrap()[0], "a.1.incr.aof 74 74 [3] \"QUANTUM.SET\" \"k\" \"v\"");

@@ -54,9 +54,8 @@ fn compressed_files_are_recognized() {
                 Err(error) => {
                     assert_eq!((error.kind, error.offset), (RdbErrorKind::Compressed(compression), 0));
                     let command = compression.command().unwrap();
-                    let expected = format!(
-                        "the snapshot is compressed ({compression}; `{command}` decompresses it), at byte 0 of the snapshot"
-                    );
+                    let expected =
+                        format!("the snapshot is compressed ({compression}; `{command}` decompresses it), at byte 0");
                     assert_eq!(error.to_string(), expected);
                 }
                 other => panic!("{compression} {length} {other:?}"),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::test_runner::{Config, TestRunner};
+use redtail::io::TemplateBuffer;
 use redtail::rdb::Decoder;
 use serde_json::Value;
 
@@ -126,7 +127,7 @@ fn bytes_after_a_snapshot_are_left() {
     for snapshot in carried() {
         let expected = oracle::read(&snapshot.bytes);
         let bytes = [&snapshot.bytes[..], b"*1\r\n$4\r\nPING\r\n"].concat();
-        let mut decoder = Decoder::new().starting_at(1000);
+        let mut decoder = Decoder::new().starting_at(1000).with_templates(TemplateBuffer::default());
         let mut input = &bytes[..];
         while let redtail::Status::Complete(_) = decoder.next(&mut input).unwrap() {}
         assert!(decoder.is_finished());

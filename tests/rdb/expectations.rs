@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use redtail::io::TemplateBuffer;
 use redtail::owned::{Collector, Stream, Value, Whole, WholeKey};
 use redtail::rdb::{Decoder, Dump, StreamId};
 use redtail::resp::Status;
@@ -78,7 +79,8 @@ fn values_of_payloads_are_those_of_the_lists() {
 }
 
 fn keys(mut bytes: &[u8]) -> Vec<WholeKey> {
-    let (mut decoder, mut collector, mut keys) = (Decoder::new(), Collector::new(1 << 30), Vec::new());
+    let (mut decoder, mut collector, mut keys) =
+        (Decoder::new().with_templates(TemplateBuffer::default()), Collector::new(1 << 30), Vec::new());
     while let Status::Complete(item) = decoder.next(&mut bytes).unwrap() {
         if let Some(Whole::Key(key)) = collector.take(item) {
             keys.push(*key);

@@ -2,12 +2,15 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use redtail::rdb::{Decoder, Item, RdbError, RdbErrorKind};
+use std::ops::ControlFlow;
+
+use redtail::io::TemplateBuffer;
+use redtail::rdb::{Decoder, Item, RdbError, RdbErrorKind, Role};
 
 use crate::build::{File, atoms, intset, len, listpack, lzf, string, ziplist, zipmap};
 use crate::corpus::carried;
 use crate::encodings::{large, small};
-use crate::run::{Seen, one_byte_at_a_time, run, run_with};
+use crate::run::{Seen, one_byte_at_a_time, run, run_with, run_within};
 
 fn names() -> Vec<(String, Vec<u8>)> {
     let small = small().into_iter().map(|(name, bytes)| (name.to_owned(), bytes));
@@ -179,26 +182,26 @@ fn a_format_has_exactly_these_numbers() {
 
 #[test]
 fn unknown_numbers_are_named() {
-    says(redis().number(100), "unknown type or opcode 100 in a REDIS0014 snapshot", 9);
-    says(File::new("VALKEY080").number(24), "unknown type or opcode 24 in a VALKEY080 snapshot", 9);
-    says(redis().number(6), "6 in a REDIS0014 snapshot can't be read: values of modules", 9);
+    says(redis().number(100), "unknown type or opcode 100 in REDIS0014 data", 9);
+    says(File::new("VALKEY080").number(24), "unknown type or opcode 24 in VALKEY080 data", 9);
+    says(redis().number(6), "6 in REDIS0014 data can't be read: values of modules", 9);
     says(File::new("VALKEY080").number(246), "Valkey refuses", 9);
     says(redis().number(246).string([b'a'; 201]), "at most 200 bytes", 10);
-    says(redis().number(101), "101 in a REDIS0014 snapshot can't be read: an opcode of Redis Enterprise", 9);
-    says(File::new("REDIS0009").number(64), "64 in a REDIS0009 snapshot can't be read: a cron job of KeyDB", 9);
-    says(File::new("REDIS0009").number(30), "30 in a REDIS0009 snapshot can't be read: a type of Dragonfly", 9);
+    says(redis().number(101), "101 in REDIS0014 data can't be read: an opcode of Redis Enterprise", 9);
+    says(File::new("REDIS0009").number(64), "64 in REDIS0009 data can't be read: a cron job of KeyDB", 9);
+    says(File::new("REDIS0009").number(30), "30 in REDIS0009 data can't be read: a type of Dragonfly", 9);
     says(File::new("REDIS0009").number(200), "can't be read: an opcode of Dragonfly", 9);
-    says(redis().number(30), "unknown type or opcode 30 in a REDIS0014 snapshot", 9);
+    says(redis().number(30), "unknown type or opcode 30 in REDIS0014 data", 9);
     let by = |name: &str, version: &str, number| redis().number(250).string(name).string(version).number(number);
-    says(by("redis-ver", "6.2.11", 99), "99 in a REDIS0014 snapshot (redis-ver 6.2.11)", 27);
-    says(by("valkey-ver", "9.1.2", 6), "6 in a REDIS0014 snapshot (valkey-ver 9.1.2) can't be read", 27);
-    says(by("redis-bits", "64", 99), "99 in a REDIS0014 snapshot", 24);
+    says(by("redis-ver", "6.2.11", 99), "99 in REDIS0014 data (redis-ver 6.2.11)", 27);
+    says(by("valkey-ver", "9.1.2", 6), "6 in REDIS0014 data (valkey-ver 9.1.2) can't be read", 27);
+    says(by("redis-bits", "64", 99), "99 in REDIS0014 data", 24);
     says(redis().number(242), "unknown type or opcode 242", 9);
-    says(File::new("REDIS0015").number(36), "unknown type or opcode 36 in a REDIS0015 snapshot", 9);
-    says(File::new("REDIS0015").number(241), "unknown type or opcode 241 in a REDIS0015 snapshot", 9);
-    says(File::new("REDIS0016").number(33), "33 in a REDIS0016 snapshot can't be read: a rate limiter or a bitmap", 9);
-    says(File::new("REDIS0017").number(36), "36 in a REDIS0017 snapshot can't be read: probably a roaring bitmap", 9);
-    says(File::new("VALKEY081").number(241), "unknown type or opcode 241 in a VALKEY081 snapshot", 9);
+    says(File::new("REDIS0015").number(36), "unknown type or opcode 36 in REDIS0015 data", 9);
+    says(File::new("REDIS0015").number(241), "unknown type or opcode 241 in REDIS0015 data", 9);
+    says(File::new("REDIS0016").number(33), "33 in REDIS0016 data can't be read: a rate limiter or a bitmap", 9);
+    says(File::new("REDIS0017").number(36), "36 in REDIS0017 data can't be read: probably a roaring bitmap", 9);
+    says(File::new("VALKEY081").number(241), "unknown type or opcode 241 in VALKEY081 data", 9);
     says(File::new("REDIS0080"), "unknown version REDIS0080 of a snapshot", 0);
     says(File::new("REDIS0000"), "unknown version REDIS0000 of a snapshot", 0);
     says(File::new("VALKEY200"), "unknown version VALKEY200 of a snapshot", 0);
@@ -240,7 +243,7 @@ fn the_future_is_read_up_to_the_first_unknown_number() {
                     assert_eq!(found[..], seen[..seen.len() - 1], "{magic} {number}");
                     let error = end.unwrap_err();
                     assert_eq!(error.offset, known.len() as u64 - 9);
-                    let expected = format!("unknown type or opcode {number} in a {magic} snapshot ({name} 99.0.1)");
+                    let expected = format!("unknown type or opcode {number} in {magic} data ({name} 99.0.1)");
                     assert!(error.to_string().starts_with(&expected), "{error}");
                 }
             }
@@ -261,9 +264,9 @@ fn invalid_templates_are_refused() {
     let file = || File::new("REDIS0015").number(242).lens(&[7, 2]).string("f").string("g");
     let at = file().0.len() as u64;
     says(file().number(242).lens(&[7, 1]).string("f"), "expected an id that no other template has", at + 5);
-    says(file().key(32, "h").len(8), "expected the id of a template that the snapshot has defined", at + 4);
+    says(file().key(32, "h").len(8), "expected the id of a template defined before it", at + 4);
     let packed = |atoms: &[crate::build::Atom]| file().key(30, "h").string(listpack(atoms));
-    says(packed(&atoms![8, "v", "w"]), "expected the id of a template that the snapshot has defined", at + 12);
+    says(packed(&atoms![8, "v", "w"]), "expected the id of a template defined before it", at + 12);
     says(packed(&atoms!["a", "v", "w"]), "expected the id of its template before its values", at + 13);
     says(packed(&atoms![7, "v"]), "expected whole rows", at + 16);
     says(packed(&atoms![7, "v", "w", "x"]), "expected one value for each field of its template", at + 21);
@@ -275,8 +278,9 @@ fn invalid_templates_are_refused() {
 
 #[test]
 fn templates_need_bounded_memory() {
-    // 12 bytes for each template and 2 for each of its fields; 4 for each name and its bytes, once.
-    let most = redtail::rdb::TEMPLATES as u64;
+    // 28 bytes for each template and 4 for each of its fields; 12 for each name and its bytes, once.
+    let most = 32 << 10;
+    let within = |bytes: &[u8]| run_within(TemplateBuffer::with_limit(most), Decoder::new(), bytes, &[]);
     let define = |count: u64| {
         let own = |id: u64| format!("{id:060}");
         let file = (0..count).fold(File::new("REDIS0015"), |file, id| {
@@ -284,13 +288,26 @@ fn templates_need_bounded_memory() {
         });
         (0..count).fold(file, |file, id| file.number(32).string(id.to_string()).len(id).string("v").string("w")).end()
     };
-    let count = (most - 104) / (12 + 2 * 2 + 64);
-    let (seen, end) = run(&define(count), &[]);
+    let count = (most as u64 - (12 + 100)) / (28 + 2 * 4 + 12 + 60);
+    let (seen, end) = within(&define(count));
     assert!(end.is_ok() && seen.len() as u64 == 2 + count * 6, "{end:?}");
     let last = Seen::Text(redtail::rdb::Role::Field, format!("{:060}", count - 1).into_bytes());
     assert_eq!(seen[seen.len() - 4], last);
-    let error = run(&define(count + 1), &[]).1.unwrap_err();
-    assert_eq!(error.kind.to_string(), "the hash templates of the snapshot need more than 32768 bytes");
+    let error = within(&define(count + 1)).1.unwrap_err();
+    assert_eq!(
+        error.kind.to_string(),
+        "the hash templates of the snapshot need more than 32768 bytes of memory (Limits::templates)"
+    );
+    // A fixed memory has the same limit, and a decoder without memory reads no template.
+    let fixed = |size: usize, bytes: &[u8]| {
+        let (mut memory, mut input) = (vec![0; size], bytes);
+        Decoder::new().with_templates(&mut memory[..]).batch(&mut input, |_| ControlFlow::Continue(())).map(|_| ())
+    };
+    assert_eq!(fixed(most, &define(count)), Ok(()));
+    assert_eq!(fixed(most, &define(count + 1)), Err(error));
+    let mut bytes = &define(1)[..];
+    let none = Decoder::new().batch(&mut bytes, |_| ControlFlow::Continue(())).unwrap_err();
+    assert_eq!(none, RdbError { kind: RdbErrorKind::Templates { limit: 0 }, offset: 9 });
     // Those inside of values take the memory only while their value is read.
     let names: Vec<String> = (0..100).map(|n| format!("{n:0100}")).collect();
     let inside = |file: File, other: &str| {
@@ -298,12 +315,86 @@ fn templates_need_bounded_memory() {
         (0..101).fold(file, |file, n| file.string(n.to_string()))
     };
     let bytes = (0..50).fold(File::new("REDIS0015"), |file, n| inside(file, &format!("{n:0100}!"))).end();
-    let (seen, end) = run(&bytes, &[]);
+    let (seen, end) = within(&bytes);
     assert_eq!((end, seen.len()), (Ok(bytes.len()), 2 + 50 * (2 + 202)));
-    // Declared counts need no memory.
+    // Declared counts and lengths need no memory.
     says(File::new("REDIS0015").number(242).lens(&[1, u64::MAX]).raw([0]), "unknown string encoding 63", 21);
-    let long = File::new("REDIS0015").number(242).lens(&[1, 1]).string(vec![b'f'; 20_000]);
-    says(long, "need more than 32768 bytes", 12);
+    let long = File::new("REDIS0015").number(242).lens(&[1, 1]).len(300 << 20).raw(b"f");
+    says(long, "need more than 67108864 bytes", 12);
+    let long = File::new("REDIS0015").number(242).lens(&[1, 1]).len(300 << 20).raw(b"f").end();
+    let most = run_within(TemplateBuffer::with_limit(1 << 30), Decoder::new(), &long, &[]).1.unwrap_err();
+    assert_eq!(most.kind, RdbErrorKind::Templates { limit: 256 << 20 });
+}
+
+/// Field names of any bytes and lengths, which are prefixes of others or differ in one bit.
+#[test]
+fn templates_share_names_of_any_bytes() {
+    let mut names: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+    names.extend((0..40).map(|zeros| vec![0; zeros * 2 % 40]));
+    names.extend((0..40).map(|end| [&vec![0xff; end][..], &[end as u8]].concat()));
+    names.extend((0..300_u32).map(|n| (n.wrapping_mul(2_654_435_761)).to_be_bytes().to_vec()));
+    let mut ids = Vec::new();
+    let (mut file, mut expected) = (File::new("REDIS0015"), Vec::new());
+    for n in 0..400_u64 {
+        let id = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (n % 40);
+        if ids.contains(&id) {
+            continue;
+        }
+        let start = n as usize * 7 % (names.len() - 12);
+        ids.push(id);
+        file = names[start..start + 12].iter().fold(file.number(242).lens(&[id, 12]), File::string);
+        expected.push(&names[start..start + 12]);
+    }
+    for id in &ids {
+        file = (0..12).fold(file.number(32).string("k").len(*id), |file, _| file.string("v"));
+    }
+    let bytes = file.end();
+    let distinct: std::collections::BTreeSet<&Vec<u8>> = names.iter().collect();
+    let shared: usize = distinct.iter().map(|name| name.len() + 12).sum();
+    let memory = TemplateBuffer::with_limit(ids.len() * (28 + 12 * 4) + shared);
+    let (seen, end) = run_within(memory, Decoder::new(), &bytes, &[]);
+    assert_eq!(end, Ok(bytes.len()));
+    let fields =
+        seen.iter().filter_map(|seen| if let Seen::Text(Role::Field, name) = seen { Some(name) } else { None });
+    assert!(fields.eq(expected.into_iter().flatten()));
+}
+
+/// A name of more than 16 KiB is delivered in pieces, as every other text.
+#[test]
+fn templates_have_names_of_any_length() {
+    let names = [vec![b'a'; 16_384], vec![b'b'; 16_385], vec![b'c'; 40_000], b"d".to_vec()];
+    let compressed = |file: File, name: &[u8]| {
+        let packed = crate::build::compress(name);
+        file.raw([0xc3]).len(packed.len() as u64).len(name.len() as u64).raw(&packed)
+    };
+    let plain = names.iter().fold(File::new("REDIS0015").number(242).lens(&[1, 4]), File::string);
+    let lzf = names.iter().fold(plain.number(242).lens(&[2, 4]), |file, name| compressed(file, name));
+    let values = |file: File| (0..4).fold(file, |file, n| file.string(n.to_string()));
+    let file = values(values(lzf.number(32).string("p").len(1)).number(32).string("q").len(2));
+    let packed = listpack(&atoms![1, "v", "w", "x", "y"]);
+    let inside = names
+        .iter()
+        .fold(file.number(30).string("r").string(&packed).number(31).string("s").lens(&[1, 4]), File::string);
+    let bytes = values(inside).end();
+    for cuts in [vec![], one_byte_at_a_time(&bytes)] {
+        let (seen, end) = run(&bytes, &cuts);
+        assert_eq!(end, Ok(bytes.len()));
+        let fields =
+            seen.iter().filter_map(|seen| if let Seen::Text(Role::Field, name) = seen { Some(name) } else { None });
+        assert!(fields.eq([&names; 4].into_iter().flatten()));
+    }
+}
+
+/// The largest part of a decoder is the window of compressed strings.
+#[test]
+fn the_sizes_are_what_the_pages_say() {
+    assert!((52 << 10..54 << 10).contains(&size_of::<Decoder>()), "{}", size_of::<Decoder>());
+    assert!(
+        (105 << 10..107 << 10).contains(&size_of::<redtail::rdb::Dump<'_>>()),
+        "{}",
+        size_of::<redtail::rdb::Dump<'_>>()
+    );
+    assert!(size_of::<Decoder<TemplateBuffer>>() - size_of::<Decoder>() <= 64);
 }
 
 #[test]
@@ -441,7 +532,7 @@ fn errors_have_offsets_in_the_whole_snapshot() {
         assert!(matches!(decoder.next(&mut input), Ok(redtail::Status::Complete(Item::Start(_)))));
         let error = decoder.next(&mut input).unwrap_err();
         assert_eq!(error.offset, first + 9);
-        assert!(error.to_string().ends_with(&format!(", at byte {} of the snapshot", first + 9)), "{error}");
+        assert!(error.to_string().ends_with(&format!(", at byte {}", first + 9)), "{error}");
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use redtail::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError, Role, WHOLE_TEXT};
+use redtail::io::TemplateBuffer;
+use redtail::rdb::{Decoder, Item, MIN_INPUT, Poll, RdbError, Role, TemplateMemory, WHOLE_TEXT};
 use redtail::resp::Status;
 
 /// An item by value. Strings and raw bytes are joined.
@@ -30,12 +31,27 @@ impl std::fmt::Debug for Seen {
 /// The items that a decoder finds in `bytes`, which arrive up to each of `cuts` and then whole. Returns the bytes used
 /// up.
 pub(crate) fn run_with(decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+    run_within(TemplateBuffer::default(), decoder, bytes, cuts)
+}
+
+/// The same with this memory for hash templates.
+pub(crate) fn run_within<M: TemplateMemory + Clone>(
+    memory: M,
+    decoder: Decoder,
+    bytes: &[u8],
+    cuts: &[usize],
+) -> (Vec<Seen>, Result<usize, RdbError>) {
+    let decoder = decoder.with_templates(memory);
     let singly = singly(decoder.clone(), bytes, cuts);
     assert!(batched(decoder, bytes, cuts) == singly, "batches give something else than single items");
     singly
 }
 
-fn singly(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+fn singly<M: TemplateMemory>(
+    mut decoder: Decoder<M>,
+    bytes: &[u8],
+    cuts: &[usize],
+) -> (Vec<Seen>, Result<usize, RdbError>) {
     let (mut seen, mut used) = (Vec::new(), 0);
     let mut whole_by = 0;
     for &arrived in cuts.iter().chain([&bytes.len()]) {
@@ -71,7 +87,11 @@ fn singly(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Res
 }
 
 /// The same in batches, some of which break early.
-fn batched(mut decoder: Decoder, bytes: &[u8], cuts: &[usize]) -> (Vec<Seen>, Result<usize, RdbError>) {
+fn batched<M: TemplateMemory>(
+    mut decoder: Decoder<M>,
+    bytes: &[u8],
+    cuts: &[usize],
+) -> (Vec<Seen>, Result<usize, RdbError>) {
     let (mut seen, mut used, mut items) = (Vec::new(), 0, 0);
     for &arrived in cuts.iter().chain([&bytes.len()]) {
         loop {

@@ -1,6 +1,7 @@
 //! Whole keys: every fact of their items, and no key over the limit.
 
 use redtail::Status;
+use redtail::io::TemplateBuffer;
 use redtail::owned::{Collector, Omission, Omitted, Value, Whole};
 use redtail::rdb::{Decoder, Type};
 
@@ -10,7 +11,8 @@ use crate::encodings::{large, small};
 use crate::run::{Seen, run};
 
 fn collect(bytes: &[u8], limit: usize) -> Vec<Whole> {
-    let (mut decoder, mut collector, mut whole) = (Decoder::new().skip_damaged(), Collector::new(limit), Vec::new());
+    let (mut decoder, mut collector, mut whole) =
+        (Decoder::new().skip_damaged().with_templates(TemplateBuffer::default()), Collector::new(limit), Vec::new());
     let mut input = bytes;
     while let Status::Complete(item) = decoder.next(&mut input).unwrap() {
         whole.extend(collector.take(item));

@@ -185,7 +185,7 @@ fn a_full_snapshot_with_a_length() {
     let seen = shell.events();
     assert_eq!(seen[0], Seen::Snapshot(snapshot.clone()));
     assert!(
-        matches!(&seen[1], Seen::Other(end) if end.starts_with(&format!("SnapshotEnd(SnapshotEnd {{ bytes: {0}, verified: {0}, beyond_templates: false, offset: 7, db: Some(2)", snapshot.len()))),
+        matches!(&seen[1], Seen::Other(end) if end.starts_with(&format!("SnapshotEnd(SnapshotEnd {{ bytes: {0}, verified: {0}, beyond_templates: None, offset: 7, db: Some(2)", snapshot.len()))),
         "{seen:?}"
     );
     assert_eq!(shell.session.position().unwrap().to_string(), format!("{ID}:7:2"));

@@ -100,7 +100,7 @@ fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {
                 assert_eq!(snapshots(&seen), data, "cut at {cut}");
                 let known = unknown_at.unwrap_or(data.len());
                 let end = format!(
-                    "SnapshotEnd(SnapshotEnd {{ bytes: {}, verified: {known}, beyond_templates: false, offset: {BASE}",
+                    "SnapshotEnd(SnapshotEnd {{ bytes: {}, verified: {known}, beyond_templates: None, offset: {BASE}",
                     data.len()
                 );
                 assert!(

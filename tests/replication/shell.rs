@@ -1,5 +1,6 @@
 //! A shell without a socket: shows a session the bytes that "arrive" and writes down its events.
 
+use redtail::io::TemplateBuffer;
 use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part, Status};
 use redtail::{Event, Options, Position, SessionError, StreamCommand};
@@ -38,7 +39,7 @@ pub(crate) enum Seen {
 
 pub(crate) struct Shell {
     /// Boxed: unoptimized code copies a session several times, and the stack of a test is small.
-    pub(crate) session: Box<Session>,
+    pub(crate) session: Box<Session<TemplateBuffer>>,
     unread: Vec<u8>,
     pub(crate) seen: Vec<Seen>,
     pub(crate) now_ms: u64,
@@ -47,7 +48,8 @@ pub(crate) struct Shell {
 
 impl Shell {
     pub(crate) fn new(session: Session) -> Self {
-        Self { session: Box::new(session), unread: Vec::new(), seen: Vec::new(), now_ms: 0, over: false }
+        let session = Box::new(session.with_templates(TemplateBuffer::default()));
+        Self { session, unread: Vec::new(), seen: Vec::new(), now_ms: 0, over: false }
     }
 
     /// A session that is connected without a password.

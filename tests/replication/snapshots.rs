@@ -123,7 +123,7 @@ fn the_items_are_those_of_the_decoder_and_the_stream_follows() {
             assert!(
                 end.starts_with("SnapshotEnd")
                     && end.contains(&format!(
-                        "bytes: {0}, verified: {0}, beyond_templates: false, offset: 1000",
+                        "bytes: {0}, verified: {0}, beyond_templates: None, offset: 1000",
                         rdb.len()
                     )),
                 "{end}"

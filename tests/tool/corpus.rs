@@ -92,7 +92,8 @@ fn resp_is_the_commands_that_can_be_loaded() {
 fn keys(recording: &[u8]) -> Vec<u8> {
     let magic: fn(&[u8]) -> bool = |bytes| bytes.starts_with(b"REDIS0") || bytes.starts_with(b"VALKEY0");
     let Some(start) = (0..recording.len().min(1000)).find(|at| magic(&recording[*at..])) else { return Vec::new() };
-    let (mut decoder, mut rest) = (redtail::rdb::Decoder::new(), &recording[start..]);
+    let (mut decoder, mut rest) =
+        (redtail::rdb::Decoder::new().with_templates(redtail::io::TemplateBuffer::default()), &recording[start..]);
     while let redtail::Status::Complete(_) = decoder.next(&mut rest).unwrap() {}
     run_on(&["decode", "--format", "resp", "--empty-target"], &recording[start..recording.len() - rest.len()]).ok().out
 }

@@ -398,7 +398,7 @@ fn a_move_is_examined_for_what_it_loses() {
 fn each_missing_permission_is_named_with_its_rule() {
     let no = "+User cdc has no permissions to run the 'psync' command\r\n";
     let examined = Script::healthy().answer("ACL DRYRUN cdc PSYNC", no).examine();
-    examined.only("bad", &["+psync is missing", "ACL SETUSER cdc +psync\""]);
+    examined.only("bad", &["+psync is missing", "ACL SETUSER cdc +psync\"", "ACL SAVE"]);
     assert_eq!(examined.start("snapshot")["fix"][0], "ACL SETUSER cdc +psync");
     assert_eq!(examined.start("sync")["possible"], true);
 
@@ -639,7 +639,12 @@ fn settings_that_hurt_a_follower_are_warnings() {
     assert_eq!(alone.examine().code, 0);
     healthy().config("appendonly", "yes").examine().only("warn", &["restart", "append-only file"]);
     healthy().config("save", "").examine().only("warn", &["restart", "CONFIG SET save"]);
-    healthy().config("repl-timeout", "5").examine().only("warn", &["repl-timeout", "CONFIG SET repl-timeout 60"]);
+    healthy()
+        .config("repl-timeout", "5")
+        .examine()
+        .only("warn", &["repl-timeout", "CONFIG SET repl-timeout 60", "CONFIG REWRITE"]);
+    let without_file = healthy().config("repl-timeout", "5").info(&[("config_file", "")]);
+    without_file.examine().only("warn", &["repl-timeout", "it has no redis.conf"]);
     healthy()
         .config("repl-ping-replica-period", "120")
         .examine()

@@ -61,6 +61,9 @@ fn bash_completes_as_one_types() {
         ("redtail decode --comm", "--commands-only --command"),
         ("redtail decode --format js", "json"),
         ("redtail completions z", "zsh"),
+        ("redtail tail --from now-", "now-without-fork"),
+        ("redtail record --reconnect f", "forever"),
+        ("redtail snapshot --target-version valkey-9", "valkey-9.0 valkey-9.1"),
     ] {
         let last = words.rsplit(' ').next().unwrap();
         let before = words.rsplit(' ').nth(1).unwrap();
@@ -94,12 +97,25 @@ fn there_is_a_page_for_every_verb() {
         let verb = page.strip_prefix("redtail-").and_then(|page| page.strip_suffix(".1"));
         let arguments: Vec<&str> = verb.into_iter().chain(["--help"]).collect();
         let Some(shown) = printed("groff", &["-man", "-ww", "-Tascii", "-P-cbou"], &text) else { continue };
-        assert!(shown.contains("SYNOPSIS") && shown.contains("NOTES"), "{page}: {shown}");
-        // The end of the help text is the same, line for line.
-        let notes: Vec<&str> = shown.lines().skip_while(|line| *line != "NOTES").map(str::trim).collect();
+        for section in ["SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "EXAMPLES", "SEE ALSO"] {
+            assert!(shown.lines().any(|line| line == section), "{page} has no {section}: {shown}");
+        }
+        let has_files = shown.lines().any(|line| line == "FILES");
+        assert_eq!(has_files, shown.contains("--password-file") || shown.contains("--snapshot-to"), "{page}");
+        // The end of the help text is the same, line for line, but for the exit codes.
+        let lines: Vec<&str> = shown.lines().map(str::trim).collect();
         let help = run(&arguments).ok();
-        let help: Vec<&str> = help.text().lines().skip_while(|line| *line != "Examples:").map(str::trim).collect();
-        assert!(!help.is_empty() && notes[1..].starts_with(&help), "{page}: {notes:#?} {help:#?}");
+        let end = help.text().split_once("Examples:\n").expect("examples").1.split("\n\n");
+        let help: Vec<&str> = end.filter(|part| !part.starts_with("Exit codes")).flat_map(str::lines).collect();
+        for line in help.iter().map(|line| line.trim()) {
+            assert!(lines.contains(&line), "{page}: {line:?} is not in {lines:#?}");
+        }
+        // A list has a line for each of its items.
+        let start = lines.iter().find(|line| line.contains("now-without-fork:"));
+        assert!(
+            start.is_none_or(|line| line.split_whitespace().take(3).eq(["o", "now-without-fork:", "Start"])),
+            "{page}: {start:?}"
+        );
         for option in run(&arguments).ok().text().lines().filter_map(|line| line.trim().strip_prefix("--")) {
             let name = option.split([' ', '.', ',']).next().unwrap();
             assert!(shown.contains(&format!("--{name}")), "{page}: --{name}");

@@ -391,7 +391,7 @@ fn what_is_unknown_names_number_place_and_remedy() {
     let input = Snapshot::new().key(0, "a").string("1").key(99, "x").end();
     let ran = json(&input, &[]);
     assert_eq!(ran.code, 1);
-    for word in ["99", "at byte 31 ", "newer than this version"] {
+    for word in ["99", "at byte 31, ", "newer than this version"] {
         assert!(ran.err.contains(word), "{}", ran.err);
     }
     let ran = json(b"REDIS0079\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0", &[]);
@@ -400,7 +400,7 @@ fn what_is_unknown_names_number_place_and_remedy() {
     assert_eq!((ran.code, ran.err.as_str(), &ran.json()[0]["value"]), (0, expected, &json!("v")));
     let ran = json(b"REDIS0079\x00\x01k\x01v\x63\x01k", &[]);
     assert!(ran.code == 1 && ran.json()[0]["value"] == json!("v"), "{}", ran.err);
-    for word in ["99", "REDIS0079", "at byte 14 ", "newer than this version"] {
+    for word in ["99", "REDIS0079", "at byte 14, ", "newer than this version"] {
         assert!(ran.err.contains(word), "{}", ran.err);
     }
     let ran = json(b"REDISXXXX\xff\0\0\0\0\0\0\0\0", &[]);
@@ -437,7 +437,7 @@ fn data_of_other_products_gives_one_warning_per_kind() {
 fn an_unknown_number_is_named_with_its_writer() {
     let ran = json(&Snapshot::new().raw([99]).end(), &[]);
     assert_eq!(ran.code, 1);
-    let message = "opcode 99 in a REDIS0012 snapshot (redis-ver 7.4.0)";
+    let message = "opcode 99 in REDIS0012 data (redis-ver 7.4.0)";
     assert!(ran.err.contains(message), "{}", ran.err);
     let hint = "; another product or a server newer than this version of redtail wrote it";
     assert!(ran.err.contains(hint), "{}", ran.err);

@@ -161,7 +161,10 @@ fn help_has_examples() {
         let at = |word: &str| ran.text().find(word).unwrap_or_else(|| panic!("{verb}: {word}"));
         assert!(at(own) < at("Sentinel:"), "{verb}: its own options come first");
     }
-    assert!(run(&["--version"]).ok().text().starts_with("redtail "));
+    let version = run(&["--version"]).ok();
+    assert!(version.text().starts_with("redtail ") && version.text().contains("\nfeatures: compression"));
+    assert_eq!(version.text().contains(", tls"), cfg!(feature = "tls"));
+    assert_eq!(run(&["-V"]).ok().text().lines().next(), version.text().lines().next());
 }
 
 #[test]

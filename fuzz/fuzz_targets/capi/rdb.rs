@@ -5,6 +5,7 @@ use std::ffi::c_uint;
 use redtail::capi::basics::{redtail_slice, redtail_status as Status};
 use redtail::capi::rdb::*;
 use redtail::capi::rdb_item::{redtail_rdb_item, redtail_rdb_item_kind as Kind};
+use redtail::io::TemplateBuffer;
 use redtail::rdb::{Decoder, Poll};
 
 use crate::{Input, is, known, read, words};
@@ -17,7 +18,7 @@ pub(crate) struct Calls {
 
 struct Handle {
     rdb: *mut redtail_rdb,
-    twin: Option<Decoder>,
+    twin: Option<Decoder<TemplateBuffer>>,
 }
 
 impl Drop for Handle {
@@ -40,9 +41,9 @@ impl Calls {
 
     fn make(&mut self, input: &mut Input<'_>) {
         let (flags, offset) = (c_uint::from(input.byte() & 7), input.number());
-        let rdb = redtail_rdb_new(flags, offset);
+        let rdb = unsafe { redtail_rdb_new(flags, offset, std::ptr::null()) };
         assert!(!rdb.is_null());
-        let mut twin = Decoder::new().starting_at(offset);
+        let mut twin = Decoder::new().starting_at(offset).with_templates(TemplateBuffer::default());
         if flags & REDTAIL_RDB_FLAG_LENIENT != 0 {
             twin = twin.skip_damaged();
         }

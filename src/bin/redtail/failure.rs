@@ -185,7 +185,7 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
             "; the printed data may be wrong: the file was damaged after the server wrote it"
         }
         RdbErrorKind::Truncated(_) => "; the printed data is incomplete: the file was not written or copied completely",
-        RdbErrorKind::Templates => TEMPLATES_HINT,
+        RdbErrorKind::Templates { .. } => TEMPLATES_HINT,
         RdbErrorKind::Refused { .. } | RdbErrorKind::NotRdb(_) | RdbErrorKind::UnknownVersion(_) => "",
         _ => "; --skip-damaged skips damaged values where possible",
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use redtail::Handle;
 
+use crate::background;
+
 /// Servers disconnect a replica that is silent for a minute.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -28,7 +30,7 @@ impl Keepalive {
     /// Watches the connection of this handle until dropped.
     pub(crate) fn watch(handle: &Handle) -> Self {
         static STARTED: Once = Once::new();
-        STARTED.call_once(|| drop(thread::spawn(beat)));
+        STARTED.call_once(|| background::start("heartbeat", beat));
         let printing = Arc::default();
         let watched = Watched { printing: Arc::downgrade(&printing), handle: handle.clone(), before: 0 };
         WATCHED.lock().unwrap_or_else(PoisonError::into_inner).push(watched);

@@ -1,6 +1,7 @@
 //! The command-line tool.
 
 mod args;
+mod background;
 mod blocked;
 mod decode;
 mod demo;

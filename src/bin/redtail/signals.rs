@@ -23,7 +23,7 @@ pub(crate) fn listen(otherwise: impl Fn() + Send + Sync + 'static) -> Result<(),
         if STOPPED.swap(true, Ordering::SeqCst) {
             end();
         }
-        thread::spawn(end_if_stuck);
+        crate::background::start("signal", end_if_stuck);
         match ON_STOP.get() {
             Some(stop) => stop(),
             None => otherwise(),

@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use redtail::rdb::TEMPLATES;
 use redtail::{Event, SnapshotEnd, SnapshotFile, SnapshotFileError};
 
 use crate::args::{Follow, SnapshotTo};
@@ -119,8 +118,8 @@ impl Saver {
 pub(crate) fn say_unverified(end: &SnapshotEnd, rest: &str) {
     let (at, left) = (end.verified, end.bytes - end.verified);
     let why = match end.beyond_templates {
-        true => format!("since the hash templates need more than {TEMPLATES} bytes of memory"),
-        false => "where data of a later server begins that this version of redtail does not know".into(),
+        Some(limit) => format!("since the hash templates need more than {limit} bytes of memory"),
+        None => "where data of a later server begins that this version of redtail does not know".into(),
     };
     log::say(format_args!(
         "the structure is verified up to byte {at}, {why}; of the {left} bytes from there on, {rest}"

@@ -165,7 +165,7 @@ impl Shown {
             Event::Attached(attached) => self.attached(attached),
             Event::SnapshotBegin(begin) => {
                 self.event.offset = begin.offset;
-                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0, false);
+                self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0, None);
             }
             Event::SnapshotBytes(bytes) => {
                 self.event.kind = REDTAIL_EVENT_SNAPSHOT_BYTES as c_int;
@@ -245,11 +245,17 @@ impl Shown {
         self.event.attached = &raw const self.attached;
     }
 
-    fn snapshot(&mut self, kind: redtail_event_kind, length: Option<u64>, verified: u64, beyond_templates: bool) {
+    fn snapshot(
+        &mut self,
+        kind: redtail_event_kind,
+        length: Option<u64>,
+        verified: u64,
+        beyond_templates: Option<u64>,
+    ) {
         self.snapshot = redtail_snapshot {
             length: length.unwrap_or(REDTAIL_UNKNOWN),
             verified,
-            beyond_templates: beyond_templates.into(),
+            beyond_templates: beyond_templates.unwrap_or(0),
         };
         self.event.kind = kind as c_int;
         self.event.snapshot = &raw const self.snapshot;

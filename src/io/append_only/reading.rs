@@ -11,7 +11,7 @@ use crate::io::append_only::source::Source;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::io::compression::DecompressReader;
 use crate::io::snapshot_reader::{Look, SnapshotReader};
-use crate::rdb::{Decoder, RdbError, RdbErrorKind};
+use crate::rdb::{Decoder, RdbError};
 use crate::replication::{
     Event, Options, Progress, Session, SessionError, SnapshotBegin, SnapshotEnd, SnapshotForm, StreamPart,
 };
@@ -212,7 +212,7 @@ impl Reading {
                 let end = SnapshotEnd {
                     bytes,
                     verified: unknown.map_or(bytes, |error| error.offset),
-                    beyond_templates: unknown.is_some_and(|error| error.kind == RdbErrorKind::Templates),
+                    beyond_templates: unknown.and_then(|error| error.kind.template_limit()),
                     offset: bytes,
                     db: None,
                     position: None,
@@ -316,7 +316,7 @@ impl Reading {
             SnapshotForm::Items => Decoder::new(),
         };
         if let Some(ReadingState::Border { feed, .. }) = self.stage.take() {
-            self.stage = Some(ReadingState::Snapshot(SnapshotReader::of_feed(feed, decoder)));
+            self.stage = Some(ReadingState::Snapshot(SnapshotReader::of_feed(feed, decoder, &self.options.limits)));
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use crate::io::buffered_reader::{BufferedReader, ReadError};
 use crate::io::recording::blocks::{Blocks, Mark, RecordingFault};
 use crate::io::recording::link::Link;
+use crate::io::template_buffer::TemplateBuffer;
 use crate::replication::{AttachMethod, Attached, Closed, Event, Options, Position, Progress, Session, StreamPart};
 use crate::resp::Part;
 
@@ -30,7 +31,7 @@ use crate::resp::Part;
 #[derive(Debug)]
 pub struct RecordingReader<R> {
     feed: BufferedReader<Blocks<R>>,
-    session: Session,
+    session: Session<TemplateBuffer>,
     link: Option<Link>,
     /// The number of the first byte of the connection, in the buffered reader.
     link_start: u64,
@@ -81,6 +82,7 @@ impl<R: Read> RecordingReader<R> {
 
     fn over(source: Blocks<R>, options: Options, session: Session, begun: Option<(&'static str, u64)>) -> Self {
         let feed = BufferedReader::new(source).with_limits(&options.limits);
+        let session = session.with_templates(TemplateBuffer::with_limit(options.limits.templates));
         Self { feed, session, link: None, link_start: 0, begun, ahead: None, ended: false }
     }
 

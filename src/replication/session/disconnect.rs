@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::backoff::Backoff;
 use crate::replication::error::{Recovery, SessionError};
 use crate::replication::event::{DisconnectReason, Disconnected};
@@ -14,7 +15,7 @@ use crate::replication::session::{Phase, Session, Step};
 /// Attempts after an error reply that is not known.
 const FEW: u32 = 3;
 
-impl Session {
+impl<M: TemplateMemory> Session<M> {
     /// The connection is lost. Incomplete data is void; the next step depends on the phase.
     pub(super) fn lose(&mut self, reason: DisconnectReason) -> Step {
         self.lose_for(reason, None)

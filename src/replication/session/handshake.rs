@@ -299,6 +299,7 @@ const LIMITS: Limits = Limits {
     depth: 8,
     line: 64 << 10,
     reply_line: 64 << 10,
+    ..Limits::DEFAULT
 };
 
 /// `+` or `-`, CR, LF.

@@ -2,13 +2,14 @@
 
 use crate::base::error::{ProtocolError, ProtocolErrorKind};
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::DisconnectReason;
 use crate::replication::reply::{Question, judge};
 use crate::replication::session::request::Request;
 use crate::replication::session::{Session, Step};
 
-impl Session {
+impl<M: TemplateMemory> Session<M> {
     pub(super) fn skip_newlines<'a>(&mut self, unread: &'a [u8]) -> &'a [u8] {
         self.skip(unread, b"\r\n")
     }

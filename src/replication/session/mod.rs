@@ -3,6 +3,7 @@
 mod disconnect;
 mod handshake;
 mod lines;
+mod memory;
 mod outbox;
 mod queue;
 mod recorded;
@@ -17,6 +18,7 @@ use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
 use crate::base::limits::Limits;
+use crate::rdb::{Decoder, TemplateMemory};
 use crate::replication::commits::Commits;
 use crate::replication::error::SessionError;
 use crate::replication::event::{DisconnectReason, Event, Idle};
@@ -53,7 +55,8 @@ use crate::replication::session::stream::{Found, Scan, Stream};
 /// Times are milliseconds of one clock of the caller's choice that never runs backwards.
 ///
 /// A session allocates nothing, so all its state is in the value: about 78 KB, most of it the window of compressed
-/// strings in snapshots and the bytes to send. Where there is an allocator, box it.
+/// strings in snapshots and the bytes to send. Box it. The hash templates of a snapshot are in memory of the caller,
+/// `M`. A session has none until [`with_templates`](Self::with_templates).
 ///
 /// ```
 /// use redtail::replication::{Credentials, Progress, Session};
@@ -65,12 +68,12 @@ use crate::replication::session::stream::{Found, Scan, Stream};
 /// assert_eq!(session.to_send(), b"*1\r\n$4\r\nPING\r\n");
 /// ```
 #[derive(Debug, Clone)]
-pub struct Session {
+pub struct Session<M = [u8; 0]> {
     options: Options,
     phase: Phase,
     handshake: Handshake,
     stream: Stream,
-    snapshot: Snapshot,
+    snapshot: Snapshot<M>,
     outbox: Outbox,
     queue: Queue,
     current: Current,
@@ -234,7 +237,7 @@ impl Session {
             phase: Phase::Offline,
             handshake: Handshake::new(),
             stream: Stream::new(&options, None, 0, None),
-            snapshot: Snapshot::new(Framing::Length(0), SnapshotForm::Bytes, false),
+            snapshot: Snapshot::new(Framing::Length(0), SnapshotForm::Bytes, false, Decoder::new()),
             outbox: Outbox::EMPTY,
             queue: Queue::EMPTY,
             current: Current::Nothing,
@@ -261,18 +264,6 @@ impl Session {
         }
     }
 
-    /// A session over recorded bytes, from the first one after PSYNC or SYNC was sent. It sends nothing, and has no
-    /// other connection: the end of this one ends the session.
-    ///
-    /// `offset` is the replication offset before the first byte of the stream where the recording does not name it:
-    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0, and there is no [`Position`].
-    pub fn recorded(options: Options, offset: Option<u64>) -> Self {
-        let mut session = Self::new(options);
-        session.recorded = true;
-        session.phase = Phase::Attaching(Request::Recorded { offset });
-        session
-    }
-
     /// A session over a bare command stream or an append-only file, with the offset before its first byte. Lines that
     /// begin with `#` are skipped. There is no history, so no event has a [`Position`].
     pub fn commands(options: Options, offset: u64) -> Self {
@@ -282,7 +273,9 @@ impl Session {
         session.phase = Phase::Stream;
         session
     }
+}
 
+impl<M: TemplateMemory> Session<M> {
     /// Sets the database of the first command, for a session made by [`commands`](Self::commands). A whole append-only
     /// file begins in database 0.
     #[must_use]

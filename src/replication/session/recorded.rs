@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::event::{AttachMethod, DisconnectReason, Disconnected, Gap};
-use crate::replication::options::OnGap;
+use crate::replication::options::{OnGap, Options};
 use crate::replication::position::{Lineage, Position, ReplicationId};
 use crate::replication::psync_request::{OnFull, PsyncRequest};
 use crate::replication::session::queue::Queued;
@@ -15,6 +16,20 @@ use crate::replication::session::{Phase, Session, Step};
 const LINK_ENDS: &[u8] = b"the recorded connection ends here";
 
 impl Session {
+    /// A session over recorded bytes, from the first one after PSYNC or SYNC was sent. It sends nothing, and has no
+    /// other connection: the end of this one ends the session.
+    ///
+    /// `offset` is the replication offset before the first byte of the stream where the recording does not name it:
+    /// after `+CONTINUE` and after SYNC. Without it offsets count from 0, and there is no [`Position`].
+    pub fn recorded(options: Options, offset: Option<u64>) -> Self {
+        let mut session = Self::new(options);
+        session.recorded = true;
+        session.phase = Phase::Attaching(Request::Recorded { offset });
+        session
+    }
+}
+
+impl<M: TemplateMemory> Session<M> {
     /// The request on the present connection, once the stream was requested on it. A recording needs it, and the bytes
     /// received after it.
     pub const fn psync_request(&self) -> Option<PsyncRequest> {

@@ -1,6 +1,7 @@
 //! Chooses what to ask of the primary, and asks it.
 
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::error::SessionError;
 use crate::replication::event::{AttachMethod, DisconnectReason, ForkReason, Forking, Gap};
 use crate::replication::info::Info;
@@ -48,7 +49,7 @@ pub(super) enum Purpose {
     Learn { gap: Option<Position> },
 }
 
-impl Session {
+impl<M: TemplateMemory> Session<M> {
     /// With a filter, a refused PSYNC costs a few hundred bytes instead of the data set.
     pub(super) const fn wants_filter(&self) -> bool {
         match (self.position, self.start) {

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::base::excerpt::Excerpt;
+use crate::rdb::TemplateMemory;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{AttachMethod, Attached, DisconnectReason};
 use crate::replication::options::OnGap;
@@ -16,7 +17,7 @@ use crate::replication::session::{ACK_INTERVAL_MS, Phase, Session, Step};
 /// The reason of a disconnect from a primary that gave a position on one connection and refused it on the next.
 const TOO_LATE: &[u8] = b"the position it gave a moment ago has left its backlog";
 
-impl Session {
+impl<M: TemplateMemory> Session<M> {
     pub(super) fn read_answer(&mut self, request: Request, unread: &[u8], now_ms: u64) -> Step {
         let unread = self.skip_newlines(unread);
         if unread.first() == Some(&b'$') && request.may_be_sync() {

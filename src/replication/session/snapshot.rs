@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use crate::base::excerpt::Excerpt;
 use crate::base::status::Status;
-use crate::rdb::{Decoder, Item, Poll, RdbError, RdbErrorKind, Role, Text};
+use crate::rdb::{Decoder, Item, Poll, RdbError, Role, TemplateMemory, Text};
 use crate::replication::error::SessionError;
 use crate::replication::options::SnapshotForm;
 use crate::replication::server::Version;
@@ -42,18 +42,18 @@ impl Framing {
 
 /// A snapshot being received. Its structure is parsed, so that no data is mistaken for its end.
 #[derive(Debug, Clone)]
-pub(super) struct Snapshot {
+pub(super) struct Snapshot<M> {
     framing: Framing,
     form: SnapshotForm,
-    decoder: Decoder,
+    decoder: Decoder<M>,
     aux: AuxFields,
     received: u64,
     tail: Tail,
     /// The first byte of data of an unknown version or type. From there on only the frame shows the end. Never with
     /// items.
     blind_from: Option<u64>,
-    /// The reason for it is the size of the hash templates.
-    beyond_templates: bool,
+    /// The reason for it is the size of the hash templates: the limit.
+    beyond_templates: Option<u64>,
 }
 
 /// The kind of the next bytes of a snapshot.
@@ -73,13 +73,14 @@ pub(super) enum Next {
     Broken(SessionError),
 }
 
-impl Snapshot {
-    pub(super) const fn new(framing: Framing, form: SnapshotForm, lenient: bool) -> Self {
+impl<M: TemplateMemory> Snapshot<M> {
+    /// A snapshot for a decoder before its first byte.
+    pub(super) const fn new(framing: Framing, form: SnapshotForm, lenient: bool, decoder: Decoder<M>) -> Self {
         let decoder = match form {
             // The receiver of the bytes may know more than this decoder.
-            SnapshotForm::Bytes => Decoder::new().skip_damaged(),
-            SnapshotForm::Items if lenient => Decoder::new().skip_damaged(),
-            SnapshotForm::Items => Decoder::new(),
+            SnapshotForm::Bytes => decoder.skip_damaged(),
+            SnapshotForm::Items if lenient => decoder.skip_damaged(),
+            SnapshotForm::Items => decoder,
         };
         Self {
             framing,
@@ -89,8 +90,20 @@ impl Snapshot {
             received: 0,
             tail: Tail::NONE,
             blind_from: None,
-            beyond_templates: false,
+            beyond_templates: None,
         }
+    }
+
+    /// Another snapshot, with the memory of this one.
+    pub(super) fn begin(&mut self, framing: Framing, form: SnapshotForm, lenient: bool) {
+        *self = Self::new(framing, form, lenient, self.decoder.anew());
+    }
+
+    /// The same before its first byte, with this memory for hash templates.
+    pub(super) fn with_templates<N: TemplateMemory>(self, memory: N) -> Snapshot<N> {
+        let Self { framing, form, decoder, aux, received, tail, blind_from, beyond_templates } = self;
+        let decoder = decoder.with_templates(memory);
+        Snapshot { framing, form, decoder, aux, received, tail, blind_from, beyond_templates }
     }
 
     pub(super) const fn aux(&self) -> &AuxFields {
@@ -110,8 +123,8 @@ impl Snapshot {
         }
     }
 
-    /// Whether the size of the hash templates is the reason why the rest is not parsed.
-    pub(super) const fn beyond_templates(&self) -> bool {
+    /// The limit of the hash templates, if it is the reason why the rest is not parsed.
+    pub(super) const fn beyond_templates(&self) -> Option<u64> {
         self.beyond_templates
     }
 
@@ -173,7 +186,7 @@ impl Snapshot {
             },
             Err(error) if self.form == SnapshotForm::Bytes && error.kind.is_unknown(self.decoder.format) => {
                 self.blind_from = Some(error.offset);
-                self.beyond_templates = error.kind == RdbErrorKind::Templates;
+                self.beyond_templates = error.kind.template_limit();
                 // From the unknown byte on, however many bytes before it arrived in the same piece.
                 let known = usize::try_from(error.offset.saturating_sub(self.received)).unwrap_or(0);
                 if known > 0 { Next::Data(known) } else { self.next_blind(data) }
@@ -325,6 +338,7 @@ fn longest_overlap(input: &[u8], mark: &[u8; MARK_LENGTH]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rdb::RdbErrorKind;
 
     const MARK: &[u8; 40] = b"398c1a683d14df9f2e290fd53a6174729509e866";
 
@@ -337,7 +351,7 @@ mod tests {
     }
 
     fn run(framing: Framing, form: SnapshotForm, pieces: &[&[u8]]) -> Run {
-        let mut snapshot = Snapshot::new(framing, form, false);
+        let mut snapshot = Snapshot::new(framing, form, false, Decoder::new());
         let (mut unread, mut data, mut items) = (Vec::new(), Vec::new(), Vec::new());
         for piece in pieces {
             unread.extend_from_slice(piece);

@@ -2,16 +2,17 @@
 
 use crate::base::error::{Byte, ProtocolErrorKind};
 use crate::base::limits::FILTERED_SNAPSHOT;
+use crate::rdb::TemplateMemory;
 use crate::replication::error::{SessionError, SessionStage};
 use crate::replication::event::{AttachMethod, SnapshotBegin, SnapshotEnd};
 use crate::replication::options::SnapshotForm;
 use crate::replication::reply::Question;
 use crate::replication::session::queue::Queued;
 use crate::replication::session::request::Purpose;
-use crate::replication::session::snapshot::{Framing, HEADER_LENGTH, Next, Snapshot};
+use crate::replication::session::snapshot::{Framing, HEADER_LENGTH, Next};
 use crate::replication::session::{Current, Phase, Session, Step};
 
-impl Session {
+impl<M: TemplateMemory> Session<M> {
     /// Not inlined into [`advance`](Self::advance): a new snapshot is made in about 100 KB of stack, whose pages each
     /// call would touch.
     #[inline(never)]
@@ -41,7 +42,7 @@ impl Session {
             Purpose::Deliver => self.options.snapshot,
             Purpose::Learn { .. } => SnapshotForm::Bytes,
         };
-        self.snapshot = Snapshot::new(framing, form, self.options.lenient);
+        self.snapshot.begin(framing, form, self.options.lenient);
         self.phase = Phase::Snapshot(purpose);
         if matches!(purpose, Purpose::Deliver) {
             self.queue.push(Queued::SnapshotBegin(SnapshotBegin {

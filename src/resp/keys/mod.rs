@@ -23,6 +23,17 @@ pub use shape::Access;
 use crate::resp::command::{Args, Command};
 
 /// The keys that a command touches: the result of [`Command::keys`]. The enum is closed.
+///
+/// ```
+/// use redtail::resp::Keys;
+/// use redtail::{CommandParser, Status};
+///
+/// let mut input: &[u8] = b"*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n";
+/// if let Status::Complete(command) = CommandParser::stream().next(&mut input)? {
+///     assert!(matches!(command.keys(), Keys::Some(_)));
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub enum Keys<'a> {
     /// The command touches no key, such as PUBLISH or `EVAL … 0`.

@@ -11,6 +11,18 @@ use crate::topology::cluster::shard::Shard;
 use crate::topology::cluster::slots::Slots;
 
 /// An item of a [`Merged`](crate::topology::Merged) stream.
+///
+/// ```
+/// use redtail::topology::ClusterEvent;
+///
+/// # fn react(event: ClusterEvent) {
+/// match event {
+///     ClusterEvent::Shard { shard, event } => println!("{}: {event:?}", shard.id()),
+///     ClusterEvent::Notice(notice) => eprintln!("{notice}"),
+///     _ => {}
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClusterEvent {

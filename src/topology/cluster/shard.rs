@@ -11,6 +11,12 @@ use crate::topology::cluster::positions::SavedShard;
 use crate::topology::cluster::slots::Slots;
 
 /// A shard of a cluster: the primaries that continue one history, one after the other. Clones are the same shard.
+///
+/// ```
+/// # fn react(shard: &redtail::topology::Shard) {
+/// println!("{} is at {}, with slots {}", shard.id(), shard.target(), shard.slots());
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Shard {
     inner: Arc<Inner>,

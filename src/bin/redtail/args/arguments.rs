@@ -35,9 +35,15 @@ Examples:
 
 `redtail help tail` explains how to follow a server.";
 
+/// What `--version` prints: the features of this build, too.
+#[cfg(feature = "tls")]
+const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: compression, tls");
+#[cfg(not(feature = "tls"))]
+const LONG_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: compression (without tls)");
+
 /// Follow the replication stream of a Redis or Valkey server: every write, in order, with its exact position.
 #[derive(Debug, Parser)]
-#[command(name = "redtail", version, after_help = EXAMPLES, disable_help_subcommand = false)]
+#[command(name = "redtail", version, long_version = LONG_VERSION, after_help = EXAMPLES, disable_help_subcommand = false)]
 pub(crate) struct Arguments {
     /// `None` runs the demonstration.
     #[command(subcommand)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::args::fact::{Facts, ONE_SERVER};
-use crate::args::parse::{seconds, target_version};
+use crate::args::parse::{TARGET_VERSION, seconds};
 use crate::args::server::Server;
 
 const DOCTOR_EXAMPLES: &str = "\
@@ -63,7 +63,7 @@ pub(crate) struct Doctor {
     ///
     /// Names commands that were called, functions, fields that expire and modules that the other server does not have,
     /// and whether it loads a dump.rdb of this one.
-    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    #[arg(long, value_name = "VERSION", value_parser = TARGET_VERSION, hide_possible_values = true)]
     pub(crate) target_version: Option<redtail::Server>,
 }
 

@@ -17,6 +17,7 @@ mod scheme;
 mod server;
 mod shell;
 mod snapshot;
+mod suggested;
 mod tail;
 #[cfg(feature = "tls")]
 mod tls;

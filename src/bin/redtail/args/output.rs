@@ -7,7 +7,7 @@ use redtail::{Limits, Options, Server, SnapshotForm};
 
 use crate::args::fact::{ALL_COMMANDS, EMPTIED, Facts, JSON, RESP, TEXT, either};
 use crate::args::filter::Filter;
-use crate::args::parse::target_version;
+use crate::args::parse::TARGET_VERSION;
 
 /// The output options of `tail` and `decode`.
 #[derive(Debug, Clone, Args)]
@@ -79,7 +79,7 @@ pub(crate) struct Output {
     /// into plain commands. What can't be expressed is left out, with one message per kind. A few commands of more than
     /// 64 MiB can't be rewritten: they are printed unchanged, and counted in a message at the end. See
     /// docs/migration.md.
-    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    #[arg(long, value_name = "VERSION", value_parser = TARGET_VERSION, hide_possible_values = true)]
     pub(crate) target_version: Option<Server>,
 
     /// Print the number of commands and bytes, and their rates, on standard error

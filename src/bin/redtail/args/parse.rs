@@ -9,8 +9,9 @@ use redtail::replication::ServerError;
 use redtail::{Backoff, OnGap, Options, Position, Server, Start};
 
 use crate::args::fact::{DEVICE, Facts, NEW_FILE, NOW, NOW_WITHOUT_FORK, POSITION, SNAPSHOT, STDOUT, SYNC, either};
+use crate::args::suggested::Suggested;
 
-pub(super) fn start(text: &str) -> Result<Start, String> {
+fn start(text: &str) -> Result<Start, String> {
     match text {
         "now" => Ok(Start::Now),
         "now-without-fork" => Ok(Start::NowWithoutFork),
@@ -43,16 +44,61 @@ pub(super) fn facts_of_file(path: &Path) -> Facts {
     either(is_device, DEVICE, NEW_FILE)
 }
 
-pub(super) fn backoff(text: &str) -> Result<Backoff, &'static str> {
+fn backoff(text: &str) -> Result<Backoff, String> {
     match text {
         "forever" => Ok(Backoff::default()),
         "never" => Ok(Backoff::OFF),
         number => match number.parse() {
             Ok(attempts) => Ok(Backoff::default().give_up_after(attempts)),
-            Err(_) => Err("choose forever, never, or a number of attempts"),
+            Err(_) => Err("choose forever, never, or a number of attempts".into()),
         },
     }
 }
+
+pub(super) const START: Suggested<Start> = Suggested::new(
+    start,
+    &[
+        (
+            "now",
+            "Start with the next write. The server forks once for a snapshot without data, which contains position and \
+             database. Servers before Redis 7.0 report the position in INFO instead",
+        ),
+        (
+            "now-without-fork",
+            "Start with the next write, but take the position from INFO. The server needs a replication backlog. The \
+             database is unknown until a SELECT arrives",
+        ),
+        (
+            "snapshot",
+            "Print all data of the server key by key, then the writes after it, without a gap. The server forks and \
+             sends all data",
+        ),
+        (
+            "sync",
+            "Like snapshot, but with the old SYNC command, for servers without PSYNC. Such a run can't be resumed",
+        ),
+    ],
+);
+
+pub(super) const BACKOFF: Suggested<Backoff> = Suggested::new(backoff, &[("forever", ""), ("never", "")]);
+
+pub(super) const TARGET_VERSION: Suggested<Server> = Suggested::new(
+    target_version,
+    &[
+        ("redis-6.2", ""),
+        ("redis-7.0", ""),
+        ("redis-7.2", ""),
+        ("redis-7.4", ""),
+        ("redis-8.0", ""),
+        ("redis-8.2", ""),
+        ("redis-8.4", ""),
+        ("valkey-7.2", ""),
+        ("valkey-8.0", ""),
+        ("valkey-8.1", ""),
+        ("valkey-9.0", ""),
+        ("valkey-9.1", ""),
+    ],
+);
 
 /// The pause after a refusal that a person has to fix.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
@@ -72,7 +118,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     seconds.filter(|&it| it >= Duration::from_millis(1)).ok_or("give a number of seconds, for example 5 or 0.5")
 }
 
-pub(super) fn target_version(text: &str) -> Result<Server, String> {
+fn target_version(text: &str) -> Result<Server, String> {
     let server: Server = text.parse().map_err(|error: ServerError| error.to_string())?;
     match server.is_since(Some((6, 2)), Some((7, 2))) {
         true => Ok(server),

@@ -7,9 +7,9 @@ use clap::Args;
 use redtail::{Backoff, Start};
 
 use crate::args::fact::{Facts, NOW, POSITION, either};
-use crate::args::parse::{backoff, facts_of_file, facts_of_start, seconds, start};
+use crate::args::parse::{BACKOFF, START, facts_of_file, facts_of_start, seconds};
 use crate::args::server::Server;
-use crate::args::tail::{GapChoice, STARTS, facts_of_gap};
+use crate::args::tail::{GapChoice, facts_of_gap};
 
 const RECORD_EXAMPLES: &str = "\
 Examples:
@@ -49,8 +49,8 @@ pub(crate) struct Record {
     #[arg(long, conflicts_with = "append")]
     pub(crate) force: bool,
 
-    /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
-    #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
+    /// Where to start: one of the values below, or a position (replid:offset:db) to resume after [default: now]
+    #[arg(long, value_name = "START", value_parser = START)]
     pub(crate) from: Option<Start>,
 
     /// For --from now on a server before Redis 7.0 without a backlog: let it dump its data to its own disk once
@@ -70,7 +70,7 @@ pub(crate) struct Record {
     /// run. With --from sync the first connect and the snapshot are retried; a connection lost after them ends the run.
     ///
     /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
-    #[arg(long, value_name = "TRIES", value_parser = backoff)]
+    #[arg(long, value_name = "TRIES", value_parser = BACKOFF, hide_possible_values = true)]
     pub(crate) reconnect: Option<Backoff>,
 
     /// End after N commands, but not inside a transaction

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::args::fact::{Facts, NO_TLS, SENTINELS, SERVER, TLS_IN_ADDRESS, UNIX, either};
 #[cfg(feature = "tls")]
@@ -22,6 +22,7 @@ pub(crate) struct Server {
     ///
     /// Everyone on this machine can see a password on a command line. Use --password-file, or the environment variable
     /// REDTAIL_PASSWORD or REDISCLI_AUTH. The environment is read if neither the target nor an option has the password.
+    #[arg(value_hint = ValueHint::Hostname)]
     pub(crate) target: String,
 
     /// The ACL user to log in as

@@ -10,7 +10,7 @@ use crate::args::fact::{EMPTIED, Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
 use crate::args::output::{Output, OutputFormat};
-use crate::args::parse::{facts_of_file, target_version};
+use crate::args::parse::{TARGET_VERSION, facts_of_file};
 use crate::args::server::Server;
 
 const SNAPSHOT_EXAMPLES: &str = "\
@@ -78,7 +78,7 @@ pub(crate) struct Snapshot {
     ///
     /// Newer commands and options are rewritten. A RESTORE that the target would refuse gets its version, or is opened
     /// into plain commands. What can't be expressed is left out, with one message per kind. See docs/migration.md.
-    #[arg(long, value_name = "VERSION", value_parser = target_version)]
+    #[arg(long, value_name = "VERSION", value_parser = TARGET_VERSION, hide_possible_values = true)]
     target_version: Option<redtail::Server>,
 
     /// Print only keys of database N

@@ -12,7 +12,7 @@ use crate::args::fact::{
 use crate::args::filter::Filter;
 use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
 use crate::args::output::Output;
-use crate::args::parse::{backoff, facts_of_file, facts_of_start, seconds, start};
+use crate::args::parse::{BACKOFF, START, facts_of_file, facts_of_start, seconds};
 use crate::args::server::Server;
 
 const TAIL_EXAMPLES: &str = "\
@@ -38,27 +38,12 @@ The user needs these permissions:
 Add +info for the server's name and for --from now-without-fork. Servers
 before Redis 7.0 need it for --from now too. For --cluster add
   +cluster|myid +cluster|shards +cluster|slots +cluster|info +role
+For `redtail doctor`, to check all of this, add
+  +info +config|get +command|info +command|list +acl|whoami +acl|dryrun
 
 The writes go to standard output, messages to standard error.
 SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
-
-pub(super) const STARTS: &str = "\
-Where to start
-
-Possible values:
-- now:              Start with the next write. The server forks once
-  for a snapshot without data, which contains position and database.
-  Servers before Redis 7.0 report the position in INFO instead
-- now-without-fork: Start with the next write, but take the position
-  from INFO. The server needs a replication backlog. The database is
-  unknown until a SELECT arrives
-- snapshot:         Print all data of the server key by key, then the
-  writes after it, without a gap. The server forks and sends all data
-- sync:             Like snapshot, but with the old SYNC command, for
-  servers without PSYNC. Such a run can't be resumed
-- POSITION:         Resume after this position of an earlier run
-  (replid:offset:db)";
 
 #[derive(Debug, Args)]
 #[command(after_help = TAIL_EXAMPLES)]
@@ -77,8 +62,8 @@ pub(crate) struct Tail {
     #[arg(long)]
     cluster: bool,
 
-    /// Where to start: now, now-without-fork, snapshot, sync, or a position [default: now]
-    #[arg(long, value_name = "START", value_parser = start, long_help = STARTS)]
+    /// Where to start: one of the values below, or a position (replid:offset:db) to resume after [default: now]
+    #[arg(long, value_name = "START", value_parser = START)]
     from: Option<Start>,
 
     /// Save the position of the output in FILE, and resume from it in the next run
@@ -131,7 +116,7 @@ pub(crate) struct Tail {
     /// run. With --from sync the first connect and the snapshot are retried; a connection lost after them ends the run.
     ///
     /// Without this option the first connect is tried once, so that a wrong address or password is reported at once.
-    #[arg(long, value_name = "TRIES", value_parser = backoff)]
+    #[arg(long, value_name = "TRIES", value_parser = BACKOFF, hide_possible_values = true)]
     reconnect: Option<Backoff>,
 
     /// With --format resp: add positions, which `redtail load` stores in the target

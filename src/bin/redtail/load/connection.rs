@@ -11,6 +11,7 @@ use redtail::{Limits, Position};
 
 use crate::args::{Load, OnError};
 use crate::failure::Failure;
+use crate::load::counts::Counts;
 use crate::load::report::Report;
 use crate::target::address::Address;
 use crate::terminal::log;
@@ -36,16 +37,6 @@ pub(super) struct Connection {
     is_cluster: bool,
     report: Report,
     failure: Option<Failure>,
-}
-
-/// The commands of the input that have a reply.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) confirmed: u64,
-    pub(super) bytes: u64,
-    pub(super) refused: u64,
-    /// The position that the target stores.
-    pub(super) position: Option<Position>,
 }
 
 /// A command that waits for its reply.

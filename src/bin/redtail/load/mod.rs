@@ -1,6 +1,7 @@
 //! `redtail load`: sends commands to a server, and confirms the reply to each.
 
 mod connection;
+mod counts;
 mod input;
 mod loader;
 mod report;

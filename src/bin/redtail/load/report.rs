@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount};
 
-use crate::load::connection::Counts;
+use crate::load::counts::Counts;
 use crate::terminal::log;
 use crate::terminal::status::Status;
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use crate::args;
+use crate::background;
 use crate::stats::line::{Sample, Summary};
 use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::show;
@@ -35,7 +35,9 @@ impl ClusterStats {
         let (status, shards) = (Status::new(), Arc::<Shards>::default());
         if status.due_in().is_some() {
             let (bar, shards) = (status.bar(), shards.clone());
-            thread::spawn(move || show(&bar, || shards.is_over.load(Ordering::Relaxed), || shards.sample()));
+            background::start("stats", move || {
+                show(&bar, || shards.is_over.load(Ordering::Relaxed), || shards.sample())
+            });
         }
         Some(Self { shards, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }

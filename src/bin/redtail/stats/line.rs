@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use indicatif::{DecimalBytes, HumanCount};
+use indicatif::{HumanBytes, HumanCount};
 use redtail::ReplicationId;
 use redtail::replication::Database;
 
@@ -114,21 +114,21 @@ impl Display for RateLine<'_> {
             return write!(
                 f,
                 "{commands} commands/s, {}/s, {attached} of {followed} shards attached",
-                DecimalBytes(bytes)
+                HumanBytes(bytes)
             );
         }
         if sample.in_snapshot {
             if sample.keys == 0 {
                 // The snapshot goes to a file.
-                let all = DecimalBytes(sample.bytes);
-                return write!(f, "{}/s; {all} of the snapshot", DecimalBytes(bytes));
+                let all = HumanBytes(sample.bytes);
+                return write!(f, "{}/s; {all} of the snapshot", HumanBytes(bytes));
             }
             let keys = rate(sample.keys - before.keys, *elapsed);
             let (all, keys) = (HumanCount(sample.keys), HumanCount(keys));
-            return write!(f, "{keys} keys/s, {}/s; {all} keys of the snapshot", DecimalBytes(bytes));
+            return write!(f, "{keys} keys/s, {}/s; {all} keys of the snapshot", HumanBytes(bytes));
         }
         let commands = HumanCount(rate(sample.commands - before.commands, *elapsed));
-        write!(f, "{commands} commands/s, {}/s", DecimalBytes(bytes))?;
+        write!(f, "{commands} commands/s, {}/s", HumanBytes(bytes))?;
         write!(f, "{}", OfLag(sample.lag))?;
         match sample.replid {
             Some(replid) => {
@@ -147,7 +147,7 @@ impl Display for OfLag {
         match self.0 {
             Lag::None => Ok(()),
             Lag::Unknown => f.write_str(", lag unknown"),
-            Lag::Bytes(bytes) => write!(f, ", lag {}", DecimalBytes(bytes)),
+            Lag::Bytes(bytes) => write!(f, ", lag {}", HumanBytes(bytes)),
         }
     }
 }
@@ -170,8 +170,8 @@ impl Display for Summary {
         if *is_filtered {
             write!(f, ", {} of them printed", HumanCount(printed))?;
         }
-        write!(f, ", {} in {:.1} s", DecimalBytes(bytes), elapsed.as_secs_f64())?;
-        write!(f, ": {}/s, {}/s", HumanCount(rate(commands + keys, *elapsed)), DecimalBytes(rate(bytes, *elapsed)))?;
+        write!(f, ", {} in {:.1} s", HumanBytes(bytes), elapsed.as_secs_f64())?;
+        write!(f, ": {}/s, {}/s", HumanCount(rate(commands + keys, *elapsed)), HumanBytes(rate(bytes, *elapsed)))?;
         write!(f, "{}", OfLag(lag))
     }
 }
@@ -201,20 +201,20 @@ mod tests {
         let before = Sample { commands: 1_100_000, bytes: 73_000_000, keys: 0, ..sample() };
         let elapsed = Duration::from_millis(2000);
         let line = |sample: &Sample| RateLine { sample, before: &before, elapsed }.to_string();
-        assert_eq!(line(&sample()), "52,057 commands/s, 4.13 MB/s, lag 12.40 MB, at 26e9aa58..:83719371:0");
+        assert_eq!(line(&sample()), "52,057 commands/s, 3.94 MiB/s, lag 11.83 MiB, at 26e9aa58..:83719371:0");
         assert!(line(&sample()).len() < 80);
         let unknown = Sample { lag: Lag::Unknown, db: None, ..sample() };
-        assert_eq!(line(&unknown), "52,057 commands/s, 4.13 MB/s, lag unknown, at 26e9aa58..:83719371:?");
+        assert_eq!(line(&unknown), "52,057 commands/s, 3.94 MiB/s, lag unknown, at 26e9aa58..:83719371:?");
         let lost = Sample { is_attached: false, ..sample() };
         assert_eq!(line(&lost), "not attached");
         let of_file = Sample { lag: Lag::None, is_attached: false, replid: None, ..sample() };
-        assert_eq!(line(&of_file), "52,057 commands/s, 4.13 MB/s, at 83719371");
+        assert_eq!(line(&of_file), "52,057 commands/s, 3.94 MiB/s, at 83719371");
         let cluster = Sample::of_shards([sample(), sample(), lost].into_iter(), 3);
         let before_it = Sample::of_shards([before.clone(), before.clone(), before.clone()].into_iter(), 3);
         let line_of_all = RateLine { sample: &cluster, before: &before_it, elapsed }.to_string();
-        assert_eq!(line_of_all, "156,170 commands/s, 12.39 MB/s, 2 of 3 shards attached");
+        assert_eq!(line_of_all, "156,170 commands/s, 11.82 MiB/s, 2 of 3 shards attached");
         let snapshot = Sample { in_snapshot: true, keys: 5000, ..sample() };
-        assert_eq!(line(&snapshot), "2,500 keys/s, 4.13 MB/s; 5,000 keys of the snapshot");
+        assert_eq!(line(&snapshot), "2,500 keys/s, 3.94 MiB/s; 5,000 keys of the snapshot");
     }
 
     #[test]
@@ -224,11 +224,11 @@ mod tests {
         };
         assert_eq!(
             summary(sample(), false),
-            "1,204,113 commands, 81.26 MB in 2.5 s: 481,645/s, 32.50 MB/s, lag 12.40 MB"
+            "1,204,113 commands, 77.50 MiB in 2.5 s: 481,645/s, 31.00 MiB/s, lag 11.83 MiB"
         );
         let all = Sample { keys: 2000, lag: Lag::None, ..sample() };
         let expected =
-            "2,000 keys and 1,204,113 commands, 12 of them printed, 81.26 MB in 2.5 s: 482,445/s, 32.50 MB/s";
+            "2,000 keys and 1,204,113 commands, 12 of them printed, 77.50 MiB in 2.5 s: 482,445/s, 31.00 MiB/s";
         assert_eq!(summary(all, true), expected);
     }
 

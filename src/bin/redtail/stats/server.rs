@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Instant;
 
 use crate::args;
+use crate::background;
 use crate::stats::lag;
 use crate::stats::line::{Sample, Summary};
 use crate::stats::tally::{Counters, Tally};
@@ -31,7 +31,9 @@ impl Stats {
         let (status, counters) = (Status::new(), Arc::<Counters>::default());
         if status.due_in().is_some() {
             let (bar, counters) = (status.bar(), counters.clone());
-            thread::spawn(move || show(&bar, || counters.is_over.load(Ordering::Relaxed), || Sample::of(&counters)));
+            background::start("stats", move || {
+                show(&bar, || counters.is_over.load(Ordering::Relaxed), || Sample::of(&counters))
+            });
         }
         Some(Self { counters, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }
@@ -46,7 +48,7 @@ impl Stats {
         if self.status.due_in().is_some() {
             self.counters.is_asked.store(true, Ordering::Relaxed);
             let counters = self.counters.clone();
-            thread::spawn(move || lag::watch(&address, &counters));
+            background::start("lag", move || lag::watch(&address, &counters));
         }
     }
 

@@ -49,7 +49,19 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
     findings.extend(snapshot::findings(subject));
     findings.extend(acknowledge::findings(subject));
     findings.extend(cluster_node::findings(subject));
-    findings
+    let has_file = subject.info.and_then(|info| info.get("config_file")).is_none_or(|file| !file.is_empty());
+    findings.into_iter().map(|finding| lasting(finding, has_file)).collect()
+}
+
+/// Adds the command that keeps a remedy beyond a restart of the server.
+fn lasting(finding: Finding, has_file: bool) -> Finding {
+    let sets = |command: &str| finding.fix.iter().any(|fix| fix.starts_with(command));
+    match (sets("CONFIG SET "), sets("ACL SETUSER "), has_file) {
+        (false, false, _) => finding,
+        (_, _, false) => finding.fix("# it has no redis.conf: set this where it is started, too"),
+        (true, _, true) => finding.fix("CONFIG REWRITE   # keeps it beyond a restart"),
+        (false, true, true) => finding.fix("ACL SAVE   # or CONFIG REWRITE: keeps it beyond a restart"),
+    }
 }
 
 /// The finding about a server that does not answer.
