@@ -31,7 +31,7 @@ pub(crate) use filter::Filter;
 pub(crate) use follow::{Follow, SnapshotTo};
 pub(crate) use load::{Load, OnError};
 pub(crate) use manual::{Completions, Man};
-pub(crate) use output::{Format, Output};
+pub(crate) use output::{Output, OutputFormat};
 pub(crate) use parse::survive;
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};

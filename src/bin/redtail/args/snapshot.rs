@@ -9,7 +9,7 @@ use redtail::{Ack, Backoff, OnGap, Start};
 use crate::args::fact::{EMPTIED, Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
-use crate::args::output::{Format, Output};
+use crate::args::output::{Output, OutputFormat};
 use crate::args::parse::{TARGET_VERSION, facts_of_file};
 use crate::args::server::Server;
 use crate::args::watch::Watch;
@@ -55,7 +55,7 @@ pub(crate) struct Snapshot {
 
     /// text: one line per key; json: one object per line; resp: commands for `redtail load` [default: text]
     #[arg(long, value_enum, hide_default_value = true)]
-    format: Option<Format>,
+    format: Option<OutputFormat>,
 
     /// End after N keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -136,7 +136,7 @@ impl Snapshot {
     fn printing(&self) -> Output {
         let Self { format, count, all, elements, max_arg, .. } = *self;
         Output {
-            format: format.unwrap_or(Format::Text),
+            format: format.unwrap_or(OutputFormat::Text),
             output: None,
             count,
             until: None,

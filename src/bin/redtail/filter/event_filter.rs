@@ -55,7 +55,7 @@ impl EventFilter {
             texts.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect::<Vec<_>>()
         };
         let (keys, not_keys) = (globs(key), globs(not_key));
-        let is_for_target = options.format == args::Format::Resp;
+        let is_for_target = options.format == args::OutputFormat::Resp;
         let (dbs, warn_once) = (db.clone(), WarnOnce::default());
         Some(Self { dbs, commands, not_commands, keys, not_keys, is_for_target, warn_once })
     }

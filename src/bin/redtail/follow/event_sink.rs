@@ -7,7 +7,7 @@ use redtail::replication::Idle;
 use redtail::topology::Shard;
 use redtail::{Attached, Event, Position};
 
-use crate::args::{Follow, Format};
+use crate::args::{Follow, OutputFormat};
 use crate::failure::Failure;
 use crate::follow::heartbeat::Heartbeat;
 use crate::output::Printer;
@@ -22,7 +22,7 @@ pub(super) struct EventSink<W: Write> {
     saver: Option<Saver>,
     stop: StopCondition,
     heartbeat: Option<Heartbeat>,
-    format: Format,
+    format: OutputFormat,
     all: bool,
     /// When the connection was lost.
     lost: Option<Instant>,
@@ -152,7 +152,7 @@ impl<W: Write> EventSink<W> {
             (Source::Shard(shard), Event::Attached(attached)) if self.lost.is_some() => {
                 log::attached_again(&shard.target().to_string(), attached);
             }
-            (_, Event::Idle(idle)) if self.format != Format::Json && self.lost.is_some() => {
+            (_, Event::Idle(idle)) if self.format != OutputFormat::Json && self.lost.is_some() => {
                 log::stale(idle.position, self.lost.map_or(Duration::ZERO, |lost| lost.elapsed()));
             }
             // The saver reports the snapshot.

@@ -3,7 +3,7 @@
 use redtail::net::Socket;
 use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
 
-use crate::args::{Follow, Format, survive, wrong_usage};
+use crate::args::{Follow, OutputFormat, survive, wrong_usage};
 use crate::failure;
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
@@ -193,7 +193,7 @@ impl Run<'_> {
         } else if self.options.only_snapshot {
             log::say(format_args!("to print the writes after it: redtail tail --from {position}"));
         } else {
-            if self.options.output.format == Format::Resp {
+            if self.options.output.format == OutputFormat::Resp {
                 log::say("if the reader of this output was cut off, it has loaded less than this position says:");
             }
             log::say(format_args!("resume with --from {position}"));

@@ -43,9 +43,9 @@ impl<W: Write> Printer<W> {
     /// `target`: the address of the server, for JSON. `tally` counts the events.
     pub(crate) fn new(to: W, options: &args::Output, target: String, tally: Tally) -> Self {
         let format = match options.format {
-            args::Format::Text => FormatWriter::Text(Text::new(options)),
-            args::Format::Json => FormatWriter::Json(Json::new(options, target)),
-            args::Format::Resp => FormatWriter::Resp(Resp::new(options)),
+            args::OutputFormat::Text => FormatWriter::Text(Text::new(options)),
+            args::OutputFormat::Json => FormatWriter::Json(Json::new(options, target)),
+            args::OutputFormat::Resp => FormatWriter::Resp(Resp::new(options)),
         };
         let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));

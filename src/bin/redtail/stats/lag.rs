@@ -43,7 +43,7 @@ pub(crate) fn watch_lag(tally: &Tally, address: Address) {
 
 /// Asks until the run ends, or the server denies it.
 fn watch(address: &Address, counters: &Counters) {
-    let (mut client, mut said) = (None, String::new());
+    let (mut client, mut last_reason) = (None, String::new());
     while !counters.is_over.load(Ordering::Relaxed) {
         if !counters.may_ask.load(Ordering::Relaxed) {
             thread::sleep(INTERVAL / 10);
@@ -57,16 +57,16 @@ fn watch(address: &Address, counters: &Counters) {
         }
         match offset {
             Ok(_) => {
-                said.clear();
+                last_reason.clear();
                 thread::sleep(INTERVAL);
             }
             Err(LagError::Denied(why)) => {
                 return log::say(format_args!("the lag is unknown: {why}; the server is not asked again"));
             }
             Err(LagError::Other(why)) => {
-                if said != why {
+                if last_reason != why {
                     log::say(format_args!("the lag is unknown: {why}; the server is asked again"));
-                    said = why;
+                    last_reason = why;
                 }
                 // With Sentinels, the server may have changed.
                 client = None;

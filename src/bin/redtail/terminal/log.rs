@@ -8,7 +8,7 @@ use std::time::Duration;
 use redtail::rdb::{Item, Role, Text};
 use redtail::{Attached, Event, ForkReason, Position, Server};
 
-use crate::args::Format;
+use crate::args::OutputFormat;
 use crate::blocked::MESSAGES;
 use crate::terminal::color::Colors;
 use crate::terminal::line_start::{Level, LineStart};
@@ -40,14 +40,14 @@ fn write(level: Level, mark: &str, end: &str, message: impl Display) {
 }
 
 /// Prints the message of an event, if it has one. In JSON most events are on standard output already.
-pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
+pub(crate) fn event(event: &Event<'_>, format: OutputFormat, target: &str) {
     if let Some(message) = message(event, format, target) {
         say_or_warn(event, message);
     }
 }
 
 /// Prints the message of an event of one shard.
-pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: Format) {
+pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: OutputFormat) {
     if let Some(message) = message(event, format, "") {
         say_or_warn(event, format_args!("{shard}: {message}"));
     }
@@ -72,8 +72,8 @@ fn say_or_warn(event: &Event<'_>, message: impl Display) {
     }
 }
 
-fn message(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
-    let json = format == Format::Json;
+fn message(event: &Event<'_>, format: OutputFormat, target: &str) -> Option<String> {
+    let json = format == OutputFormat::Json;
     Some(match event {
         Event::Forking(forking) if forking.reason == ForkReason::Filtered => format!(
             "{forking}; this can take repl-diskless-sync-delay (5 s), and writes before the fork are not printed"
