@@ -45,6 +45,7 @@ fn format(input: &mut Input<'_>) {
     digits(&mut position.replid, input.bytes());
     digits(&mut position.history, input.bytes());
     (position.offset, position.db) = (input.number(), input.number().cast_signed());
+    position.data_offset = input.number();
     if let Some(text) = printed(&position) {
         assert!(text.parse::<redtail::Position>().is_ok(), "{text}");
     }
@@ -137,4 +138,5 @@ pub(crate) fn somewhere(choice: u8) -> redtail_position {
     position
 }
 
-pub(crate) const NOWHERE: redtail_position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+pub(crate) const NOWHERE: redtail_position =
+    redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0, data_offset: 0 };

@@ -31,8 +31,8 @@ enum To {
 }
 
 impl Saver {
-    /// Creates the file before the server is asked for a snapshot, so that an unwritable file is reported at once. A run
-    /// that resumes has the snapshot of an earlier run, which only a gap can replace.
+    /// Creates the file before the server is asked for a snapshot, so that an unwritable file is reported at once. A
+    /// run that resumes has the snapshot of an earlier run, which only a gap can replace.
     pub(crate) fn open(options: &Follow, resumes: bool) -> Result<Option<Self>, Failure> {
         let Some(SnapshotTo { path, force }) = &options.snapshot_to else { return Ok(None) };
         if resumes && options.on_gap != OnGap::Snapshot {

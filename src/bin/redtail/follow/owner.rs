@@ -9,7 +9,7 @@ use fs4::fs_std::FileExt;
 use crate::failure::Failure;
 use crate::terminal::log;
 
-/// Holds the lock until the process ends, in any way.
+/// Holds the lock until the process ends, also if it is killed.
 pub(super) struct Owner(#[allow(dead_code, reason = "the system drops the lock with the file")] File);
 
 impl Owner {
