@@ -137,4 +137,5 @@ pub(crate) fn somewhere(choice: u8) -> redtail_position {
     position
 }
 
-pub(crate) const NOWHERE: redtail_position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+pub(crate) const NOWHERE: redtail_position =
+    redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0, data_offset: 0 };

@@ -144,7 +144,7 @@ impl Calls {
 
     fn position(&mut self) {
         let Some(session) = &self.session else { return };
-        let mut position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+        let mut position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0, data_offset: 0 };
         if known(unsafe { redtail_session_position(session.handle, &mut position) }) == 0 {
             printed(&position).unwrap();
             known(unsafe { redtail_session_commit(session.handle, &position) });
@@ -167,7 +167,7 @@ pub(crate) fn check(event: &redtail_event) {
     for id in [event.replid, event.history] {
         assert!(matches!(read(id).len(), 0 | 40));
     }
-    let mut position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0 };
+    let mut position = redtail_position { replid: [0; 41], history: [0; 41], offset: 0, db: 0, data_offset: 0 };
     let status = known(unsafe { redtail_event_position(event, &mut position) });
     assert_eq!(is(status, Status::REDTAIL_OK), event.resumable != 0);
     if event.resumable != 0 {
