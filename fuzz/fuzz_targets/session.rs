@@ -10,11 +10,13 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use redtail::rdb::Item;
 use redtail::io::TemplateBuffer;
+use redtail::rdb::Item;
 use redtail::replication::{Closed, Credentials, Progress, Session};
 use redtail::resp::{FrameParser, Part};
-use redtail::{Ack, AttachMethod, Attached, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status};
+use redtail::{
+    Ack, AttachMethod, Attached, Event, Limits, OnGap, Options, Position, SessionError, SnapshotForm, Start, Status,
+};
 
 /// The start of a recorded stream.
 const BEGIN: u64 = 1000;
