@@ -1,6 +1,7 @@
 # Builds and installs the C library, and the tool with its manual pages and completions. The Rust crate needs only cargo.
 #
-#   make                          $(BUILD)/libredtail.a and libredtail.so; with TLS: make FEATURES=capi,tls
+#   make                          $(BUILD)/libredtail.a and libredtail.so; with TLS and compressed
+#                                 files: make FEATURES=capi,tls,compression
 #   make check                    the tests of the C interface (needs cc and g++)
 #   make install PREFIX=/usr/local DESTDIR=    installs the results of make, which it calls if there are none;
 #                                 without debug information; with it: make install STRIP=:

@@ -16,7 +16,7 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first is the comment at the top of the header.
-    const SECTIONS: [&str; 30] = [
+    const SECTIONS: [&str; 31] = [
         "mod",
         "basics",
         "position",
@@ -32,6 +32,7 @@ mod header {
         "rdb_item",
         "rdb",
         "dump",
+        "decompress",
         "server",
         "tls",
         "options",

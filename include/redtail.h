@@ -181,6 +181,8 @@ typedef enum redtail_status {
     REDTAIL_ERROR_VERSION = -22,
     /** A recording that cannot be read or written. */
     REDTAIL_ERROR_RECORDING = -23,
+    /** Bytes of redtail_decompress that cannot be read or decompressed. Final, unless the callback failed at once. */
+    REDTAIL_ERROR_COMPRESSION = -24,
 } redtail_status;
 
 /** A borrowed byte range. It is not NUL-terminated. This struct never changes. */
@@ -221,7 +223,10 @@ typedef struct redtail_limits {
 /** The version of the running library, for example "0.2.0". Static. Any thread. */
 REDTAIL_API const char *redtail_version(void);
 
-/** The optional features of the running library, separated by commas: "tls" or "". Static. Any thread. */
+/**
+ * The optional features of the running library, separated by commas: "tls", "compression", "tls,compression"
+ * or "". Static. Any thread.
+ */
 REDTAIL_API const char *redtail_features(void);
 
 /** The version of the running library, in the form of REDTAIL_VERSION_NUMBER. Any thread. */
@@ -1301,9 +1306,9 @@ REDTAIL_API const char *redtail_rdb_checksum_name(int checksum);
  * buffer. Append at least redtail_rdb_needed bytes. Pass the remaining and the new bytes again, at any address.
  *
  * Memory is constant: a hash with 100 million fields requires no more than one with 10. Only the hash templates of
- * Redis 8.10 require more: see redtail_limits.templates. A string of more than 16 KiB is delivered in pieces. The bytes
- * of items point into your buffer or into the handle. They are valid until the next redtail_rdb_next, and no longer
- * than you leave the buffer unchanged.
+ * Redis 8.10 require more: see redtail_limits.templates. A string of more than 16 KiB is delivered in pieces. The
+ * bytes of items point into your buffer or into the handle. They are valid until the next redtail_rdb_next, and no
+ * longer than you leave the buffer unchanged.
  */
 
 /** Minimum size of the input buffer in bytes. */
@@ -1445,6 +1450,66 @@ REDTAIL_API int redtail_dump_error_offset(redtail_dump *dump,
  * Returns REDTAIL_OK and sets kind; REDTAIL_NONE if there was no such error.
  */
 REDTAIL_API int redtail_dump_error_kind(redtail_dump *dump, int *kind);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Compressed files: gzip, LZ4, xz, zstd, and the envelope of Valkey 9.2
+ *
+ * A redtail_decompress reads compressed bytes through your callback and returns the bytes of the file in them: for a
+ * redtail_rdb, a redtail_parser or a recording. The first bytes show the compression. The bytes of a file that is not
+ * compressed are returned as they are.
+ *
+ * Memory is bounded, whatever the file contains: a window of a file may have up to 128 MiB. Checksums of the
+ * compressed data are verified, and the last byte is returned only after that. Decompression needs the feature
+ * "compression": see redtail_features.
+ */
+
+/** Reads a file that may be compressed. One thread at a time. */
+typedef struct redtail_decompress redtail_decompress;
+
+/**
+ * Creates a reader. read is called with context to read the source: it writes up to room bytes to space, and sets
+ * count to their number; 0 at the end of the source. space is never NULL and room never 0. read returns 0, or another
+ * number if reading fails. redtail_decompress_read then fails, and its message has that number.
+ *
+ * read is called only during redtail_decompress_read, on the same thread. It must not use the reader. context may be
+ * NULL; it must live until redtail_decompress_free.
+ *
+ * Returns NULL only if memory is exhausted. After a NULL read, every later call returns REDTAIL_ERROR_ARGUMENT, and
+ * the message explains it.
+ */
+REDTAIL_API redtail_decompress *redtail_decompress_new(int (*read)(void *context,
+                                                       char *space,
+                                                       size_t room,
+                                                       size_t *count),
+                                                       void *context);
+
+/** Frees a reader. NULL does nothing. */
+REDTAIL_API void redtail_decompress_free(redtail_decompress *decompress);
+
+/** The message of the last failure; otherwise "". Never NULL. Valid until the next call on the reader. */
+REDTAIL_API const char *redtail_decompress_message(const redtail_decompress *decompress);
+
+/**
+ * Reads up to room decompressed bytes into space, at least one. space must not be NULL, nor room 0.
+ *
+ * Returns REDTAIL_OK and sets count. Returns REDTAIL_END at the end of the file, and sets count to 0.
+ * REDTAIL_ERROR_COMPRESSION: the callback failed, or the compressed data is invalid, truncated or needs too large a
+ * window, or the library has no feature "compression". The message names the byte, and for the last two a command that
+ * decompresses the file. REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
+ */
+REDTAIL_API int redtail_decompress_read(redtail_decompress *decompress,
+                                        char *space,
+                                        size_t room,
+                                        size_t *count);
+
+/**
+ * The compression of the file, for example "zstd" or "LZ4 in a VCS envelope". Static.
+ *
+ * Returns REDTAIL_OK and sets name. Returns REDTAIL_NONE if the file is not compressed, or if nothing was read yet.
+ */
+REDTAIL_API int redtail_decompress_name(redtail_decompress *decompress,
+                                        const char **name);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

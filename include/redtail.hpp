@@ -1171,6 +1171,54 @@ private:
     detail::owner<redtail_dump, redtail_dump_free> dump_;
 };
 
+/** Reads a file that may be compressed. See redtail_decompress. */
+class decompress {
+public:
+    /** Writes at most room bytes to space and returns their number; 0 at the end. It may throw. */
+    using source = std::function<std::size_t(char *space, std::size_t room)>;
+
+    explicit decompress(source read)
+        : state_(std::make_unique<state>()), decompress_(detail::made(redtail_decompress_new(&call, state_.get()))) {
+        state_->read = std::move(read);
+    }
+
+    /** Reads at most room bytes of the contents into space. Returns their number; 0 at the end. An exception of the
+     * source is thrown again. */
+    std::size_t read(char *space, std::size_t room) {
+        std::size_t count = 0;
+        int number = redtail_decompress_read(c(), space, room, &count);
+        if (state_->thrown) std::rethrow_exception(std::exchange(state_->thrown, nullptr));
+        if (number < 0) throw error(number, message());
+        return count;
+    }
+    /** The compression. nullopt if the file is not compressed, or nothing was read yet. */
+    std::optional<std::string_view> name() const noexcept {
+        const char *found = nullptr;
+        if (redtail_decompress_name(c(), &found) != REDTAIL_OK) return std::nullopt;
+        return found;
+    }
+    const char *message() const noexcept { return redtail_decompress_message(c()); }
+    redtail_decompress *c() const noexcept { return decompress_.get(); }
+
+private:
+    struct state {
+        source read;
+        std::exception_ptr thrown;
+    };
+    static int call(void *context, char *space, std::size_t room, std::size_t *count) noexcept {
+        state &own = *static_cast<state *>(context);
+        try {
+            *count = own.read(space, room);
+            return 0;
+        } catch (...) {
+            own.thrown = std::current_exception();
+            return 1;
+        }
+    }
+    std::unique_ptr<state> state_;
+    detail::owner<redtail_decompress, redtail_decompress_free> decompress_;
+};
+
 /** The hash slot of a key. */
 inline int slot(std::string_view key) noexcept { return redtail_slot(key.data(), key.size()); }
 

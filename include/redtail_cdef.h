@@ -38,6 +38,7 @@ typedef enum redtail_status {
     REDTAIL_ERROR_SNAPSHOT = -21,
     REDTAIL_ERROR_VERSION = -22,
     REDTAIL_ERROR_RECORDING = -23,
+    REDTAIL_ERROR_COMPRESSION = -24,
 } redtail_status;
 typedef struct redtail_slice {
     const char *data;
@@ -419,6 +420,20 @@ int redtail_dump_next(redtail_dump *dump,
 int redtail_dump_error_offset(redtail_dump *dump,
                                           uint64_t *offset);
 int redtail_dump_error_kind(redtail_dump *dump, int *kind);
+typedef struct redtail_decompress redtail_decompress;
+redtail_decompress *redtail_decompress_new(int (*read)(void *context,
+                                                       char *space,
+                                                       size_t room,
+                                                       size_t *count),
+                                                       void *context);
+void redtail_decompress_free(redtail_decompress *decompress);
+const char *redtail_decompress_message(const redtail_decompress *decompress);
+int redtail_decompress_read(redtail_decompress *decompress,
+                                        char *space,
+                                        size_t room,
+                                        size_t *count);
+int redtail_decompress_name(redtail_decompress *decompress,
+                                        const char **name);
 static const int REDTAIL_SERVER_TEXT_SIZE = 32;
 typedef enum redtail_product {
     REDTAIL_PRODUCT_REDIS = 1,

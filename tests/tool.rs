@@ -71,3 +71,5 @@ mod stats;
 mod tail;
 #[path = "tool/usage.rs"]
 mod usage;
+#[path = "tool/watching.rs"]
+mod watching;

@@ -88,6 +88,8 @@ pub enum redtail_status {
     REDTAIL_ERROR_VERSION = -22,
     /// A recording that cannot be read or written.
     REDTAIL_ERROR_RECORDING = -23,
+    /// Bytes of redtail_decompress that cannot be read or decompressed. Final, unless the callback failed at once.
+    REDTAIL_ERROR_COMPRESSION = -24,
 }
 
 pub(super) use redtail_status::*;
@@ -142,10 +144,16 @@ pub extern "C" fn redtail_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// The optional features of the running library, separated by commas: "tls" or "". Static. Any thread.
+/// The optional features of the running library, separated by commas: "tls", "compression", "tls,compression"
+/// or "". Static. Any thread.
 #[unsafe(no_mangle)]
 pub extern "C" fn redtail_features() -> *const c_char {
-    let features = if cfg!(feature = "tls") { c"tls" } else { c"" };
+    let features = match (cfg!(feature = "tls"), cfg!(feature = "compression")) {
+        (true, true) => c"tls,compression",
+        (true, false) => c"tls",
+        (false, true) => c"compression",
+        (false, false) => c"",
+    };
     features.as_ptr()
 }
 
@@ -186,7 +194,7 @@ pub extern "C" fn redtail_status_name(status: c_int) -> *const c_char {
         REDTAIL_ERROR_REFUSED REDTAIL_ERROR_UNEXPECTED REDTAIL_ERROR_HISTORY_LOST REDTAIL_ERROR_NO_BACKLOG
         REDTAIL_ERROR_INFO_NEEDED REDTAIL_ERROR_SECOND_LINK REDTAIL_ERROR_NOT_RESUMABLE REDTAIL_ERROR_SNAPSHOT_BROKEN
         REDTAIL_ERROR_SNAPSHOT_NOT_EMPTY REDTAIL_ERROR_CREDENTIALS REDTAIL_ERROR_SNAPSHOT REDTAIL_ERROR_VERSION
-        REDTAIL_ERROR_RECORDING
+        REDTAIL_ERROR_RECORDING REDTAIL_ERROR_COMPRESSION
     )
     .as_ptr()
     .cast()

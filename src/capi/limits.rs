@@ -28,7 +28,7 @@ pub(super) fn or<T: Default + PartialEq>(given: T, default: T) -> T {
 }
 
 impl CallerStruct for redtail_limits {
-    const SHORTEST: usize = offset_of!(Self, reply_line) + size_of::<usize>();
+    const SHORTEST: usize = offset_of!(Self, templates) + size_of::<usize>();
 }
 
 impl redtail_limits {

@@ -76,6 +76,7 @@ pub mod cluster;
 pub mod command_name;
 pub mod command_specs;
 mod convert;
+pub mod decompress;
 pub mod discovery;
 pub mod dump;
 pub mod encode;

@@ -89,7 +89,7 @@ pub extern "C" fn redtail_notice_name(kind: c_int) -> *const c_char {
 }
 
 /// The fields of a notice.
-struct Told {
+struct NoticeFields {
     kind: redtail_notice_kind,
     shard: *mut redtail_shard,
     start: redtail_start,
@@ -108,58 +108,63 @@ pub(super) fn convert(
     find: impl FnOnce(&Shard) -> *mut redtail_shard,
     each: impl FnOnce(&redtail_notice),
 ) {
-    let (told, summary) = (told(notice, find), c_text(notice));
-    let position = told.position.map(redtail_position::from);
+    let (fields, summary) = (fields(notice, find), c_text(notice));
+    let position = fields.position.map(redtail_position::from);
     let text = |text: &Option<CString>| text.as_deref().map_or(null(), CStr::as_ptr);
     each(&redtail_notice {
-        kind: told.kind as c_int,
+        kind: fields.kind as c_int,
         message: summary.as_ptr(),
-        shard: told.shard,
-        start: told.start as c_int,
-        status: told.status as c_int,
+        shard: fields.shard,
+        start: fields.start as c_int,
+        status: fields.status as c_int,
         position: position.as_ref().map_or(null(), |position| &raw const *position),
-        from: text(&told.from),
-        to: text(&told.to),
-        gained: text(&told.gained),
-        lost: text(&told.lost),
-        node: text(&told.node),
+        from: text(&fields.from),
+        to: text(&fields.to),
+        gained: text(&fields.gained),
+        lost: text(&fields.lost),
+        node: text(&fields.node),
     });
 }
 
-fn told(notice: &Notice, find: impl FnOnce(&Shard) -> *mut redtail_shard) -> Told {
+fn fields(notice: &Notice, find: impl FnOnce(&Shard) -> *mut redtail_shard) -> NoticeFields {
     match notice {
         Notice::Added { shard, start } => {
             let (start, position) = began(*start);
-            Told { shard: find(shard), start, position, ..Told::of(REDTAIL_NOTICE_ADDED) }
+            NoticeFields { shard: find(shard), start, position, ..NoticeFields::of(REDTAIL_NOTICE_ADDED) }
         }
         Notice::FailedOver { shard, from, to } => {
             let (from, to) = (Some(c_text(from)), Some(c_text(to)));
-            Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_FAILED_OVER) }
+            NoticeFields { shard: find(shard), from, to, ..NoticeFields::of(REDTAIL_NOTICE_FAILED_OVER) }
         }
         Notice::Moved { shard, from, to } => {
             let (from, to) = (Some(c_text(from)), Some(c_text(to)));
-            Told { shard: find(shard), from, to, ..Told::of(REDTAIL_NOTICE_MOVED) }
+            NoticeFields { shard: find(shard), from, to, ..NoticeFields::of(REDTAIL_NOTICE_MOVED) }
         }
         Notice::SlotsMoved { shard, gained, lost } => {
             let (gained, lost) = (Some(c_text(gained)), Some(c_text(lost)));
-            Told { shard: find(shard), gained, lost, ..Told::of(REDTAIL_NOTICE_SLOTS_MOVED) }
+            NoticeFields { shard: find(shard), gained, lost, ..NoticeFields::of(REDTAIL_NOTICE_SLOTS_MOVED) }
         }
         Notice::Removed { shard, position } => {
-            Told { shard: find(shard), position: *position, ..Told::of(REDTAIL_NOTICE_REMOVED) }
+            NoticeFields { shard: find(shard), position: *position, ..NoticeFields::of(REDTAIL_NOTICE_REMOVED) }
         }
         Notice::Ended { shard, error } => {
             let status = error.as_ref().map_or(REDTAIL_CLOSED, follower_status);
-            Told { shard: find(shard), status, position: shard.position(), ..Told::of(REDTAIL_NOTICE_ENDED) }
+            NoticeFields {
+                shard: find(shard),
+                status,
+                position: shard.position(),
+                ..NoticeFields::of(REDTAIL_NOTICE_ENDED)
+            }
         }
         Notice::Lost(saved) => {
             let (lost, node) = (Some(c_text(&saved.slots)), Some(c_text(&saved.node)));
-            Told { lost, node, position: Some(saved.position), ..Told::of(REDTAIL_NOTICE_LOST) }
+            NoticeFields { lost, node, position: Some(saved.position), ..NoticeFields::of(REDTAIL_NOTICE_LOST) }
         }
-        Notice::Unreachable(_) => Told::of(REDTAIL_NOTICE_UNREACHABLE),
+        Notice::Unreachable(_) => NoticeFields::of(REDTAIL_NOTICE_UNREACHABLE),
     }
 }
 
-impl Told {
+impl NoticeFields {
     const fn of(kind: redtail_notice_kind) -> Self {
         Self {
             kind,

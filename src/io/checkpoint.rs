@@ -170,13 +170,19 @@ impl<P> CheckpointFile<P> {
 impl<P: CheckpointPosition> CheckpointFile<P> {
     /// Reads the file, if it exists. `target` names the server or cluster followed; the next save writes it.
     ///
+    /// A temporary file is written to its folder and removed, so that a position which could never be saved is reported
+    /// before a server is asked for anything. The file is not locked: use it in one follower at a time.
+    ///
     /// # Errors
     /// A file that exists and is not a valid checkpoint, or can't be read, is an error, never a fresh start.
+    /// [`CheckpointError::Write`]: the folder can't be written.
     pub fn open(path: impl Into<PathBuf>, target: &str) -> Result<Self, CheckpointError> {
         let path = path.into();
         // A symbolic link is followed: its target is replaced, not the link.
         let path = fs::canonicalize(&path).unwrap_or(path);
         let saved = read(&path)?;
+        let tried = Fresh::create(&path, Access::Usual).and_then(|mut fresh| fresh.write_all(P::TITLE.as_bytes()));
+        tried.map_err(|source| CheckpointError::Write { path: path.clone(), source })?;
         Ok(Self {
             path,
             target: target.replace(['\n', '\r'], " "),

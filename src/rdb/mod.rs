@@ -29,11 +29,11 @@
 //!
 //! | purpose | items |
 //! | --- | --- |
-//! | decoders | [`Decoder`], [`Dump`], [`Poll`], [`Crc64`] |
+//! | decoders | [`Decoder`], [`TemplateMemory`], [`Dump`], [`Poll`], [`Crc64`] |
 //! | items | [`Item`], [`Key`], [`Type`], [`Role`], [`Text`], [`Entry`], [`StreamState`], [`StreamId`], [`ModuleId`], [`Checksum`] |
 //! | formats | [`Format`], [`Magic`] |
 //! | errors | [`RdbError`], [`RdbErrorKind`] |
-//! | limits | [`WHOLE_TEXT`], [`SHARED_FIELDS`], [`TEMPLATES`], [`MIN_INPUT`] |
+//! | limits | [`WHOLE_TEXT`], [`SHARED_FIELDS`], [`MIN_INPUT`] |
 //!
 //! The format is taken from the servers' `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c`, `intset.c` and `t_stream.c`.
 

@@ -153,11 +153,11 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn full(&self, segment: usize, told: bool) -> Answer {
+    fn full(&self, segment: usize, has_line: bool) -> Answer {
         if self.filtered && !self.takes_mark {
             return Answer::Reply(replies::FILTER_NEEDS_EOF.to_vec());
         }
-        Answer::Play(Part::All { segment, told })
+        Answer::Play(Part::All { segment, has_line })
     }
 
     /// Whether an acknowledgement arrives within `limit`. A replica may send nothing else here: a server can't reply on

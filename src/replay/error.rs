@@ -4,6 +4,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::base::compression::{Compression, Remedy};
 use crate::base::error::Byte;
 use crate::io::ReadError;
 
@@ -22,6 +23,9 @@ pub enum RecordingError {
         "this is not a recording: one begins with \"redtail recording\", or with what a server answers to PSYNC, and this with {0}"
     )]
     Foreign(Byte),
+    /// It is compressed. `io::DecompressReader` decompresses it for [`Recording::parse`](super::Recording::parse).
+    #[error("the recording is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
+    Compressed(Compression),
     /// No connection in it reached the stream.
     #[error("there is nothing in this recording to be played: it ends before a stream begins")]
     Nothing,

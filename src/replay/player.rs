@@ -41,10 +41,10 @@ impl Client<'_> {
                 writer.send(line.as_bytes())?;
                 *after
             }
-            Part::All { segment: number, told } => {
+            Part::All { segment: number, has_line } => {
                 let segment = segment(*number);
                 let start = segment.start_offset();
-                if *told {
+                if *has_line {
                     writer.send(format!("+FULLRESYNC {} {start}\r\n", segment.replid()).as_bytes())?;
                 }
                 self.send_snapshot(writer, segment)?;

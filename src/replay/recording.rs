@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::base::compression::Compression;
 use crate::base::error::Byte;
 use crate::io::recording::{Blocks, Mark, RecordingFault};
 use crate::replay::error::RecordingError;
@@ -103,6 +104,9 @@ impl Recording {
     fn index(source: Source) -> Result<Self, RecordingError> {
         let mut first = [0; LOOK];
         let count = source.from(0).read(&mut first)?;
+        if let Some(compression) = Compression::of(first.get(..count).unwrap_or_default()) {
+            return Err(RecordingError::Compressed(compression));
+        }
         match first.get(..count).and_then(|first| first.iter().find(|byte| !matches!(byte, b'\r' | b'\n'))) {
             None | Some(b'+' | b'-' | b'$' | b'r') => {}
             Some(&other) => return Err(RecordingError::Foreign(Byte(other))),

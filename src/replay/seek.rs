@@ -7,7 +7,7 @@ use crate::replay::shared::{SegmentOffset, Shared};
 #[derive(Debug)]
 pub(super) enum Part {
     /// A segment: snapshot, then stream. With the line that tells id and offset, or after SYNC without.
-    All { segment: usize, told: bool },
+    All { segment: usize, has_line: bool },
     /// The stream after this position, of a history that the follower knows by this id.
     Rest { after: SegmentOffset, id: String },
 }

@@ -462,6 +462,39 @@ static void parser(void) {
     redtail_parser_free(parser);
 }
 
+static int reads_too_much(void *context, char *space, size_t room, size_t *count) {
+    (void)context;
+    (void)space;
+    *count = room + 1;
+    return 0;
+}
+
+static void decompress(void) {
+    char space[8];
+    size_t count;
+    const char *name;
+    redtail_decompress *file;
+
+    redtail_decompress_free(NULL);
+    CHECK(redtail_decompress_message(NULL) != NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_read(NULL, space, sizeof space, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_name(NULL, &name));
+    file = redtail_decompress_new(NULL, NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_read(file, space, sizeof space, &count));
+    CHECK(strstr(redtail_decompress_message(file), "read is NULL") != NULL);
+    redtail_decompress_free(file);
+    file = redtail_decompress_new(reads_too_much, NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_read(file, NULL, sizeof space, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_read(file, space, 0, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_read(file, space, SIZE_MAX, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_read(file, space, sizeof space, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_decompress_name(file, NULL));
+    IS(REDTAIL_NONE, redtail_decompress_name(file, &name));
+    IS(REDTAIL_ERROR_COMPRESSION, redtail_decompress_read(file, space, sizeof space, &count));
+    CHECK(strstr(redtail_decompress_message(file), "returned 9 bytes into 8") != NULL);
+    redtail_decompress_free(file);
+}
+
 static void rdb(void) {
     static const char file[] = "REDIS0003\xfe\0\0\x01k\x01v\xff";
     const redtail_rdb_item *item = NULL;
@@ -969,6 +1002,7 @@ int main(void) {
     encoder();
     parser();
     rdb();
+    decompress();
     dump();
     many_arguments();
     session();

@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
     redtail_options_init(&options, sizeof options);
     options.no_reconnect = 1;
     if (argc == 4) {
-        CHECK(strcmp(redtail_features(), "tls") == 0);
+        CHECK(strstr(redtail_features(), "tls") == redtail_features());
         memset(&tls, 0, sizeof tls);
         tls.struct_size = sizeof tls;
         tls.ca_file = argv[2];

@@ -298,6 +298,28 @@ static void dumps() {
     CHECK(broken.error_kind() == REDTAIL_RDB_ERROR_CHECKSUM && std::strstr(broken.message(), "checksum"));
 }
 
+static void compressed_files() {
+    std::string_view left = "REDIS0011";
+    redtail::decompress plain([&left](char *space, std::size_t room) {
+        std::size_t count = left.copy(space, room < 4 ? room : 4);
+        left.remove_prefix(count);
+        return count;
+    });
+    CHECK(!plain.name());
+    std::string seen;
+    char space[100];
+    while (std::size_t count = plain.read(space, sizeof space)) seen.append(space, count);
+    CHECK(seen == "REDIS0011" && !plain.name() && std::string_view(plain.message()).empty());
+    redtail::decompress failing([](char *, std::size_t) -> std::size_t { throw std::runtime_error("no bytes"); });
+    bool caught = false;
+    try {
+        failing.read(space, sizeof space);
+    } catch (const std::runtime_error &error) {
+        caught = std::string_view(error.what()) == "no bytes";
+    }
+    CHECK(caught);
+}
+
 static void wrapped_writes() {
     const std::string origin = "8ff2fb4c-0b1f-4e2c-a9f3-1b1c6a4d7e55";
     const std::string write = redtail::encode_command({"SET", "k", "v"});
@@ -453,6 +475,7 @@ int main() {
     followers();
     snapshots();
     dumps();
+    compressed_files();
     wrapped_writes();
     migrations();
     encoder();

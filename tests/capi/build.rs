@@ -60,8 +60,11 @@ pub(crate) const SONAME: &str =
 fn cargo(name: &str, target: Option<&Path>, environment: &[(&str, &str)]) -> PathBuf {
     let built = folder(name).join("library");
     let mut command = Command::new(root().join("packaging/cargo-into"));
-    let features = if cfg!(feature = "tls") { "capi,tls" } else { "capi" };
-    command.arg(&built).args(["libredtail.a", "rustc", "--lib", "--features", features]);
+    let mut features = "capi".to_owned();
+    for (is_on, feature) in [(cfg!(feature = "tls"), ",tls"), (cfg!(feature = "compression"), ",compression")] {
+        features += if is_on { feature } else { "" };
+    }
+    command.arg(&built).args(["libredtail.a", "rustc", "--lib", "--features", &features]);
     command.args(target.map(|target| format!("--target-dir={}", target.display())));
     command.args(["--crate-type", "staticlib"]);
     run(command.env("CARGO", env!("CARGO")).envs(environment.iter().copied()).current_dir(root()));

@@ -15,6 +15,7 @@ mod playback;
 mod options;
 
 mod build;
+mod compressed;
 mod deployments;
 mod embedded;
 mod header;

@@ -58,4 +58,5 @@ mod templates;
 #[cfg(feature = "tls")]
 mod tls;
 mod tool;
+mod watching;
 mod workload;

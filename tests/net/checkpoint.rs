@@ -31,6 +31,25 @@ fn what_is_saved_is_read_again() {
 }
 
 #[test]
+fn the_offset_of_the_last_data_is_saved() {
+    let folder = Folder::new("data-offset");
+    let position = at(1311).with_data_offset(1200);
+    Checkpoint::open(folder.path("position"), "primary").unwrap().save(position).unwrap();
+    let again = Checkpoint::open(folder.path("position"), "primary").unwrap().position().unwrap();
+    assert_eq!((again, again.data_offset), (position, 1200));
+}
+
+#[test]
+fn a_folder_that_can_not_be_written_is_an_error_at_once() {
+    let folder = Folder::new("unwritable");
+    let error = Checkpoint::open(folder.path("none").join("position"), "primary").unwrap_err();
+    assert!(matches!(error, CheckpointError::Write { .. }), "{error}");
+    assert!(error.to_string().contains("can't write the checkpoint"), "{error}");
+    Checkpoint::open(folder.path("position"), "primary").unwrap();
+    assert!(folder.names().is_empty(), "nothing is left of the attempt");
+}
+
+#[test]
 fn a_torn_changed_empty_or_foreign_file_is_an_error() {
     let folder = Folder::new("torn");
     let file = folder.path("position");
@@ -61,11 +80,16 @@ fn a_torn_changed_empty_or_foreign_file_is_an_error() {
 #[test]
 fn what_can_not_be_written_says_so_and_leaves_what_was_there() {
     let folder = Folder::new("unwritable");
-    let nowhere = folder.0.join("missing").join("position");
-    let error = Checkpoint::open(&nowhere, "primary").unwrap().save(at(1)).unwrap_err();
-    assert!(matches!(error, CheckpointError::Write { .. }), "{error}");
-    assert!(error.to_string().contains("missing"), "{error}");
-    assert!(Checkpoint::open("", "primary").unwrap().save(at(1)).is_err());
+    let missing = folder.0.join("missing");
+    fs::create_dir(&missing).unwrap();
+    let mut checkpoint = Checkpoint::open(missing.join("position"), "primary").unwrap();
+    fs::remove_dir(&missing).unwrap();
+    let reopened = Checkpoint::open(missing.join("position"), "primary").unwrap_err();
+    for error in [checkpoint.save(at(1)).unwrap_err(), reopened] {
+        assert!(matches!(error, CheckpointError::Write { .. }), "{error}");
+        assert!(error.to_string().contains("missing"), "{error}");
+    }
+    assert!(Checkpoint::open("", "primary").is_err());
     assert!(folder.names().is_empty());
 }
 

@@ -1,6 +1,8 @@
 //! `--checkpoint`: a run resumes where another ended.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
 use redtail::{Checkpoint, Position};
 
@@ -49,7 +51,8 @@ fn it_is_written_at_the_attach_and_after_a_snapshot() {
     let args =
         ["tail", &address, "--checkpoint", &folder.path("position"), "--from", "snapshot", "--until", &end(&stream)];
     run(&[&args[..], &far].concat()).ok();
-    assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:1", end(&stream)));
+    // The PING behind the snapshot changes no data.
+    assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:1:1000", end(&stream)));
 }
 
 #[test]
@@ -57,12 +60,78 @@ fn a_checkpoint_and_another_start_can_not_be_both() {
     let folder = Folder::new("both");
     let position: Position = format!("{REPLID}:1000:0").parse().unwrap();
     Checkpoint::open(folder.path("position"), "x").unwrap().save(position).unwrap();
-    let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.path("position"), "--from", "now"]);
+    let elsewhere = format!("{REPLID}:1000:0");
+    let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.path("position"), "--from", &elsewhere]);
     assert_eq!(ran.code, 2, "{}", ran.err);
-    assert!(ran.err.contains("--from can't be used with the checkpoint"), "{}", ran.err);
+    assert!(ran.err.contains("--from POSITION can't be used with the checkpoint"), "{}", ran.err);
     assert_eq!(run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.path("position"), "--from", "sync"]).code, 2);
     assert_eq!(run(&["tail", "127.0.0.1:1", "--ack", "applied"]).code, 2);
     assert_eq!(run(&["tail", "127.0.0.1:1", "--checkpoint-commands", "5"]).code, 2);
+}
+
+#[test]
+fn one_command_line_serves_the_first_run_and_the_next() {
+    let folder = Folder::new("again");
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Playback::default());
+    let address = primary.address().to_string();
+    let (position, dump) = (folder.path("position"), folder.path("dump.rdb"));
+    for gap in ["stop", "continue", "snapshot"] {
+        let args = ["tail", &address, "--from", "snapshot", "--snapshot-to", &dump, "--checkpoint", &position];
+        let args = [&args[..], &["--on-gap", gap, "--count", "1", "--max-arg", "10"]].concat();
+        let first = run(&args).ok();
+        assert!(first.text().contains("\"SET\"") && first.err.contains("dump.rdb"), "{} {}", first.text(), first.err);
+        let bytes = fs::read(&dump).unwrap();
+        let second = run(&args).ok();
+        assert!(second.text().contains("\"INCR\""), "{}", second.text());
+        let told = format!("{REPLID}:1050:2, saved 0 s ago; --from snapshot was for the first run\n");
+        assert_eq!(second.err.matches(&told).count(), 1, "{}", second.err);
+        assert!(!second.err.contains("forks"), "{}", second.err);
+        assert_eq!(fs::read(&dump).unwrap(), bytes);
+        fs::remove_file(&dump).unwrap();
+        fs::remove_file(&position).unwrap();
+    }
+}
+
+#[test]
+fn a_checkpoint_has_one_owner() {
+    let folder = Folder::new("owner");
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Playback::default());
+    let address = primary.address().to_string();
+    let args = ["tail", &address, "--checkpoint", &folder.path("position")];
+    let mut first = crate::run::redtail(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while folder.position().is_none() {
+        assert_eq!(first.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = run(&args);
+    let told = format!("the checkpoint {} is in use by process {}\n", folder.path("position"), first.id());
+    assert_eq!(second.code, 1, "{}", second.err);
+    assert!(second.err.ends_with(&told), "{}", second.err);
+    // The lock of a killed process is void.
+    first.kill().unwrap();
+    first.wait().unwrap();
+    run(&[&args[..], &["--until", "1000"]].concat()).ok();
+}
+
+#[test]
+fn an_unwritable_checkpoint_asks_the_server_for_nothing() {
+    let folder = Folder::new("nowhere");
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let mut paths = vec![folder.path("none/position")];
+    if cfg!(target_os = "linux") {
+        // Not even root can write there.
+        paths.push("/proc/position".into());
+    }
+    for path in paths {
+        let ran = run(&["tail", &address, "--checkpoint", &path]);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(ran.err.contains(&format!("the checkpoint {path}: ")), "{}", ran.err);
+        assert_eq!(server.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
 }
 
 #[test]

@@ -81,6 +81,34 @@ fn keys_are_chosen_by_pattern() {
 }
 
 #[test]
+fn commands_and_keys_are_left_out() {
+    let all = passing(&[]).0;
+    let without = |words: &[&str]| -> Vec<String> {
+        all.iter().filter(|line| !words.iter().any(|word| line.starts_with(word))).cloned().collect()
+    };
+    let left_out = |arguments: &[&str]| passing(arguments).0;
+    assert_eq!(left_out(&["--not-command", "PUBLISH,xgroup|create"]), without(&["PUBLISH", "XGROUP"]));
+    assert_eq!(left_out(&["--not-command", "XGROUP DESTROY"]), all);
+    assert_eq!(left_out(&["--not-command", "publish", "--command", "PUBLISH,FLUSHALL"]), ["FLUSHALL"]);
+    // DEL a b user:9 has other keys, too. Commands without keys and on all keys are printed.
+    assert_eq!(left_out(&["--not-key", "user:*", "--not-key", "oth[e]r"]), without(&["SET user", "SET oth", "MOVE"]));
+    assert_eq!(
+        left_out(&["--key", "user:*", "--not-key", "*:[13]"]),
+        left_out(&["--key", "user:2", "--key", "user:9"])
+    );
+    let (_, err) = passing(&["--not-command", "NOSUCH"]);
+    assert!(err.contains("--not-command NOSUCH: no known server has this command"), "{err}");
+    // Commands in parts.
+    let value = "x".repeat(6 << 20);
+    let long = commands(&["SELECT 0", &format!("SET cache:1 {value}"), &format!("SET a {value}"), "PUBLISH c m"]);
+    let ran = run_on(&["decode", "--max-arg", "9", "--not-key", "cache:*"], &long).ok();
+    assert!(ran.text().contains("\"a\"") && ran.text().contains("PUBLISH"), "{}", ran.text());
+    assert!(!ran.text().contains("cache:1"), "{}", ran.text());
+    let ran = run_on(&["decode", "--max-arg", "9", "--not-command", "SET"], &long).ok();
+    assert!(ran.text().contains("PUBLISH") && !ran.text().contains("SET"), "{}", ran.text());
+}
+
+#[test]
 fn a_transaction_is_printed_with_what_passes_of_it() {
     let input = commands(&["SELECT 0", "MULTI", "INCR n", "INCR user:n", "INCR n", "EXEC", "MULTI", "INCR n", "EXEC"]);
     let ran = run_on(&["decode", "--key", "user:*", "--format", "json"], &input).ok();

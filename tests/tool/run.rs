@@ -82,6 +82,17 @@ impl Ran {
     }
 }
 
+/// A line on standard error behind its time and level, as `2026-01-31T12:00:00.123Z info `.
+#[track_caller]
+pub(crate) fn unstamped(line: &str) -> &str {
+    let mut words = line.splitn(3, ' ');
+    let (time, level, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+    let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert_eq!(shape, "0000-00-00T00:00:00.000Z", "{line}");
+    assert!(["info", "warning", "error"].contains(&level), "{line}");
+    rest
+}
+
 /// A command as a client or a primary sends it.
 pub(crate) fn command(args: &[&[u8]]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", args.len()).into_bytes();

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use redtail::replay::{Playback, Primary};
 
 use crate::folder::Folder;
-use crate::run::{REPLID, Ran, commands, run};
+use crate::run::{REPLID, Ran, commands, run, unstamped};
 use crate::tail::primary;
 
 /// The condition must hold some day.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "{what}");
@@ -23,7 +23,7 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 const WRITES: usize = 100_000;
 
 /// Writes, one after the other. `rate`: per second.
-fn writing(rate: Option<u32>) -> Primary {
+pub(crate) fn writing(rate: Option<u32>) -> Primary {
     let lines: Vec<String> = (1..=WRITES).map(|n| format!("SET key {n}")).collect();
     let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let mut play = Playback::default();
@@ -32,14 +32,14 @@ fn writing(rate: Option<u32>) -> Primary {
 }
 
 /// A running tool without a terminal.
-struct Feed {
+pub(crate) struct Feed {
     process: Child,
-    folder: Folder,
+    pub(crate) folder: Folder,
 }
 
 impl Feed {
     /// `line`: of a shell. `$TOOL` is the tool, `$AT` the primary; the folder is the current one.
-    fn start(name: &str, at: &Primary, line: &str) -> Self {
+    pub(crate) fn start(name: &str, at: &Primary, line: &str) -> Self {
         let folder = Folder::new(name);
         let mut command = Command::new("setsid");
         command.args(["-w", "sh", "-c", &format!("echo $$ > pid; exec 2> err; {line}")]);
@@ -48,16 +48,16 @@ impl Feed {
         Self { process, folder }
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         String::from_utf8_lossy(&fs::read(self.folder.0.join(name)).unwrap_or_default()).into_owned()
     }
 
-    fn says(&self, words: &str) {
+    pub(crate) fn says(&self, words: &str) {
         eventually(&format!("it says {words:?}: {}", self.read("err")), || self.read("err").contains(words));
     }
 
     /// The file has more lines than now.
-    fn goes_on(&self, name: &str) {
+    pub(crate) fn goes_on(&self, name: &str) {
         let before = self.read(name).len();
         eventually(&format!("{name} grows: {}", self.read("err")), || self.read(name).len() > before);
     }
@@ -73,18 +73,18 @@ impl Feed {
     }
 
     /// One of its threads waits in this function of the kernel.
-    fn waits_in(&self, function: &str) -> bool {
+    pub(crate) fn waits_in(&self, function: &str) -> bool {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.read("pid").trim()));
         let mut tasks = tasks.into_iter().flatten().flatten();
         tasks.any(|task| fs::read_to_string(task.path().join("wchan")).is_ok_and(|name| name.contains(function)))
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, self.read("pid").trim()]).status().unwrap();
         assert!(sent.success());
     }
 
-    fn end(&mut self) -> ExitStatus {
+    pub(crate) fn end(&mut self) -> ExitStatus {
         eventually("it ends", || self.process.try_wait().unwrap().is_some());
         self.process.wait().unwrap()
     }
@@ -276,7 +276,8 @@ fn a_run_continues_after_a_full_disk() {
 fn an_output_that_cannot_be_opened_is_reported_first() {
     let ran = run(&["tail", "127.0.0.1:1", "--output", "/nowhere/out"]);
     assert_eq!((ran.code, ran.out.len()), (1, 0));
-    assert_eq!(ran.err, "redtail: can't write to /nowhere/out: No such file or directory (os error 2)\n");
+    let expected = "redtail: can't write to /nowhere/out: No such file or directory (os error 2)\n";
+    assert_eq!(unstamped(&ran.err), expected);
     let primary = writing(None);
     let ran: Ran = run(&["tail", &primary.address().to_string(), "--output", "/dev/full"]);
     assert_eq!(ran.code, 1);

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use redtail::replay::Playback;
 
-use crate::run::{commands, run, run_on};
+use crate::run::{commands, run, run_on, unstamped};
 use crate::tail::{end, primary};
 
 /// Runs a shell line in a terminal of 80 columns. `$TOOL` is the tool. Returns all bytes of the terminal.
@@ -120,7 +120,7 @@ fn where_nobody_watches_there_is_the_summary_alone() {
     let about: Vec<&str> = ran.err.lines().filter(|line| line.contains("/s")).collect();
     assert_eq!(about.len(), 1, "{}", ran.err);
     assert!(
-        about[0].starts_with("redtail: 40 commands, 11 of them printed, ") && !about[0].contains("lag"),
+        unstamped(about[0]).starts_with("redtail: 40 commands, 11 of them printed, ") && !about[0].contains("lag"),
         "{}",
         ran.err
     );

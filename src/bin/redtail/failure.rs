@@ -74,12 +74,12 @@ impl Failure {
             Self::Output(error) => failed(format_args!("can't write to {}: {error}", output_writer::name())),
             Self::Message(message) => failed(message),
             Self::HistoryLost(message) => {
-                log::say(message);
+                log::fail(message);
                 ExitCode::from(4)
             }
             // The event of the gap has reported the lost bytes.
             Self::Follower(_) if self.is_history_lost() => {
-                log::say(
+                log::fail(
                     "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
                      missing, a larger repl-backlog-size on the server covers longer outages. If the history is \
                      another one, the server was restarted without saving, or it is a different server",

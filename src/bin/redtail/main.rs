@@ -29,9 +29,14 @@ use std::process::ExitCode;
 
 use crate::args::{Arguments, Verb};
 use crate::failure::Failure;
+use crate::terminal::line_start::stamp_lines;
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::read().verb {
+    let verb = Arguments::read().verb;
+    if let Some(Verb::Tail(_) | Verb::Snapshot(_) | Verb::Record(_) | Verb::Replay(_)) = &verb {
+        stamp_lines();
+    }
+    let outcome = match verb {
         None => demo::run(),
         Some(Verb::Tail(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),
         Some(Verb::Snapshot(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),

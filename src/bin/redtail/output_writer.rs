@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::args;
-use crate::args::Format;
+use crate::args::OutputFormat;
+use crate::background;
 use crate::blocked::OUTPUT;
 use crate::terminal::log;
 
@@ -127,7 +128,7 @@ impl RotatedFile {
 pub(crate) fn reopen() -> bool {
     if let Some(file) = FILE.get() {
         // The lock may wait for the disk, and further signals must not.
-        std::thread::spawn(|| file.reopen());
+        background::start("reopen", || file.reopen());
     }
     FILE.get().is_some()
 }
@@ -164,10 +165,10 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
-fn open(path: &Path, format: Format) -> io::Result<File> {
+fn open(path: &Path, format: OutputFormat) -> io::Result<File> {
     let mut file = append(path)?;
     if file.metadata()?.is_file() && ends_inside_line(File::open(path)?)? {
-        if format == Format::Resp {
+        if format == OutputFormat::Resp {
             return Err(io::Error::other(
                 "it ends inside a command, and a command behind it would be unreadable; move the file away",
             ));
@@ -192,10 +193,10 @@ fn ends_inside_line(mut file: File) -> io::Result<bool> {
 }
 
 /// Ends the last line of a file that standard output appends to. Only Linux can read it again.
-fn end_line_of_stdout(format: Format) {
+fn end_line_of_stdout(format: OutputFormat) {
     let is_file = || clone_of_stdout().and_then(|file| file.metadata()).is_ok_and(|metadata| metadata.is_file());
     if cfg!(target_os = "linux")
-        && format != Format::Resp
+        && format != OutputFormat::Resp
         && is_file()
         && File::open("/proc/self/fd/1").and_then(ends_inside_line).unwrap_or(false)
     {

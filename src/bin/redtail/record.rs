@@ -10,7 +10,7 @@ use redtail::io::recording;
 use redtail::io::recording::Recorder;
 use redtail::{Error, Event, Follower, Handle, Position, Start};
 
-use crate::args::{Format, Record, survive, wrong_usage};
+use crate::args::{OutputFormat, Record, survive, wrong_usage};
 use crate::failure::Failure;
 use crate::keepalive::Keepalive;
 use crate::output_writer::OutputWriter;
@@ -108,7 +108,7 @@ fn follow(
         }
         let enough = end.after(&event, true);
         if !matches!(event, Event::Idle(_) | Event::Command(_) | Event::SnapshotBytes(_)) {
-            log::event(&event, Format::Text, target);
+            log::event(&event, OutputFormat::Text, target);
         }
         if enough {
             return Ok(());

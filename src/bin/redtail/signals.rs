@@ -1,4 +1,4 @@
-//! Signals: SIGINT and SIGTERM end a run, SIGHUP opens the output again.
+//! Signals: SIGINT and SIGTERM end a run, SIGHUP opens the output again, SIGUSR1 prints the status.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,9 +66,10 @@ fn end_if_stuck() {
         let write = OUTPUT.in_progress().max(MESSAGES.in_progress()).unwrap_or_default();
         if begun.elapsed() >= LAST_WRITE && write >= LAST_WRITE / 3 {
             // The same program may read the messages.
-            let message = thread::spawn(|| log::fail("ended by a signal: the reader of the output does not read"));
+            let say = || log::fail("ended by a signal: the reader of the output does not read");
+            let message = thread::Builder::new().spawn(say);
             let deadline = Instant::now() + LAST_WRITE / 10;
-            while !message.is_finished() && Instant::now() < deadline {
+            while message.as_ref().is_ok_and(|message| !message.is_finished()) && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(5));
             }
             end();
@@ -80,21 +81,22 @@ fn end_if_stuck() {
 mod system {
     use std::fs;
     use std::io;
-    use std::thread;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     use signal_hook::iterator::Signals;
 
+    use crate::background;
     use crate::output_writer;
+    use crate::stats::say_status;
 
     /// Calls `stop` in a thread for each signal that ends a run. Signals that the parent ignores stay ignored.
     pub(super) fn listen(stop: impl Fn() + Send + 'static) -> io::Result<()> {
         let ignored = ignored();
         let is_wanted = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
-        let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_wanted);
+        let wanted = [SIGHUP, SIGINT, SIGTERM, SIGUSR1].into_iter().filter(is_wanted);
         let mut signals = Signals::new(wanted)?;
         let had_terminal = has_terminal();
-        thread::spawn(move || {
+        background::start("signals", move || {
             for signal in signals.forever() {
                 match signal {
                     SIGHUP => {
@@ -103,6 +105,10 @@ mod system {
                         if had_terminal && !(has_file && has_terminal()) {
                             stop();
                         }
+                    }
+                    SIGUSR1 => {
+                        // The reader of the messages may be stuck, and further signals must be heard.
+                        background::start("status", say_status);
                     }
                     _ => stop(),
                 }

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use redtail::{Event, SnapshotEnd, SnapshotFile, SnapshotFileError};
+use redtail::{Event, OnGap, SnapshotEnd, SnapshotFile, SnapshotFileError};
 
 use crate::args::{Follow, SnapshotTo};
 use crate::failure::Failure;
@@ -31,14 +31,18 @@ enum To {
 }
 
 impl Saver {
-    /// Creates the file before the server is asked for a snapshot, so that an unwritable file is reported at once.
-    pub(crate) fn open(options: &Follow) -> Result<Option<Self>, Failure> {
+    /// Creates the file before the server is asked for a snapshot, so that an unwritable file is reported at once. A run
+    /// that resumes has the snapshot of an earlier run, which only a gap can replace.
+    pub(crate) fn open(options: &Follow, resumes: bool) -> Result<Option<Self>, Failure> {
         let Some(SnapshotTo { path, force }) = &options.snapshot_to else { return Ok(None) };
+        if resumes && options.on_gap != OnGap::Snapshot {
+            return Ok(None);
+        }
         let to = match path.as_os_str() == "-" {
             true => To::Output(OutputWriter::stdout()),
-            false => To::File(begin(path, *force)?),
+            false => To::File(begin(path, *force || resumes)?),
         };
-        Ok(Some(Self { to, received: 0, begun: Instant::now(), progress: None, is_whole: false }))
+        Ok(Some(Self { to, received: 0, begun: Instant::now(), progress: None, is_whole: resumes }))
     }
 
     pub(crate) fn event(&mut self, event: &Event<'_>) -> Result<(), Failure> {

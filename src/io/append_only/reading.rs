@@ -25,13 +25,13 @@ pub(super) struct Reading {
     /// The offset before the first command, if it is not the number of its first byte.
     first: Option<u64>,
     /// `None` only while the stage is replaced.
-    stage: Option<Stage>,
+    stage: Option<ReadingState>,
     /// The event found last.
     found: Found,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum ReadingState {
     /// At the first byte, or behind a snapshot.
     Border {
         feed: BufferedReader<DecompressReader<Source>>,
@@ -92,7 +92,7 @@ pub(super) enum Step {
 impl Reading {
     pub(super) fn new(opened: Opened, options: Options, first: Option<u64>) -> Self {
         let feed = BufferedReader::new(DecompressReader::new(opened.source)).with_limits(&options.limits);
-        let stage = Some(Stage::Border { feed, behind: false });
+        let stage = Some(ReadingState::Border { feed, behind: false });
         Self { file: opened.file, options, first, stage, found: Found::Nothing }
     }
 
@@ -101,7 +101,7 @@ impl Reading {
         loop {
             let need = match &mut self.stage {
                 None => 1,
-                Some(Stage::Border { feed, behind }) => match border(feed.unread(), *behind) {
+                Some(ReadingState::Border { feed, behind }) => match border(feed.unread(), *behind) {
                     Border::Snapshot => {
                         let begin = feed.start();
                         self.begin_snapshot();
@@ -118,7 +118,7 @@ impl Reading {
                         return Err(AppendOnlyError::Unknown { path, expected, found, at });
                     }
                 },
-                Some(Stage::Snapshot(reader)) => {
+                Some(ReadingState::Snapshot(reader)) => {
                     let (look, found) = match self.options.snapshot {
                         SnapshotForm::Items => (reader.look(), Found::Item),
                         SnapshotForm::Bytes => (reader.look_at_bytes(), Found::Bytes),
@@ -138,7 +138,7 @@ impl Reading {
                         }
                     }
                 }
-                Some(Stage::Commands(commands)) => match commands.step() {
+                Some(ReadingState::Commands(commands)) => match commands.step() {
                     Ok(Step::Event) => {
                         self.found = Found::Command;
                         return Ok(Step::Event);
@@ -146,7 +146,7 @@ impl Reading {
                     Ok(Step::Need(need)) => need,
                     Err(error) => return Err(self.broken(error)),
                 },
-                Some(Stage::Tail(tail)) => {
+                Some(ReadingState::Tail(tail)) => {
                     tail.feed.consume(tail.feed.unread().len());
                     if tail.feed.end() - tail.start > tail.most {
                         return Err(tail.error.in_file(&self.file.path));
@@ -167,10 +167,10 @@ impl Reading {
             AppendOnlyError::Unknown { expected, found, at, .. } => {
                 let error = TailError::Unknown { expected, found, at };
                 match (&self.stage, self.file.kind) {
-                    (Some(Stage::Border { behind: true, .. }), FileKind::Single) => {
+                    (Some(ReadingState::Border { behind: true, .. }), FileKind::Single) => {
                         (UnfinishedKind::Trailing, error, u64::MAX)
                     }
-                    (Some(Stage::Border { .. }), FileKind::Base | FileKind::Increment) if most > 0 => {
+                    (Some(ReadingState::Border { .. }), FileKind::Base | FileKind::Increment) if most > 0 => {
                         (UnfinishedKind::Corrupt, error, most)
                     }
                     _ => return Err(error.in_file(&self.file.path)),
@@ -182,16 +182,16 @@ impl Reading {
             error => return Err(error),
         };
         let start = match &self.stage {
-            Some(Stage::Commands(commands)) => commands.valid(),
-            Some(Stage::Border { feed, .. }) => feed.start(),
+            Some(ReadingState::Commands(commands)) => commands.valid(),
+            Some(ReadingState::Border { feed, .. }) => feed.start(),
             _ => return Err(tail_error.in_file(&self.file.path)),
         };
         let feed = match self.stage.take() {
-            Some(Stage::Border { feed, .. }) => feed,
-            Some(Stage::Commands(commands)) => commands.feed,
+            Some(ReadingState::Border { feed, .. }) => feed,
+            Some(ReadingState::Commands(commands)) => commands.feed,
             _ => return Ok(Step::Need(1)),
         };
-        self.stage = Some(Stage::Tail(Tail { feed, kind, start, most, error: tail_error }));
+        self.stage = Some(ReadingState::Tail(Tail { feed, kind, start, most, error: tail_error }));
         self.step()
     }
 
@@ -200,8 +200,8 @@ impl Reading {
     pub(super) fn event(&mut self) -> FileEvent<'_> {
         let (file, found) = (&self.file, self.found);
         match (&mut self.stage, found) {
-            (Some(Stage::Commands(commands)), Found::Command) => commands.event(file),
-            (Some(Stage::Snapshot(reader)), Found::Item | Found::Bytes) => {
+            (Some(ReadingState::Commands(commands)), Found::Command) => commands.event(file),
+            (Some(ReadingState::Snapshot(reader)), Found::Item | Found::Bytes) => {
                 let end = reader.offset();
                 if let (Found::Item, Some(item)) = (found, reader.found()) {
                     return FileEvent { event: Event::SnapshotItem(item), file, end, time: None };
@@ -249,7 +249,7 @@ impl Reading {
         let Some(now) = length.filter(|&now| now < read) else { return Ok(false) };
         let cut = || AppendOnlyError::Cut { path: self.file.path.clone(), now, read };
         match &mut self.stage {
-            Some(Stage::Commands(commands)) if now >= start && !commands.is_in_the_middle() => {
+            Some(ReadingState::Commands(commands)) if now >= start && !commands.is_in_the_middle() => {
                 let begun_anew = commands.begin_anew(&self.options);
                 begun_anew.map_err(|source| AppendOnlyError::Io { path: self.file.path.clone(), source })?;
                 Ok(now > start)
@@ -263,7 +263,7 @@ impl Reading {
     /// # Errors
     /// The error of the unknown data, if the file does not end as a snapshot does.
     pub(super) fn end_unknown(&mut self) -> Result<bool, AppendOnlyError> {
-        let Some(Stage::Snapshot(reader)) = &self.stage else { return Ok(false) };
+        let Some(ReadingState::Snapshot(reader)) = &self.stage else { return Ok(false) };
         let Some(unknown) = reader.unknown() else { return Ok(false) };
         let error = unknown.map_err(|source| AppendOnlyError::Snapshot { path: self.file.path.clone(), source })?;
         self.found = Found::End(reader.offset(), Some(error));
@@ -277,15 +277,15 @@ impl Reading {
     /// A snapshot that ends early.
     pub(super) fn unfinished(&self) -> Result<Option<Unfinished>, AppendOnlyError> {
         match &self.stage {
-            Some(Stage::Snapshot(reader)) => match reader.finish() {
+            Some(ReadingState::Snapshot(reader)) => match reader.finish() {
                 Ok(()) => Ok(None),
                 Err(source) => Err(AppendOnlyError::Snapshot { path: self.file.path.clone(), source }),
             },
-            Some(Stage::Commands(commands)) => Ok(commands.unfinished()),
-            Some(Stage::Tail(Tail { feed, kind, start, .. })) => {
+            Some(ReadingState::Commands(commands)) => Ok(commands.unfinished()),
+            Some(ReadingState::Tail(Tail { feed, kind, start, .. })) => {
                 Ok(Some(Unfinished { kind: *kind, start: *start, end: feed.end() }))
             }
-            Some(Stage::Border { .. }) | None => Ok(None),
+            Some(ReadingState::Border { .. }) | None => Ok(None),
         }
     }
 
@@ -299,10 +299,10 @@ impl Reading {
 
     fn feed(&mut self) -> Option<&mut BufferedReader<DecompressReader<Source>>> {
         Some(match self.stage.as_mut()? {
-            Stage::Border { feed, .. } => feed,
-            Stage::Snapshot(reader) => reader.feed(),
-            Stage::Commands(commands) => &mut commands.feed,
-            Stage::Tail(tail) => &mut tail.feed,
+            ReadingState::Border { feed, .. } => feed,
+            ReadingState::Snapshot(reader) => reader.feed(),
+            ReadingState::Commands(commands) => &mut commands.feed,
+            ReadingState::Tail(tail) => &mut tail.feed,
         })
     }
 
@@ -315,21 +315,21 @@ impl Reading {
             SnapshotForm::Items if self.options.lenient => Decoder::new().skip_damaged(),
             SnapshotForm::Items => Decoder::new(),
         };
-        if let Some(Stage::Border { feed, .. }) = self.stage.take() {
-            self.stage = Some(Stage::Snapshot(SnapshotReader::of_feed(feed, decoder, &self.options.limits)));
+        if let Some(ReadingState::Border { feed, .. }) = self.stage.take() {
+            self.stage = Some(ReadingState::Snapshot(SnapshotReader::of_feed(feed, decoder, &self.options.limits)));
         }
     }
 
     #[inline(never)]
     fn end_snapshot(&mut self) {
-        if let Some(Stage::Snapshot(reader)) = self.stage.take() {
-            self.stage = Some(Stage::Border { feed: reader.into_feed(), behind: true });
+        if let Some(ReadingState::Snapshot(reader)) = self.stage.take() {
+            self.stage = Some(ReadingState::Border { feed: reader.into_feed(), behind: true });
         }
     }
 
     #[inline(never)]
     fn begin_commands(&mut self) {
-        let Some(Stage::Border { feed, behind }) = self.stage.take() else { return };
+        let Some(ReadingState::Border { feed, behind }) = self.stage.take() else { return };
         let offset = self.first.unwrap_or(feed.start());
         let mut session = Session::commands(self.options, offset);
         // A file of commands may be a part of a stream.
@@ -337,13 +337,14 @@ impl Reading {
             session = session.in_database(0);
         }
         let shift = offset.wrapping_sub(feed.start());
-        self.stage = Some(Stage::Commands(Box::new(Commands { feed, session, shift, transaction: None, begun: None })));
+        self.stage =
+            Some(ReadingState::Commands(Box::new(Commands { feed, session, shift, transaction: None, begun: None })));
     }
 
     fn broken(&self, error: SessionError) -> AppendOnlyError {
         let path = self.file.path.clone();
         let (shift, valid) = match &self.stage {
-            Some(Stage::Commands(commands)) => (commands.shift, commands.valid()),
+            Some(ReadingState::Commands(commands)) => (commands.shift, commands.valid()),
             _ => (0, 0),
         };
         match error {

@@ -5,13 +5,13 @@ use std::io::{self, BufRead, Read};
 use crate::base::compression::{Compression, LONGEST};
 use crate::io::compression::error::{CompressionError, CompressionErrorKind};
 use crate::io::compression::input::Input;
-use crate::io::compression::member::{Fault, Format, Member};
+use crate::io::compression::member::{Fault, Member, MemberFormat};
 
 pub(super) struct Codec<R: Read> {
     compression: Compression,
-    format: Format,
+    format: MemberFormat,
     /// `None` after an error.
-    stage: Option<Stage<R>>,
+    stage: Option<CodecState<R>>,
     /// A member was read.
     begun: bool,
     /// The last byte decompressed. It is delivered once the next one shows that it is not the last of the file, or the
@@ -20,7 +20,7 @@ pub(super) struct Codec<R: Read> {
     delivered: u64,
 }
 
-enum Stage<R: Read> {
+enum CodecState<R: Read> {
     /// Before the first member, between two, or behind the last one.
     Between(Input<R>),
     Member(Box<Member<R>>),
@@ -31,15 +31,15 @@ impl<R: Read> Codec<R> {
     pub(super) fn new(compression: Compression, source: R, head: &[u8]) -> Self {
         let mut input = Input::new(source, head);
         let format = match compression {
-            Compression::Gzip => Format::Gzip,
-            Compression::Xz => Format::Xz,
-            Compression::Lz4 | Compression::VcsLz4 => Format::Lz4,
-            Compression::Zstd | Compression::VcsZstd | Compression::VcsUnknown => Format::Zstd,
+            Compression::Gzip => MemberFormat::Gzip,
+            Compression::Xz => MemberFormat::Xz,
+            Compression::Lz4 | Compression::VcsLz4 => MemberFormat::Lz4,
+            Compression::Zstd | Compression::VcsZstd | Compression::VcsUnknown => MemberFormat::Zstd,
         };
         if is_envelope(compression) {
             input.consume(LONGEST);
         }
-        let stage = Some(Stage::Between(input));
+        let stage = Some(CodecState::Between(input));
         Self { compression, format, stage, begun: false, held: None, delivered: 0 }
     }
 
@@ -78,23 +78,23 @@ impl<R: Read> Codec<R> {
     fn decompress(&mut self, space: &mut [u8]) -> Result<usize, Fault> {
         loop {
             match self.stage.take() {
-                Some(Stage::Between(mut input)) => {
+                Some(CodecState::Between(mut input)) => {
                     let is_next = self.is_member_next(&mut input);
                     let is_next = match is_next {
                         Err(Fault::Data(_)) | Ok(_) => is_next,
                         Err(Fault::Source(error)) => Err(Fault::Source(input.failure.take().unwrap_or(error))),
                     };
                     if !matches!(is_next, Ok(true)) {
-                        self.stage = Some(Stage::Between(input));
+                        self.stage = Some(CodecState::Between(input));
                         return is_next.map(|_| 0);
                     }
                     self.begun = true;
-                    self.stage = Some(Stage::Member(Box::new(Member::new(self.format, input))));
+                    self.stage = Some(CodecState::Member(Box::new(Member::new(self.format, input))));
                 }
-                Some(Stage::Member(mut member)) => match member.read(space) {
-                    Ok(0) => self.stage = Some(Stage::Between(member.into_input())),
+                Some(CodecState::Member(mut member)) => match member.read(space) {
+                    Ok(0) => self.stage = Some(CodecState::Between(member.into_input())),
                     read => {
-                        self.stage = Some(Stage::Member(member));
+                        self.stage = Some(CodecState::Member(member));
                         return read;
                     }
                 },
@@ -116,8 +116,8 @@ impl<R: Read> Codec<R> {
             }
             match (self.format, head) {
                 (_, []) if self.begun => return Ok(false),
-                (Format::Gzip | Format::Xz, [0, ..]) if self.begun => input.consume(1),
-                (Format::Lz4 | Format::Zstd, &[0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d]) => {
+                (MemberFormat::Gzip | MemberFormat::Xz, [0, ..]) if self.begun => input.consume(1),
+                (MemberFormat::Lz4 | MemberFormat::Zstd, &[0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d]) => {
                     let length = u32::from_le_bytes([a, b, c, d]);
                     input.consume(SKIPPABLE);
                     let skipped = io::copy(&mut input.take(u64::from(length)), &mut io::sink());
@@ -139,8 +139,8 @@ impl<R: Read> Codec<R> {
 
     fn error(&mut self, fault: Fault) -> (CompressionError, io::Error) {
         let (used, end) = match &mut self.stage {
-            Some(Stage::Between(input)) => (input.used(), input.end()),
-            Some(Stage::Member(member)) => (member.input().used(), member.input().end()),
+            Some(CodecState::Between(input)) => (input.used(), input.end()),
+            Some(CodecState::Member(member)) => (member.input().used(), member.input().end()),
             None => (0, 0),
         };
         let offset = if matches!(fault, Fault::Data(CompressionErrorKind::Truncated)) { end } else { used };

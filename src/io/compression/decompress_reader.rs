@@ -41,10 +41,10 @@ pub struct DecompressReader<R: Read> {
     source: Option<R>,
     /// The first bytes, which were read to recognise the compression.
     head: Cursor<Vec<u8>>,
-    stage: Stage<R>,
+    stage: ReaderState<R>,
 }
 
-enum Stage<R: Read> {
+enum ReaderState<R: Read> {
     /// The first bytes have not decided yet.
     Head,
     Plain,
@@ -59,15 +59,15 @@ enum Stage<R: Read> {
 impl<R: Read> DecompressReader<R> {
     /// A reader of `source`. It reads nothing before its first use.
     pub fn new(source: R) -> Self {
-        Self { source: Some(source), head: Cursor::default(), stage: Stage::Head }
+        Self { source: Some(source), head: Cursor::default(), stage: ReaderState::Head }
     }
 
     /// How the source is compressed. `None` if it is not, or if nothing was read yet.
     pub fn compression(&self) -> Option<Compression> {
         match &self.stage {
-            Stage::Failed(error) => Some(error.compression),
+            ReaderState::Failed(error) => Some(error.compression),
             #[cfg(feature = "compression")]
-            Stage::Compressed(codec) => Some(codec.compression()),
+            ReaderState::Compressed(codec) => Some(codec.compression()),
             _ => None,
         }
     }
@@ -88,11 +88,11 @@ impl<R: Read> DecompressReader<R> {
         self.stage = match (source, compression) {
             (_, Compression::VcsUnknown) => {
                 let head = head.first_chunk().copied().unwrap_or_default();
-                Stage::Failed(at_the_start(compression, CompressionErrorKind::UnknownEnvelope(head)))
+                ReaderState::Failed(at_the_start(compression, CompressionErrorKind::UnknownEnvelope(head)))
             }
             #[cfg(feature = "compression")]
-            (Some(source), _) => Stage::Compressed(Box::new(Codec::new(compression, source, &head))),
-            (_, _) => Stage::Failed(at_the_start(compression, CompressionErrorKind::NotBuilt)),
+            (Some(source), _) => ReaderState::Compressed(Box::new(Codec::new(compression, source, &head))),
+            (_, _) => ReaderState::Failed(at_the_start(compression, CompressionErrorKind::NotBuilt)),
         }
     }
 }
@@ -101,13 +101,13 @@ impl<R: Read> Read for DecompressReader<R> {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         loop {
             match (&mut self.stage, &mut self.source) {
-                (Stage::Plain, Some(source)) => {
+                (ReaderState::Plain, Some(source)) => {
                     return match self.head.read(space)? {
                         0 => source.read(space),
                         count => Ok(count),
                     };
                 }
-                (Stage::Head, Some(source)) => {
+                (ReaderState::Head, Some(source)) => {
                     // Read into the caller's space: a plain source is decided here, at once and without a copy.
                     let room = space.len();
                     let count = source.read(space)?;
@@ -122,7 +122,7 @@ impl<R: Read> Read for DecompressReader<R> {
                         // The end of a source without bytes, which may grow.
                         _ if head.is_empty() || room == 0 => return Ok(0),
                         _ => {
-                            self.stage = Stage::Plain;
+                            self.stage = ReaderState::Plain;
                             if head.len() == count.min(LONGEST) {
                                 self.head = Cursor::default();
                                 return Ok(count);
@@ -132,14 +132,14 @@ impl<R: Read> Read for DecompressReader<R> {
                     }
                 }
                 #[cfg(feature = "compression")]
-                (Stage::Compressed(codec), _) => match codec.read(space) {
+                (ReaderState::Compressed(codec), _) => match codec.read(space) {
                     Ok(count) => return Ok(count),
                     Err((failed, error)) => {
-                        self.stage = Stage::Failed(failed);
+                        self.stage = ReaderState::Failed(failed);
                         return Err(error);
                     }
                 },
-                (Stage::Failed(error), _) => return Err(error.clone().into()),
+                (ReaderState::Failed(error), _) => return Err(error.clone().into()),
                 _ => return Ok(0),
             }
         }

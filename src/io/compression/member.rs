@@ -13,7 +13,7 @@ use crate::io::compression::error::{CompressionErrorKind, MAX_WINDOW};
 use crate::io::compression::input::Input;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum MemberFormat {
     Gzip,
     Lz4,
     Xz,
@@ -42,7 +42,7 @@ pub(super) enum Fault {
     Data(CompressionErrorKind),
 }
 
-impl Format {
+impl MemberFormat {
     pub(super) const fn magic(self) -> &'static [u8] {
         match self {
             Self::Gzip => b"\x1f\x8b\x08",
@@ -54,13 +54,13 @@ impl Format {
 }
 
 impl<R: Read> Member<R> {
-    pub(super) fn new(format: Format, mut input: Input<R>) -> Self {
+    pub(super) fn new(format: MemberFormat, mut input: Input<R>) -> Self {
         input.ended = false;
         match format {
-            Format::Gzip => Self::Gzip(GzDecoder::new(input)),
-            Format::Lz4 => Self::Lz4(Lz4Decoder::new(input)),
-            Format::Xz => Self::Xz(XzReader::new_mem_limit(input, false, XZ_LIMIT)),
-            Format::Zstd => {
+            MemberFormat::Gzip => Self::Gzip(GzDecoder::new(input)),
+            MemberFormat::Lz4 => Self::Lz4(Lz4Decoder::new(input)),
+            MemberFormat::Xz => Self::Xz(XzReader::new_mem_limit(input, false, XZ_LIMIT)),
+            MemberFormat::Zstd => {
                 let mut decoder = ZstdDecoder::new();
                 decoder.set_max_window_size(MAX_WINDOW);
                 Self::Zstd(Zstd { input, decoder, begun: false, delivered: 0 })

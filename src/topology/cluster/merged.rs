@@ -45,11 +45,11 @@ impl Builder<Cluster> {
         };
         let factory = move |_: &Shard| {
             let queue = Arc::clone(&events);
-            let mut told = None;
+            let mut delivered = None;
             move |shard: &Shard, event: Event<'_>| {
                 if let Event::Idle(idle) = event {
                     // Only a new position is news.
-                    if std::mem::replace(&mut told, idle.position) == idle.position {
+                    if std::mem::replace(&mut delivered, idle.position) == idle.position {
                         return ControlFlow::Continue(());
                     }
                 }

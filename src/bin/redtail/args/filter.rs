@@ -22,6 +22,12 @@ pub(crate) struct Filter {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) command: Vec<String>,
 
+    /// Print no commands with this name: PUBLISH, 'XGROUP CREATE'
+    ///
+    /// A command is printed if --command selects it, or is not given, and --not-command does not name it.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) not_command: Vec<String>,
+
     /// Print only commands on keys that match the pattern: 'user:*', h?llo, [a-c]*
     ///
     /// The patterns are those of KEYS and SCAN: [^x] is any byte but x, and \ escapes a byte. FLUSHALL, FLUSHDB and
@@ -36,23 +42,32 @@ pub(crate) struct Filter {
     /// deleted, with a warning.
     #[arg(long, value_name = "GLOB")]
     pub(crate) key: Vec<OsString>,
+
+    /// Leave out keys that match the pattern, and commands whose keys all do: 'cache:*'
+    ///
+    /// Commands without keys, on all keys and with unknown keys are printed. For --format text and json.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) not_key: Vec<OsString>,
 }
 
 impl Filter {
     /// Whether any filter is set.
     pub(crate) fn is_any(&self) -> bool {
-        !self.db.is_empty() || !self.command.is_empty() || !self.key.is_empty()
+        let names = [&self.command, &self.not_command];
+        let keys = [&self.key, &self.not_key];
+        !self.db.is_empty() || names.iter().any(|it| !it.is_empty()) || keys.iter().any(|it| !it.is_empty())
     }
 
     /// Refuses names that no command has.
     pub(super) fn check(&self) -> Result<(), String> {
         let is_name = |name: &String| (1..=2).contains(&name.split(['|', ' ']).filter(|word| !word.is_empty()).count());
-        if !self.command.iter().all(is_name) {
-            return Err(
-                "--command takes the name of a command, or of a command and its subcommand: SET, 'XGROUP CREATE', \
-                 xgroup|create"
-                    .into(),
-            );
+        for (option, names) in [("--command", &self.command), ("--not-command", &self.not_command)] {
+            if !names.iter().all(is_name) {
+                return Err(format!(
+                    "{option} takes the name of a command, or of a command and its subcommand: SET, 'XGROUP CREATE', \
+                     xgroup|create"
+                ));
+            }
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use redtail::{Ack, Backoff, OnGap, Start};
 
 use crate::args::output::Output;
 use crate::args::server::Server;
+use crate::args::watch::Watch;
 
 /// What to follow, from where, how far, and what to do with it.
 #[derive(Debug, Clone)]
@@ -26,6 +27,7 @@ pub(crate) struct Follow {
     pub(crate) ack: Ack,
     pub(crate) reconnect: Option<Backoff>,
     pub(crate) heartbeat: Option<Duration>,
+    pub(crate) watch: Watch,
     /// Add positions to --format resp.
     pub(crate) positions: bool,
     /// End with the last write that the server had when it was asked.

@@ -21,6 +21,7 @@ mod suggested;
 mod tail;
 #[cfg(feature = "tls")]
 mod tls;
+mod watch;
 
 pub(crate) use arguments::{Arguments, Verb, wrong_usage};
 pub(crate) use decode::Decode;
@@ -30,7 +31,7 @@ pub(crate) use filter::Filter;
 pub(crate) use follow::{Follow, SnapshotTo};
 pub(crate) use load::{Load, OnError};
 pub(crate) use manual::{Completions, Man};
-pub(crate) use output::{Format, Output};
+pub(crate) use output::{Output, OutputFormat};
 pub(crate) use parse::survive;
 pub(crate) use record::Record;
 pub(crate) use replay::{Replay, Speed};
@@ -39,3 +40,4 @@ pub(crate) use server::Server;
 pub(crate) use shell::quoted;
 #[cfg(feature = "tls")]
 pub(crate) use tls::Tls;
+pub(crate) use watch::Watch;

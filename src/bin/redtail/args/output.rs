@@ -16,8 +16,8 @@ pub(crate) struct Output {
     ///
     /// A snapshot of a tool that merges files may hold a key twice, which makes servers refuse it. redtail needs
     /// constant memory, prints both, and the target of resp keeps the second one or a mixture of both.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
+    pub(crate) format: OutputFormat,
 
     /// Write to FILE instead of standard output
     ///
@@ -95,7 +95,7 @@ pub(crate) struct Output {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum OutputFormat {
     Text,
     Json,
     Resp,
@@ -117,8 +117,8 @@ impl Output {
     /// The options of the library: which events it delivers, and their size.
     pub(crate) fn settings(&self) -> Options {
         let parts = match self.format {
-            Format::Resp => 64 << 10,
-            Format::Text | Format::Json => self.max_arg().saturating_add(1),
+            OutputFormat::Resp => 64 << 10,
+            OutputFormat::Text | OutputFormat::Json => self.max_arg().saturating_add(1),
         };
         // Larger commands arrive in parts, so this bounds the memory. A large argument is never held as a whole, so it
         // may be longer than servers allow by default.
@@ -132,9 +132,9 @@ impl Output {
 
     pub(super) fn facts(&self) -> Facts {
         let format = match self.format {
-            Format::Text => TEXT,
-            Format::Json => JSON,
-            Format::Resp => RESP,
+            OutputFormat::Text => TEXT,
+            OutputFormat::Json => JSON,
+            OutputFormat::Resp => RESP,
         };
         let Filter { command, .. } = &self.filter;
         format | either(self.empty_target, EMPTIED, 0) | either(command.is_empty(), ALL_COMMANDS, 0)

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::Duration;
 
-use redtail::replication::ServerError;
+use redtail::replication::{ReplicaLabel, ServerError};
 use redtail::{Backoff, OnGap, Options, Position, Server, Start};
 
 use crate::args::fact::{DEVICE, Facts, NEW_FILE, NOW, NOW_WITHOUT_FORK, POSITION, SNAPSHOT, STDOUT, SYNC, either};
@@ -111,6 +111,14 @@ pub(crate) fn survive(reconnect: Option<Backoff>, on_gap: OnGap, settings: &mut 
     settings.retry_refused = settings.backoff.attempts.is_none().then_some(REFUSED_PAUSE);
     // Each attempt makes the server fork and send its data, so it is made only by a run that was asked to survive.
     settings.retry_snapshot = settings.retry_first || (on_gap == OnGap::Snapshot && settings.backoff != Backoff::OFF);
+}
+
+/// The address that a server shows for a follower of this name. It must never resolve.
+pub(super) fn label(name: &str) -> Result<ReplicaLabel, &'static str> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_=".contains(&byte);
+    let fits = (1..=64).contains(&name.len()) && name.bytes().all(is_allowed);
+    let label = fits.then(|| ReplicaLabel::new(&format!("{name}.redtail.invalid"))).flatten();
+    label.ok_or("choose 1 to 64 letters, digits, '.', '-', '_' and '='")
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {

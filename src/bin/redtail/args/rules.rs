@@ -80,7 +80,7 @@ const SENTINEL: &[&str] = &["sentinel-user", "sentinel-password-file", "sentinel
 const TLS_OPTIONS: &[&str] = &["tls", "cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
 const OF_TLS: &[&str] = &["cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
 const OF_KEYS: &[&str] =
-    &["format", "count", "db", "key", "all", "elements", "max-arg", "empty-target", "target-version"];
+    &["format", "count", "db", "key", "not-key", "all", "elements", "max-arg", "empty-target", "target-version"];
 
 /// The first row that refuses an option gives the message.
 pub(super) const RULES: &[Rule] = &[
@@ -181,7 +181,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     always(RECORD, &["from"]),
     always(TAIL_AND_RECORD, &["reconnect"]),
-    always(TAIL, &["checkpoint-commands", "checkpoint-interval", "heartbeat"]),
+    always(TAIL, &["checkpoint-commands", "checkpoint-interval", "heartbeat", "metrics", "status", "name"]),
     // The file that is written.
     rule(TAIL, &["snapshot-to"], ONE_SERVER, "{} writes the snapshot of one server: remove --cluster"),
     rule(TAIL, &["snapshot-to"], SNAPSHOT | SYNC, "{} needs a snapshot: add --from snapshot"),
@@ -283,7 +283,9 @@ pub(super) const RULES: &[Rule] = &[
             "snapshot-to",
             "db",
             "command",
+            "not-command",
             "key",
+            "not-key",
             "keys",
             "stats",
             "empty-target",
@@ -303,7 +305,13 @@ pub(super) const RULES: &[Rule] = &[
         "--format resp can't be used with --cluster: transactions of several shards would mix; choose --format json",
     ),
     always(DECODE, &["format", "command", "commands-only"]),
-    always(TAIL_AND_DECODE, &["output", "count", "stats", "db", "key"]),
+    always(TAIL_AND_DECODE, &["output", "count", "stats", "db", "key", "not-command"]),
+    rule(
+        PRINTING,
+        &["not-key"],
+        TEXT | JSON,
+        "{} can't be used with --format resp: a command with both kinds of keys would need another one; use --key",
+    ),
     rule(
         PRINTING,
         &["all"],

@@ -9,9 +9,10 @@ use redtail::{Ack, Backoff, OnGap, Start};
 use crate::args::fact::{EMPTIED, Facts, KEYS, NO_KEYS, either};
 use crate::args::filter::Filter;
 use crate::args::follow::{Follow, SnapshotTo};
-use crate::args::output::{Format, Output};
+use crate::args::output::{Output, OutputFormat};
 use crate::args::parse::{TARGET_VERSION, facts_of_file};
 use crate::args::server::Server;
+use crate::args::watch::Watch;
 
 const SNAPSHOT_EXAMPLES: &str = "\
 Examples:
@@ -54,7 +55,7 @@ pub(crate) struct Snapshot {
 
     /// text: one line per key; json: one object per line; resp: commands for `redtail load` [default: text]
     #[arg(long, value_enum, hide_default_value = true)]
-    format: Option<Format>,
+    format: Option<OutputFormat>,
 
     /// End after N keys
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -89,6 +90,10 @@ pub(crate) struct Snapshot {
     #[arg(long, value_name = "GLOB")]
     key: Vec<OsString>,
 
+    /// Leave out keys that match the pattern: 'cache:*'. For --format text and json
+    #[arg(long, value_name = "GLOB")]
+    not_key: Vec<OsString>,
+
     /// Also print the metadata of the snapshot
     #[arg(long)]
     all: bool,
@@ -122,6 +127,7 @@ impl Snapshot {
             ack: Ack::Observe,
             reconnect: Some(Backoff::OFF),
             heartbeat: None,
+            watch: Watch::default(),
             positions: false,
             until_caught_up: false,
         }
@@ -130,7 +136,7 @@ impl Snapshot {
     fn printing(&self) -> Output {
         let Self { format, count, all, elements, max_arg, .. } = *self;
         Output {
-            format: format.unwrap_or(Format::Text),
+            format: format.unwrap_or(OutputFormat::Text),
             output: None,
             count,
             until: None,
@@ -142,7 +148,12 @@ impl Snapshot {
             target_version: self.target_version,
             keys: false,
             stats: false,
-            filter: Filter { db: self.db.clone(), command: Vec::new(), key: self.key.clone() },
+            filter: Filter {
+                db: self.db.clone(),
+                key: self.key.clone(),
+                not_key: self.not_key.clone(),
+                ..Filter::default()
+            },
         }
     }
 

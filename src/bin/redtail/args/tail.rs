@@ -14,6 +14,7 @@ use crate::args::follow::{Checkpoint, Follow, SnapshotTo};
 use crate::args::output::Output;
 use crate::args::parse::{BACKOFF, START, facts_of_file, facts_of_start, seconds};
 use crate::args::server::Server;
+use crate::args::watch::Watch;
 
 const TAIL_EXAMPLES: &str = "\
 Examples:
@@ -42,7 +43,8 @@ For `redtail doctor`, to check all of this, add
   +info +config|get +command|info +command|list +acl|whoami +acl|dryrun
 
 The writes go to standard output, messages to standard error.
-SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again.
+SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again,
+SIGUSR1 prints the status.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 history lost.";
 
 #[derive(Debug, Args)]
@@ -71,6 +73,8 @@ pub(crate) struct Tail {
     /// FILE is first written once the server has accepted the start; with --from snapshot, once the snapshot is
     /// complete. Before each save the output is flushed; a regular output file is also synced to disk. FILE is replaced
     /// atomically. After a crash no write is missing; writes after the last save are printed again.
+    /// A position in FILE takes precedence over --from, so that one command line serves the first run and every
+    /// restart. One run at a time can use FILE, which is locked by FILE.lock.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 
@@ -143,6 +147,9 @@ pub(crate) struct Tail {
     /// For several sources with different keys, such as the shards of a cluster, and one target.
     #[arg(long, conflicts_with = "empty_target")]
     target_is_empty: bool,
+
+    #[command(flatten)]
+    watch: Watch,
 
     #[command(flatten)]
     output: Output,
@@ -229,6 +236,7 @@ impl Tail {
             ack: self.ack.into(),
             reconnect: self.reconnect,
             heartbeat: self.heartbeat,
+            watch: self.watch,
             positions: self.positions,
             until_caught_up: self.until_caught_up,
             output: self.output,

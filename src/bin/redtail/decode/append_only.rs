@@ -12,6 +12,7 @@ use crate::failure::{Failure, rdb_hint};
 use crate::output::Printer;
 use crate::output_writer::OutputWriter;
 use crate::signals;
+use crate::stats::Tally;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
 
@@ -39,7 +40,8 @@ pub(crate) fn print(mut files: AppendOnly, options: &Decode) -> Result<(), Failu
     if options.offset.is_none() {
         printing.assume_db.get_or_insert(0);
     }
-    let mut output = Printer::new(OutputWriter::open(&printing)?, &printing, options.file.display().to_string());
+    let mut output =
+        Printer::new(OutputWriter::open(&printing)?, &printing, options.file.display().to_string(), Tally::of_file());
     let outcome = follow(&mut files, &mut output, save.as_mut(), options);
     let finished = output.finish();
     let saved = save.map_or(Ok(()), Save::finish);

@@ -13,7 +13,7 @@ use redtail::replication::SessionStage;
 use redtail::{Disconnected, Event, ProtocolError, SessionError};
 
 use crate::args::{
-    ANY_FILE, BARE_RECORDING, COMMANDS, COMPRESSED, DUMP, Decode, Facts, Format, RECORDING, either, wrong_usage,
+    ANY_FILE, BARE_RECORDING, COMMANDS, COMPRESSED, DUMP, Decode, Facts, OutputFormat, RECORDING, either, wrong_usage,
 };
 use crate::decode::snapshot_to::Save;
 use crate::failure;
@@ -22,6 +22,7 @@ use crate::output;
 use crate::output::Printer;
 use crate::output_writer::OutputWriter;
 use crate::signals;
+use crate::stats::Tally;
 use crate::stop_condition::StopCondition;
 use crate::terminal::log;
 
@@ -60,8 +61,12 @@ pub(crate) fn run(options: &Decode) -> Result<(), Failure> {
 }
 
 fn recording(input: impl Read, options: &Decode) -> Result<(), Failure> {
-    let mut output =
-        Printer::new(OutputWriter::open(&options.output)?, &options.output, options.file.display().to_string());
+    let mut output = Printer::new(
+        OutputWriter::open(&options.output)?,
+        &options.output,
+        options.file.display().to_string(),
+        Tally::of_file(),
+    );
     if options.without_keys() {
         output.without_keys();
     }
@@ -97,7 +102,7 @@ fn print<R: Read, W: Write>(
         }
         output.event(&event)?;
         match &event {
-            Event::Disconnected(lost) if options.output.format != Format::Json => log::say(EndOfLink(lost)),
+            Event::Disconnected(lost) if options.output.format != OutputFormat::Json => log::say(EndOfLink(lost)),
             Event::Disconnected(_) => {}
             event => log::event(event, options.output.format, &target),
         }
@@ -140,7 +145,7 @@ fn broken(error: &SessionError) -> Failure {
 }
 
 fn frames(input: impl Read, options: &Decode) -> Result<(), Failure> {
-    let json = options.output.format == Format::Json;
+    let json = options.output.format == OutputFormat::Json;
     let mut reader = FrameReader::new(input);
     let mut out = io::BufWriter::new(OutputWriter::open(&options.output)?);
     let mut line = Vec::new();
@@ -209,13 +214,13 @@ fn head(input: &mut impl Read, file: &Path) -> Result<Vec<u8>, Failure> {
     const LONGEST: usize = 4096;
     let mut head = Vec::new();
     let mut byte = [0];
-    let mut told = 0;
-    while told < 6 && head.len() < LONGEST {
+    let mut significant = 0;
+    while significant < 6 && head.len() < LONGEST {
         match input.read(&mut byte) {
             Ok(0) => break,
             Ok(_) => {
                 head.extend_from_slice(&byte);
-                told += usize::from(told > 0 || !matches!(byte, [b'\r' | b'\n']));
+                significant += usize::from(significant > 0 || !matches!(byte, [b'\r' | b'\n']));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(unreadable(file, &error)),

@@ -1,5 +1,6 @@
 //! Which commands and keys pass.
 
+use std::ffi::OsString;
 use std::sync::Once;
 
 use redtail::resp::{KeyFinder, Keys, Part, Reach};
@@ -16,7 +17,10 @@ use crate::terminal::log;
 pub(crate) struct EventFilter {
     pub(super) dbs: Vec<u32>,
     pub(super) commands: Vec<Name>,
+    pub(super) not_commands: Vec<Name>,
     pub(super) keys: Vec<Glob>,
+    /// Empty for a target.
+    pub(super) not_keys: Vec<Glob>,
     /// The output is for a target: nothing outside of the filters may change there (`narrow.rs`).
     pub(super) is_for_target: bool,
     pub(super) warn_once: WarnOnce,
@@ -35,18 +39,25 @@ impl EventFilter {
         if !options.filter.is_any() {
             return None;
         }
-        let args::Filter { db, command, key } = &options.filter;
-        let commands: Vec<Name> = command.iter().map(|text| Name::read(text)).collect();
+        let args::Filter { db, command, not_command, key, not_key } = &options.filter;
+        let names = |texts: &[String]| texts.iter().map(|text| Name::read(text)).collect::<Vec<_>>();
+        let (commands, not_commands) = (names(command), names(not_command));
         // Each shard of a cluster has a filter of its own.
         static WARNED: Once = Once::new();
         WARNED.call_once(|| {
-            for (_, text) in commands.iter().zip(command).filter(|(name, _)| !name.is_known()) {
-                log::say(format_args!("--command {text}: no known server has this command"));
+            let (only, not) = (commands.iter().zip(command), not_commands.iter().zip(not_command));
+            let all = only.map(|it| ("--command", it)).chain(not.map(|it| ("--not-command", it)));
+            for (option, (_, text)) in all.filter(|(_, (name, _))| !name.is_known()) {
+                log::say(format_args!("{option} {text}: no known server has this command"));
             }
         });
-        let keys = key.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect();
-        let is_for_target = options.format == args::Format::Resp;
-        Some(Self { dbs: db.clone(), commands, keys, is_for_target, warn_once: WarnOnce::default() })
+        let globs = |texts: &[OsString]| {
+            texts.iter().map(|glob| Glob::new(glob.clone().into_encoded_bytes())).collect::<Vec<_>>()
+        };
+        let (keys, not_keys) = (globs(key), globs(not_key));
+        let is_for_target = options.format == args::OutputFormat::Resp;
+        let (dbs, warn_once) = (db.clone(), WarnOnce::default());
+        Some(Self { dbs, commands, not_commands, keys, not_keys, is_for_target, warn_once })
     }
 
     pub(crate) fn is_for_target(&self) -> bool {
@@ -79,20 +90,21 @@ impl EventFilter {
             command.is(&name.command)
                 && subcommand.is_none_or(|name| command.arg(1).is_some_and(|it| it.eq_ignore_ascii_case(name)))
         };
-        self.commands.is_empty() || self.commands.iter().any(is)
+        (self.commands.is_empty() || self.commands.iter().any(is)) && !self.not_commands.iter().any(is)
     }
 
     pub(super) fn passes_keys(&mut self, command: &Command<'_>) -> bool {
-        if self.keys.is_empty() {
+        if !self.chooses_keys() {
             return true;
         }
         if command.is_write().is_none()
             && let Some(found) = command_specs::keys_of(command)
         {
-            return found.keys.iter().any(|(_, key, _)| self.passes_key(key));
+            let has_none = found.keys.is_empty() && self.keys.is_empty();
+            return has_none || found.keys.iter().any(|(_, key, _)| self.passes_key(key));
         }
         match command.keys() {
-            Keys::None => false,
+            Keys::None => self.keys.is_empty(),
             Keys::Some(mut keys) => keys.any(|(_, key)| self.passes_key(key)),
             Keys::All => true,
             Keys::Unknown => {
@@ -102,8 +114,14 @@ impl EventFilter {
         }
     }
 
+    /// Whether keys decide.
+    pub(super) fn chooses_keys(&self) -> bool {
+        !self.keys.is_empty() || !self.not_keys.is_empty()
+    }
+
     pub(super) fn passes_key(&self, key: &[u8]) -> bool {
-        self.keys.is_empty() || self.keys.iter().any(|glob| glob.matches(key))
+        let matches = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(key));
+        (self.keys.is_empty() || matches(&self.keys)) && !matches(&self.not_keys)
     }
 }
 

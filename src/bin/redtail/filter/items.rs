@@ -28,7 +28,7 @@ impl ItemFilter {
                         Decision::Drop
                     }
                     () if is_left_out => Decision::Drop,
-                    () if filter.keys.is_empty() => Decision::Print,
+                    () if !filter.chooses_keys() => Decision::Print,
                     () => self.name(filter, &key.name),
                 };
                 self.decide(verdict, item)
@@ -90,5 +90,5 @@ impl ItemFilter {
 
 /// Whether commands or keys are filtered.
 fn is_narrow(filter: &EventFilter) -> bool {
-    !filter.commands.is_empty() || !filter.keys.is_empty()
+    !filter.commands.is_empty() || filter.chooses_keys()
 }

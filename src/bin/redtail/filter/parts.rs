@@ -111,8 +111,15 @@ impl PartFilter {
                 if !filter.commands.is_empty() && named.peek().is_none() {
                     return self.verdict = Decision::Drop;
                 }
-                passed.name = filter.commands.is_empty() || named.any(|name| name.subcommand.is_none());
-                passed.key = filter.keys.is_empty() && !passed.needs_whole;
+                let mut left_out =
+                    filter.not_commands.iter().filter(|name| name.command.eq_ignore_ascii_case(argument)).peekable();
+                // Its subcommand decides.
+                let is_open = left_out.peek().is_some();
+                if left_out.any(|name| name.subcommand.is_none()) {
+                    return self.verdict = Decision::Drop;
+                }
+                passed.name = !is_open && (filter.commands.is_empty() || named.any(|name| name.subcommand.is_none()));
+                passed.key = !filter.chooses_keys() && !passed.needs_whole;
                 if filter.is_for_target && !passed.key && passed.name {
                     self.split = Split::of(argument);
                     if self.split.is_some() {
@@ -129,9 +136,10 @@ impl PartFilter {
             1 if !passed.name => {
                 let is = |name: &Name| {
                     command.eq_ignore_ascii_case(&name.command)
-                        && name.subcommand.as_ref().is_some_and(|name| argument.eq_ignore_ascii_case(name))
+                        && name.subcommand.as_ref().is_none_or(|name| argument.eq_ignore_ascii_case(name))
                 };
-                passed.name = filter.commands.iter().any(is);
+                passed.name = (filter.commands.is_empty() || filter.commands.iter().any(is))
+                    && !filter.not_commands.iter().any(is);
                 if !passed.name {
                     return self.verdict = Decision::Drop;
                 }
@@ -156,8 +164,8 @@ impl PartFilter {
                 passed.has_key = true;
             }
             _ if filter.is_for_target => {}
-            Some(Reach::None) => self.verdict = Decision::Drop,
-            Some(Reach::All) => passed.key = true,
+            Some(Reach::None) if !filter.keys.is_empty() => self.verdict = Decision::Drop,
+            Some(Reach::None | Reach::All) => passed.key = true,
             Some(Reach::Unknown) => {
                 filter.warn_once.unknown(command);
                 passed.key = true;

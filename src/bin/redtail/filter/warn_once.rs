@@ -93,14 +93,14 @@ impl WarnOnce {
 }
 
 /// Calls `say` with the quoted name, unless it was called for this name.
-fn once_per_name(said: &mut HashSet<Vec<u8>>, name: &[u8], say: impl FnOnce(Quoted<'_>)) {
-    if said.contains(name) || said.len() >= MOST_NAMES {
+fn once_per_name(warned: &mut HashSet<Vec<u8>>, name: &[u8], say: impl FnOnce(Quoted<'_>)) {
+    if warned.contains(name) || warned.len() >= MOST_NAMES {
         return;
     }
     let name = name.to_ascii_uppercase();
-    if said.contains(&name) {
+    if warned.contains(&name) {
         return;
     }
     say(Quoted(name.get(..64).unwrap_or(&name)));
-    said.insert(name);
+    warned.insert(name);
 }

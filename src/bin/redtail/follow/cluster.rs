@@ -19,22 +19,23 @@ use crate::follow::shared_stdout::{ShardWriter, SharedStdout};
 use crate::keepalive::Keepalive;
 use crate::output::Printer;
 use crate::signals;
-use crate::stats::ClusterStats;
+use crate::stats::{ClusterStats, Watching, tally_of_stream, watch_lag};
 use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
 use crate::target::command_specs;
 use crate::target::endpoint::Endpoint;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
-    let (cluster, target) = cluster(options)?;
+    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage(options.verb, message));
+    let (cluster, target) = cluster(options, address.clone())?;
     let keeper = Keeper::open(options, &target)?;
     let saved = keeper.as_ref().and_then(Keeper::saved);
     let cluster = saved.into_iter().fold(cluster, Builder::positions);
     signals::listen(|| std::process::exit(130))?;
     let stdout = Arc::new(SharedStdout::new(options)?);
-    let stats = ClusterStats::start(&options.output).map(Arc::new);
-    let sinks =
-        Sinks { options: options.clone(), stdout: Arc::clone(&stdout), stats: stats.clone(), printed: Arc::default() };
+    let stats = ClusterStats::start(&options.output);
+    let watching = Watching::start(&options.watch)?;
+    let sinks = Sinks { options: options.clone(), address, stdout: Arc::clone(&stdout), printed: Arc::default() };
     let notices = Arc::clone(&stdout);
     let following = cluster.follow(move |notice| notices.notice(notice), move |shard: &Shard| sinks.handler(shard));
     let following = following.map_err(message)?;
@@ -42,7 +43,8 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let stopper = following.stopper();
     signals::on_stop(move || stopper.stop());
     let outcome = keep(&stdout, following, keeper, options);
-    if let Some(stats) = stats.and_then(Arc::into_inner) {
+    drop(watching);
+    if let Some(stats) = stats {
         stats.finish();
     }
     stdout.failure().take().map_or(outcome, Err)
@@ -51,8 +53,8 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
 /// Makes the output of each shard.
 struct Sinks {
     options: Follow,
+    address: Address,
     stdout: Arc<SharedStdout>,
-    stats: Option<Arc<ClusterStats>>,
     /// Commands and keys that all shards have printed.
     printed: Arc<AtomicU64>,
 }
@@ -61,8 +63,13 @@ impl Sinks {
     fn handler(&self, shard: &Shard) -> impl FnMut(&Shard, Event<'_>) -> ControlFlow<()> + Send + use<> {
         let (options, stdout) = (&self.options, Arc::clone(&self.stdout));
         let settings = args::Output { stats: false, ..options.output.clone() };
-        let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, shard.target().to_string());
-        let output = output.counting(self.stats.as_ref().map(|stats| stats.tally()));
+        let (target, tally) = (shard.target(), tally_of_stream(Some(shard.id())));
+        if options.watch.is_any() {
+            let mut address = self.address.clone();
+            address.endpoint = Endpoint::Server(target.clone());
+            watch_lag(&tally, address);
+        }
+        let output = Printer::new(ShardWriter::new(shard, &stdout), &settings, target.to_string(), tally);
         let stop = StopCondition::shared(&settings, &self.printed);
         let mut sink = EventSink::new(Source::Shard(shard.clone()), output, stop, options);
         let keepalive = Keepalive::watch(shard.handle());
@@ -146,8 +153,7 @@ fn save(
 }
 
 /// The cluster to follow, and its address for messages.
-fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
-    let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage(options.verb, message));
+fn cluster(options: &Follow, address: Address) -> Result<(Builder<Cluster>, String), Failure> {
     command_specs::ask_at(address.clone());
     let Address { endpoint, login, security, .. } = address;
     let Endpoint::Server(target) = endpoint else {
@@ -162,6 +168,7 @@ fn cluster(options: &Follow) -> Result<(Builder<Cluster>, String), Failure> {
     };
     let mut settings = options.output.settings();
     (settings.allow_probe, settings.backoff) = (options.allow_probe, Cluster::BACKOFF);
+    settings.label = options.watch.name.unwrap_or_default();
     survive(options.reconnect, options.on_gap, &mut settings);
     let cluster = cluster.options(settings).ack(options.ack);
     let cluster = cluster.prefer_replica(options.server.prefer_replica);

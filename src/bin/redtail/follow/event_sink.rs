@@ -1,13 +1,13 @@
 //! Prints the events of one stream. A server has one stream, a cluster has one per shard.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redtail::replication::Idle;
 use redtail::topology::Shard;
-use redtail::{Event, Position};
+use redtail::{Attached, Event, Position};
 
-use crate::args::{Follow, Format};
+use crate::args::{Follow, OutputFormat};
 use crate::failure::Failure;
 use crate::follow::heartbeat::Heartbeat;
 use crate::output::Printer;
@@ -22,8 +22,10 @@ pub(super) struct EventSink<W: Write> {
     saver: Option<Saver>,
     stop: StopCondition,
     heartbeat: Option<Heartbeat>,
-    format: Format,
+    format: OutputFormat,
     all: bool,
+    /// When the connection was lost.
+    lost: Option<Instant>,
 }
 
 /// The server whose events are printed.
@@ -40,7 +42,7 @@ impl<W: Write> EventSink<W> {
         if options.positions {
             output.with_positions();
         }
-        Self { source, output, saver: None, stop, heartbeat, format: args.format, all: args.all }
+        Self { source, output, saver: None, stop, heartbeat, format: args.format, all: args.all, lost: None }
     }
 
     /// Writes snapshots with `saver` instead of printing their keys.
@@ -57,15 +59,39 @@ impl<W: Write> EventSink<W> {
             return Ok(false);
         }
         if let (Event::Attached(_), Source::Shard(shard)) = (event, &self.source) {
-            self.output.set_target(shard.target().to_string());
+            let target = shard.target().to_string();
+            self.output.tally().set_address(target.clone());
+            self.output.set_target(target);
         }
         self.print(event)?;
+        match event {
+            Event::Disconnected(_) => self.lost = self.lost.or_else(|| Some(Instant::now())),
+            Event::Attached(_) => self.lost = None,
+            _ => {}
+        }
         // A control command prints nothing without --all.
         let is_line = self.output.is_printed() && (self.all || !matches!(event, Event::Control(_)));
         if let Some(heartbeat) = self.heartbeat.as_mut().filter(|_| is_line) {
             heartbeat.restart();
         }
         Ok(self.stop.after(event, self.output.is_printed()))
+    }
+
+    /// Whether the connection is lost.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Reports a connection that is back. `peer`: the address at its other end.
+    pub(super) fn attached(&self, attached: &Attached, was_lost: bool, peer: Option<String>) {
+        let Source::Server(target) = &self.source else { return };
+        let peer = peer.filter(|_| target.contains("+sentinel://"));
+        if was_lost {
+            log::attached_again(peer.as_ref().unwrap_or(target), attached);
+        }
+        if let Some(peer) = peer {
+            self.output.tally().set_address(peer);
+        }
     }
 
     /// Prints the position if nothing was printed during the interval of `--heartbeat`.
@@ -121,6 +147,14 @@ impl<W: Write> EventSink<W> {
 
     fn log(&self, event: &Event<'_>) {
         match (&self.source, event) {
+            // The caller knows the address.
+            (Source::Server(_), Event::Attached(_)) if self.lost.is_some() => {}
+            (Source::Shard(shard), Event::Attached(attached)) if self.lost.is_some() => {
+                log::attached_again(&shard.target().to_string(), attached);
+            }
+            (_, Event::Idle(idle)) if self.format != OutputFormat::Json && self.lost.is_some() => {
+                log::stale(idle.position, self.lost.map_or(Duration::ZERO, |lost| lost.elapsed()));
+            }
             // The saver reports the snapshot.
             (_, Event::SnapshotBegin(_) | Event::SnapshotEnd(_)) if self.saver.is_some() => {}
             (Source::Server(target), event) => log::event(event, self.format, target),

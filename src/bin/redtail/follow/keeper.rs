@@ -4,16 +4,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redtail::io::{CheckpointFile, CheckpointPosition};
 use redtail::topology::Positions;
-use redtail::{CheckpointError, Position};
+use redtail::{CheckpointError, Position, Start};
 
 use crate::args::{Follow, wrong_usage};
 use crate::failure::Failure;
+use crate::follow::owner::Owner;
 use crate::output_writer;
+use crate::stats::checkpoint_saved;
 use crate::terminal::log;
 
 /// Saves positions. Each is saved only after the output before it has been written.
 pub(super) struct Keeper<P> {
     checkpoint: CheckpointFile<P>,
+    _owner: Owner,
 }
 
 /// What a checkpoint holds, for a message.
@@ -34,29 +37,32 @@ impl Describe for Positions {
 }
 
 impl<P: CheckpointPosition + Describe> Keeper<P> {
-    /// Opens the file of `--checkpoint`. Returns `None` without that option. Ends the process if `--from` contradicts
-    /// the file.
+    /// Locks and opens the file of `--checkpoint`. Returns `None` without that option. A position in the file takes
+    /// precedence over `--from`, so that one command line serves every run.
     pub(super) fn open(options: &Follow, target: &str) -> Result<Option<Self>, Failure> {
         let Some(wanted) = &options.checkpoint else { return Ok(None) };
         let path = wanted.path.display();
+        let owner = Owner::of(&wanted.path)?;
         let checkpoint = CheckpointFile::<P>::open(&wanted.path, target)?.every(wanted.commands, wanted.interval);
         if let Some(saved) = checkpoint.saved() {
-            if options.start.is_some() {
+            if let Some(Start::At(_)) = options.start {
                 wrong_usage(
                     options.verb,
                     format_args!(
-                        "--from can't be used with the checkpoint {path}, which contains a position; to start \
+                        "--from POSITION can't be used with the checkpoint {path}, which contains a position; to start \
                          elsewhere, remove that file"
                     ),
                 );
             }
             let (position, age) = (saved.position.describe(), age(saved.saved_ms));
-            log::say(format_args!("resuming from the checkpoint {path}: {position}, saved {age} s ago"));
+            let first =
+                options.start.map_or_else(String::new, |start| format!("; --from {start} was for the first run"));
+            log::say(format_args!("resuming from the checkpoint {path}: {position}, saved {age} s ago{first}"));
             if saved.target != target {
                 log::say(format_args!("the checkpoint was saved for another target: {}", saved.target));
             }
         }
-        Ok(Some(Self { checkpoint }))
+        Ok(Some(Self { checkpoint, _owner: owner }))
     }
 
     /// The saved position.
@@ -85,7 +91,9 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
         if !is_saved {
             output_writer::sync_to_disk()?;
         }
-        Ok(self.checkpoint.save(position)?)
+        self.checkpoint.save(position)?;
+        checkpoint_saved();
+        Ok(())
     }
 }
 

@@ -5,6 +5,8 @@ mod event_sink;
 mod heartbeat;
 mod keeper;
 mod notices;
+mod owner;
+mod reader_watch;
 mod server;
 mod shared_stdout;
 
@@ -13,5 +15,6 @@ use crate::failure::Failure;
 
 /// Follows until the server, a signal or an option ends it.
 pub(crate) fn run(options: &Follow) -> Result<(), Failure> {
+    reader_watch::start();
     if options.cluster { cluster::run(options) } else { server::run(options) }
 }

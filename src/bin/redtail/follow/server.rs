@@ -1,8 +1,9 @@
 //! Follows one server.
 
+use redtail::net::Socket;
 use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
 
-use crate::args::{Follow, Format, survive, wrong_usage};
+use crate::args::{Follow, OutputFormat, survive, wrong_usage};
 use crate::failure;
 use crate::failure::Failure;
 use crate::follow::event_sink::{EventSink, Source};
@@ -13,9 +14,11 @@ use crate::output_writer::OutputWriter;
 use crate::signals;
 use crate::snapshot_file;
 use crate::snapshot_file::Saver;
+use crate::stats::{Watching, tally_of_stream, watch_lag};
 use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
 use crate::target::command_specs;
+use crate::target::endpoint::Endpoint;
 use crate::target::offset::offset;
 use crate::terminal::log;
 
@@ -24,17 +27,22 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let target = address.endpoint.to_string();
     signals::listen(|| std::process::exit(i32::from(snapshot_file::abandon())))?;
     let keeper = Keeper::open(options, &target)?;
-    let saver = Saver::open(options)?;
-    let start = keeper.as_ref().and_then(Keeper::saved).map_or(options.start.unwrap_or_default(), Start::At);
+    let saved = keeper.as_ref().and_then(Keeper::saved);
+    let saver = Saver::open(options, saved.is_some())?;
+    let start = saved.map_or(options.start.unwrap_or_default(), Start::At);
     let is_plain = address.security == Security::Plain;
     // Before the primary is asked for anything.
     let out = OutputWriter::open(&options.output)?;
+    let output = Printer::new(out, &options.output, target.clone(), tally_of_stream(None));
+    if let Endpoint::Server(target) = &address.endpoint {
+        output.tally().set_address(target.to_string());
+    }
+    let watching = Watching::start(&options.watch)?;
     let follower = connect(options, start, address.clone())?;
     let handle = follower.handle();
     command_specs::ask_at(address.clone());
-    let output = Printer::new(out, &options.output, target.clone());
-    if let Some(stats) = output.stats() {
-        stats.watch_lag(address.clone());
+    if output.is_status_shown() || options.watch.is_any() {
+        watch_lag(output.tally(), address.clone());
     }
     let stop = StopCondition::new(&options.output);
     let mut run = Run {
@@ -49,6 +57,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     };
     signals::on_stop(move || handle.stop());
     let outcome = run.follow();
+    drop(watching);
     let is_new = run.follower.position().is_none();
     run.finish(outcome.map_err(|failure| if is_plain && is_new { failure.without_tls() } else { failure }))
 }
@@ -59,6 +68,7 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
         settings.snapshot = SnapshotForm::Bytes;
     }
     settings.ack = options.ack;
+    settings.label = options.watch.name.unwrap_or_default();
     settings.start = start;
     settings.allow_probe = options.allow_probe;
     survive(options.reconnect, options.on_gap, &mut settings);
@@ -92,6 +102,12 @@ impl Run<'_> {
                 None => follower.next_event()?,
             };
             let Some(event) = next else { return signals::end_of_stream() };
+            let attached = match event {
+                Event::Attached(attached) => Some(attached),
+                _ => None,
+            };
+            let is_snapshot = matches!(event, Event::SnapshotEnd(_));
+            let was_lost = sink.is_lost();
             // Before a snapshot there is no position.
             let is_start = matches!(event, Event::Attached(Attached { position: Some(_), .. }) | Event::SnapshotEnd(_));
             if is_start && self.options.until_caught_up {
@@ -109,10 +125,13 @@ impl Run<'_> {
                 }
                 sink.event(&event)
             })?;
+            if let Some(attached) = attached {
+                sink.attached(&attached, was_lost, peer(follower));
+            }
             if is_last && self.options.until_caught_up {
                 log::say("caught up: every write that the server had when it was asked is printed");
             }
-            if is_last || (self.options.only_snapshot && matches!(event, Event::SnapshotEnd(_))) {
+            if is_last || (self.options.only_snapshot && is_snapshot) {
                 sink.enough();
                 self.printed = follower.position();
                 return Ok(());
@@ -174,11 +193,19 @@ impl Run<'_> {
         } else if self.options.only_snapshot {
             log::say(format_args!("to print the writes after it: redtail tail --from {position}"));
         } else {
-            if self.options.output.format == Format::Resp {
+            if self.options.output.format == OutputFormat::Resp {
                 log::say("if the reader of this output was cut off, it has loaded less than this position says:");
             }
             log::say(format_args!("resume with --from {position}"));
         }
+    }
+}
+
+/// The address of the server at the other end, where only Sentinels know it.
+fn peer(follower: &Follower) -> Option<String> {
+    match follower.transport() {
+        Some(Socket::Tcp(stream)) => stream.peer_addr().ok().map(|address| address.to_string()),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use redtail::topology::{Notice, Shard, Stopper};
 use redtail::{Event, OnGap};
 
-use crate::args::{Follow, Format};
+use crate::args::{Follow, OutputFormat};
 use crate::failure::Failure;
 use crate::follow::notices;
 use crate::output_writer::OutputWriter;
@@ -16,7 +16,7 @@ use crate::terminal::log;
 
 pub(super) struct SharedStdout {
     out: Mutex<BufWriter<StatusWriter<OutputWriter>>>,
-    format: Format,
+    format: OutputFormat,
     on_gap: OnGap,
     failure: Mutex<Option<Failure>>,
     /// Commands that the checkpoint has not counted yet.
@@ -69,7 +69,7 @@ impl SharedStdout {
     /// missing.
     pub(super) fn notice(&self, notice: Notice) {
         log::say(notices::message(&notice));
-        if let (Format::Json, Some(line)) = (self.format, notices::json(&notice))
+        if let (OutputFormat::Json, Some(line)) = (self.format, notices::json(&notice))
             && let Err(error) = writeln!(self.out(), "{line}")
         {
             self.end(error.into());
@@ -132,7 +132,7 @@ impl Write for ShardWriter {
         let mut out = self.stdout.out();
         for line in self.held[..=end].split_inclusive(|&byte| byte == b'\n') {
             match (self.stdout.format, line.strip_prefix(b"{")) {
-                (Format::Json, Some(rest)) => {
+                (OutputFormat::Json, Some(rest)) => {
                     write!(out, "{{\"shard\":\"{}\",", self.shard.id())?;
                     out.write_all(rest)?;
                 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::time::Instant;
 
 use redtail::io::AppendOnlyFile;
 use redtail::rdb::Item;
@@ -31,6 +32,8 @@ pub(super) struct Json {
     items: KeyLines,
     /// The number of printed keys of the snapshot. `None` if keys are not printed.
     count: Option<u64>,
+    /// When the connection was lost.
+    lost: Option<Instant>,
     /// With `--keys`.
     keys: Option<CommandKeys>,
     payload: PayloadArgument,
@@ -78,6 +81,7 @@ impl Json {
             open,
             items,
             count,
+            lost: None,
             keys,
             payload,
             restored,
@@ -148,6 +152,11 @@ impl Json {
             _ => self.finish(out)?,
         }
         match event {
+            Event::Disconnected(_) => self.lost = self.lost.or_else(|| Some(Instant::now())),
+            Event::Attached(_) => self.lost = None,
+            _ => {}
+        }
+        match event {
             Event::Command(command) => self.command(command, out),
             Event::Control(command) if self.all => self.command(command, out),
             Event::Part(part) => self.part(&part.part, &part.into(), out),
@@ -176,7 +185,13 @@ impl Json {
             Event::Disconnected(lost) => {
                 object("disconnected", &[("error", text(Some(lost.reason))), ("resume", text(lost.resume))], out)
             }
-            Event::Idle(idle) => object("position", &[("position", text(idle.position))], out),
+            Event::Idle(idle) => {
+                let mut fields = vec![("position", text(idle.position))];
+                if let Some(lost) = self.lost {
+                    fields.push(("stale_ms", u64::try_from(lost.elapsed().as_millis()).unwrap_or(u64::MAX).into()));
+                }
+                object("position", &fields, out)
+            }
             _ => Ok(()),
         }
     }

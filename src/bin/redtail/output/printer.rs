@@ -36,22 +36,21 @@ pub(crate) struct Printer<W: Write> {
     is_printed: bool,
     unwrapper: Unwrapper,
     stats: Option<Stats>,
-    tally: Option<Tally>,
+    tally: Tally,
 }
 
 impl<W: Write> Printer<W> {
-    /// `target`: the address of the server, for JSON.
-    pub(crate) fn new(to: W, options: &args::Output, target: String) -> Self {
+    /// `target`: the address of the server, for JSON. `tally` counts the events.
+    pub(crate) fn new(to: W, options: &args::Output, target: String, tally: Tally) -> Self {
         let format = match options.format {
-            args::Format::Text => FormatWriter::Text(Text::new(options)),
-            args::Format::Json => FormatWriter::Json(Json::new(options, target)),
-            args::Format::Resp => FormatWriter::Resp(Resp::new(options)),
+            args::OutputFormat::Text => FormatWriter::Text(Text::new(options)),
+            args::OutputFormat::Json => FormatWriter::Json(Json::new(options, target)),
+            args::OutputFormat::Resp => FormatWriter::Resp(Resp::new(options)),
         };
         let filter = Filtered::new(options);
         let out = BufWriter::with_capacity(BUFFER, StatusWriter::new(to, options));
         let out = Dialect::new(out, options.target_version);
-        let (names, stats) = (SharedNames::default(), Stats::start(options));
-        let tally = stats.as_ref().map(Stats::tally);
+        let (names, stats) = (SharedNames::default(), Stats::start(options, &tally));
         Self {
             out,
             format,
@@ -71,11 +70,6 @@ impl<W: Write> Printer<W> {
         if let FormatWriter::Json(json) = &mut self.format {
             json.set_target(target);
         }
-    }
-
-    /// Counts for the statistics of several streams.
-    pub(crate) fn counting(self, tally: Option<Tally>) -> Self {
-        Self { tally, ..self }
     }
 
     /// Does not print the keys of snapshots.
@@ -123,15 +117,18 @@ impl<W: Write> Printer<W> {
                 Some(filter) => filter.event(event, format, out),
             }
         })?;
-        if let Some(tally) = &self.tally {
-            tally.event(event, self.is_printed);
-        }
+        self.tally.event(event, self.is_printed);
         Ok(())
     }
 
-    /// The statistics, with `--stats`.
-    pub(crate) fn stats(&self) -> Option<&Stats> {
-        self.stats.as_ref()
+    /// The status line of `--stats` is shown.
+    pub(crate) fn is_status_shown(&self) -> bool {
+        self.stats.as_ref().is_some_and(Stats::is_shown)
+    }
+
+    /// The counters of this stream.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Whether the last event or item passed the filters.
@@ -151,9 +148,7 @@ impl<W: Write> Printer<W> {
             ));
         }
         self.is_printed = self.filtered_item(item)?;
-        if let Some(tally) = &self.tally {
-            tally.item(item, self.is_printed);
-        }
+        self.tally.item(item, self.is_printed);
         Ok(())
     }
 
@@ -204,9 +199,7 @@ impl<W: Write> Printer<W> {
     /// The snapshot of a file is complete; its size in bytes.
     pub(crate) fn snapshot_end(&mut self, bytes: u64) -> io::Result<()> {
         self.in_snapshot = false;
-        if let Some(tally) = &self.tally {
-            tally.snapshot_end();
-        }
+        self.tally.snapshot_end();
         match &mut self.format {
             FormatWriter::Json(json) => json.snapshot_end(bytes, &mut self.out),
             FormatWriter::Text(_) | FormatWriter::Resp(_) => Ok(()),
@@ -240,6 +233,7 @@ impl<W: Write> Printer<W> {
 
     /// Writes the buffered bytes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.tally.flush();
         self.out.flush()
     }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use redtail::net::{Client, ClientError, Reply, Timeouts};
 
-use crate::stats::tally::Counters;
+use crate::background;
+use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::INTERVAL;
 use crate::target::address::Address;
 use crate::target::probe_error::TIMEOUT;
@@ -33,9 +34,16 @@ impl From<ClientError> for LagError {
     }
 }
 
+/// Asks the server for its offset each second.
+pub(crate) fn watch_lag(tally: &Tally, address: Address) {
+    tally.counters.is_asked.store(true, Ordering::Relaxed);
+    let counters = tally.counters.clone();
+    background::start("lag", move || watch(&address, &counters));
+}
+
 /// Asks until the run ends, or the server denies it.
-pub(super) fn watch(address: &Address, counters: &Counters) {
-    let (mut client, mut said) = (None, String::new());
+fn watch(address: &Address, counters: &Counters) {
+    let (mut client, mut last_reason) = (None, String::new());
     while !counters.is_over.load(Ordering::Relaxed) {
         if !counters.may_ask.load(Ordering::Relaxed) {
             thread::sleep(INTERVAL / 10);
@@ -44,18 +52,21 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
         let offset = ask(&mut client, address, counters);
         let known = offset.as_ref().map_or(0, |offset| offset.saturating_add(1));
         counters.primary.store(known, Ordering::Relaxed);
+        if offset.is_err() {
+            counters.change_about(|about| about.run_id = None);
+        }
         match offset {
             Ok(_) => {
-                said.clear();
+                last_reason.clear();
                 thread::sleep(INTERVAL);
             }
             Err(LagError::Denied(why)) => {
                 return log::say(format_args!("the lag is unknown: {why}; the server is not asked again"));
             }
             Err(LagError::Other(why)) => {
-                if said != why {
+                if last_reason != why {
                     log::say(format_args!("the lag is unknown: {why}; the server is asked again"));
-                    said = why;
+                    last_reason = why;
                 }
                 // With Sentinels, the server may have changed.
                 client = None;
@@ -69,7 +80,12 @@ pub(super) fn watch(address: &Address, counters: &Counters) {
 fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, LagError> {
     let client = match client {
         Some(client) => client,
-        None => client.insert(connect(address)?),
+        None => {
+            let client = client.insert(connect(address, counters)?);
+            let run_id = run_id(client);
+            counters.change_about(|about| about.run_id = run_id);
+            client
+        }
     };
     let info = match client.ask(&["INFO", "replication"])? {
         Reply::Text(text) => text,
@@ -77,16 +93,34 @@ fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> R
         Reply::Error(text) => return Err(LagError::Other(text)),
         _ => return Err(LagError::Other("the answer to INFO is no text".to_owned())),
     };
-    let field = |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'));
+    let field = |name: &str| field(&info, name);
     let ours = counters.replid().map(|replid| replid.to_string());
     let offset = field("master_repl_offset").filter(|_| field("master_replid") == ours.as_deref());
     let why = "INFO has no offset in the followed history; the server may have failed over";
     offset.and_then(|offset| offset.parse().ok()).ok_or_else(|| LagError::Other(why.to_owned()))
 }
 
-fn connect(address: &Address) -> Result<Client, LagError> {
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
+}
+
+/// The id of the server's process.
+fn run_id(client: &mut Client) -> Option<String> {
+    match client.ask(&["INFO", "server"]) {
+        Ok(Reply::Text(info)) => Some(field(&info, "run_id")?.to_owned()),
+        _ => None,
+    }
+}
+
+fn connect(address: &Address, counters: &Counters) -> Result<Client, LagError> {
     let other = |error: &dyn Display| LagError::Other(error.to_string());
-    let target = address.server().map_err(|error| other(&error))?;
+    let known = counters.about().address.filter(|_| counters.shard.is_some());
+    let target = match known.and_then(|address| address.parse().ok()) {
+        Some(target) => target,
+        None => address.server().map_err(|error| other(&error))?,
+    };
+    // Through Sentinels only they know it.
+    counters.change_about(|about| about.address = Some(target.to_string()));
     let timeouts = Timeouts::all(TIMEOUT);
     let link = address.connect(&target, &timeouts).map_err(|error| other(&error))?;
     Ok(Client::new(link, &address.login.read().map_err(|error| other(&error))?)?)

@@ -1,14 +1,22 @@
-//! `--stats`: commands and bytes per second, and the lag behind the server.
+//! The state of a run: `--stats`, `--metrics`, `--status` and SIGUSR1.
 
 mod cluster;
 mod lag;
 mod line;
+mod metrics;
+mod moment;
+mod report;
 mod server;
 mod status_writer;
+mod streams;
 mod tally;
 mod ticker;
+mod watching;
 
 pub(crate) use cluster::ClusterStats;
+pub(crate) use lag::watch_lag;
 pub(crate) use server::Stats;
 pub(crate) use status_writer::StatusWriter;
+pub(crate) use streams::{checkpoint_saved, tally_of_stream};
 pub(crate) use tally::Tally;
+pub(crate) use watching::{Watching, say_status};

@@ -6,11 +6,9 @@ use std::time::Instant;
 
 use crate::args;
 use crate::background;
-use crate::stats::lag;
 use crate::stats::line::{Sample, Summary};
 use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::show;
-use crate::target::address::Address;
 use crate::terminal::log;
 use crate::terminal::status::Status;
 
@@ -24,11 +22,11 @@ pub(crate) struct Stats {
 
 impl Stats {
     /// Returns `None` without `--stats`. Shows the status line if standard error is a terminal.
-    pub(crate) fn start(options: &args::Output) -> Option<Self> {
+    pub(crate) fn start(options: &args::Output, tally: &Tally) -> Option<Self> {
         if !options.stats {
             return None;
         }
-        let (status, counters) = (Status::new(), Arc::<Counters>::default());
+        let (status, counters) = (Status::new(), tally.counters.clone());
         if status.due_in().is_some() {
             let (bar, counters) = (status.bar(), counters.clone());
             background::start("stats", move || {
@@ -38,18 +36,9 @@ impl Stats {
         Some(Self { counters, begun: Instant::now(), is_filtered: options.filter.is_any(), status })
     }
 
-    /// The counter of the events.
-    pub(crate) fn tally(&self) -> Tally {
-        Tally(self.counters.clone())
-    }
-
-    /// Asks the server for its offset each second, over a second connection.
-    pub(crate) fn watch_lag(&self, address: Address) {
-        if self.status.due_in().is_some() {
-            self.counters.is_asked.store(true, Ordering::Relaxed);
-            let counters = self.counters.clone();
-            background::start("lag", move || lag::watch(&address, &counters));
-        }
+    /// Whether the status line is shown.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.status.due_in().is_some()
     }
 
     /// Removes the status line, and prints the summary.

@@ -7,13 +7,57 @@ use redtail::rdb::Item;
 use redtail::resp::Part;
 use redtail::{Event, ReplicationId};
 
+use crate::stats::moment::Moment;
+
 /// Counts the events of one stream.
-pub(crate) struct Tally(pub(super) Arc<Counters>);
+pub(crate) struct Tally {
+    pub(super) counters: Arc<Counters>,
+    /// The numbers of events and of commands at the last flush.
+    flushed: (u64, u64),
+}
 
 impl Tally {
+    /// Of a file: nobody watches it.
+    pub(crate) fn of_file() -> Self {
+        Self::new(None)
+    }
+
+    pub(super) fn new(shard: Option<&str>) -> Self {
+        let counters = Arc::new(Counters { shard: shard.map(Into::into), ..Counters::default() });
+        Self { counters, flushed: (0, 0) }
+    }
+
+    /// Notes the address of the server.
+    pub(crate) fn set_address(&self, address: String) {
+        self.counters.change_about(|about| about.address = Some(address));
+    }
+
+    /// Notes the times of the events since the last flush. A clock that is read for each event would be slow.
+    pub(crate) fn flush(&mut self) {
+        let counters = &self.counters;
+        let now = (counters.events.load(Ordering::Relaxed), counters.commands.load(Ordering::Relaxed));
+        if now.0 != self.flushed.0 {
+            counters.last_byte.set();
+        }
+        if now.1 != self.flushed.1 {
+            counters.last_write.set();
+        }
+        self.flushed = now;
+    }
+
     /// Counts an event. `is_printed`: no filter dropped it.
     pub(crate) fn event(&self, event: &Event<'_>, is_printed: bool) {
-        let counters = &self.0;
+        let counters = &self.counters;
+        match event {
+            Event::Command(_)
+            | Event::Multi(_)
+            | Event::Exec(_)
+            | Event::Control(_)
+            | Event::Part(_)
+            | Event::SnapshotItem(_)
+            | Event::SnapshotBytes(_) => add(&counters.events, 1),
+            _ => {}
+        }
         let offset = match event {
             Event::Command(command) => {
                 self.command(is_printed);
@@ -32,8 +76,19 @@ impl Tally {
                 self.command(is_printed);
                 (offset, part.db)
             }
-            Event::Disconnected(_) => return counters.is_attached.store(false, Ordering::Relaxed),
-            Event::SnapshotBegin(_) => return counters.in_snapshot.store(true, Ordering::Relaxed),
+            Event::Gap(gap) => {
+                add(&counters.gaps, 1);
+                return add(&counters.missed, gap.missed.unwrap_or(0));
+            }
+            Event::Disconnected(_) => {
+                counters.in_snapshot.store(false, Ordering::Relaxed);
+                return counters.set_attached(false);
+            }
+            Event::SnapshotBegin(begin) => {
+                counters.snapshot_length.store(begin.length.map_or(0, |length| length + 1), Ordering::Relaxed);
+                counters.before_snapshot.store(counters.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+                return counters.in_snapshot.store(true, Ordering::Relaxed);
+            }
             Event::SnapshotItem(item) => return self.item(item, is_printed),
             Event::SnapshotBytes(bytes) => return add(&counters.bytes, bytes.len() as u64),
             Event::SnapshotEnd(end) => {
@@ -43,7 +98,11 @@ impl Tally {
             Event::Attached(attached) => {
                 *counters.replid.lock().unwrap_or_else(PoisonError::into_inner) = attached.replid;
                 counters.may_ask.store(attached.server.is_some(), Ordering::Relaxed);
-                counters.is_attached.store(true, Ordering::Relaxed);
+                if counters.changed.age().is_some() {
+                    add(&counters.reconnects, 1);
+                }
+                counters.change_about(|about| about.server = attached.server.map(|server| server.to_string()));
+                counters.set_attached(true);
                 (attached.offset, attached.db)
             }
             _ => return,
@@ -53,13 +112,13 @@ impl Tally {
     }
 
     fn command(&self, is_printed: bool) {
-        add(&self.0.commands, 1);
-        add(&self.0.printed, u64::from(is_printed));
+        add(&self.counters.commands, 1);
+        add(&self.counters.printed, u64::from(is_printed));
     }
 
     /// Counts an item of a snapshot.
     pub(crate) fn item(&self, item: &Item<'_>, is_printed: bool) {
-        let counters = &self.0;
+        let counters = &self.counters;
         add(&counters.bytes, item.bytes().len() as u64);
         match item {
             Item::Start(_) => counters.in_snapshot.store(true, Ordering::Relaxed),
@@ -73,14 +132,14 @@ impl Tally {
 
     /// The snapshot of a file is complete.
     pub(crate) fn snapshot_end(&self) {
-        self.0.in_snapshot.store(false, Ordering::Relaxed);
+        self.counters.in_snapshot.store(false, Ordering::Relaxed);
     }
 }
 
 impl Drop for Tally {
     fn drop(&mut self) {
-        self.0.is_attached.store(false, Ordering::Relaxed);
-        self.0.is_over.store(true, Ordering::Relaxed);
+        self.counters.set_attached(false);
+        self.counters.is_over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -105,9 +164,48 @@ pub(super) struct Counters {
     pub(super) may_ask: AtomicBool,
     pub(super) is_over: AtomicBool,
     pub(super) replid: Mutex<Option<ReplicationId>>,
+    /// The shard of a cluster.
+    pub(super) shard: Option<String>,
+    pub(super) events: AtomicU64,
+    pub(super) gaps: AtomicU64,
+    /// The bytes that are missing in gaps.
+    pub(super) missed: AtomicU64,
+    pub(super) reconnects: AtomicU64,
+    /// The length of the present snapshot plus one, or 0 while it is unknown.
+    pub(super) snapshot_length: AtomicU64,
+    /// The bytes received before the present snapshot.
+    pub(super) before_snapshot: AtomicU64,
+    /// When the follower attached or lost its connection.
+    pub(super) changed: Moment,
+    pub(super) last_write: Moment,
+    pub(super) last_byte: Moment,
+    about: Mutex<About>,
+}
+
+/// The followed server, as far as it is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    pub(super) address: Option<String>,
+    /// Its name and version.
+    pub(super) server: Option<String>,
+    pub(super) run_id: Option<String>,
 }
 
 impl Counters {
+    fn set_attached(&self, is_attached: bool) {
+        if self.is_attached.swap(is_attached, Ordering::Relaxed) != is_attached {
+            self.changed.set();
+        }
+    }
+
+    pub(super) fn about(&self) -> About {
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn change_about(&self, change: impl FnOnce(&mut About)) {
+        change(&mut self.about.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     pub(super) fn replid(&self) -> Option<ReplicationId> {
         *self.replid.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -33,7 +33,7 @@ struct Described {
     /// The same for COMMAND GETKEYSANDFLAGS, which servers before 7.0 do not have.
     names_no_keys: bool,
     /// It was said that the server can't answer now.
-    has_said_busy: bool,
+    has_reported_busy: bool,
     /// By names in upper case. The specifications live as long as the process.
     commands: HashMap<Vec<u8>, Description>,
     /// The number of forms of all commands.
@@ -45,7 +45,7 @@ enum Description {
     /// COMMAND INFO gives the keys.
     Spec(&'static CommandSpec),
     /// COMMAND INFO does not. COMMAND GETKEYSANDFLAGS may.
-    Forms { forms: Vec<Form>, is_said: bool },
+    Forms { forms: Vec<Form>, is_reported: bool },
 }
 
 /// The keys that a command touches, by the server's description.
@@ -63,7 +63,7 @@ pub(crate) fn ask_at(address: Address) {
         client: None,
         is_over: false,
         names_no_keys: false,
-        has_said_busy: false,
+        has_reported_busy: false,
         commands: HashMap::new(),
         forms: 0,
     };
@@ -77,8 +77,8 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static CommandSpec> {
     let name = name.to_ascii_uppercase();
     match server.description(&name)? {
         Description::Spec(spec) => Some(spec),
-        Description::Forms { is_said, .. } => {
-            if !std::mem::replace(is_said, true) {
+        Description::Forms { is_reported, .. } => {
+            if !std::mem::replace(is_reported, true) {
                 say_undescribed(&name);
             }
             None
@@ -151,7 +151,7 @@ impl Described {
                 ));
                 Some(Description::Spec(Box::leak(Box::new(spec))))
             }
-            Ok(None) => Some(Description::Forms { forms: Vec::new(), is_said: false }),
+            Ok(None) => Some(Description::Forms { forms: Vec::new(), is_reported: false }),
             Err(error) => {
                 self.is_over |= self.say_refused(name, "COMMAND INFO", is_busy(&error.to_string()), &error);
                 None
@@ -205,8 +205,8 @@ impl Described {
     }
 
     fn say_once(&mut self, name: &[u8], say: impl FnOnce()) {
-        if let Some(Description::Forms { is_said, .. }) = self.commands.get_mut(name)
-            && !std::mem::replace(is_said, true)
+        if let Some(Description::Forms { is_reported, .. }) = self.commands.get_mut(name)
+            && !std::mem::replace(is_reported, true)
         {
             say();
         }
@@ -214,7 +214,7 @@ impl Described {
 
     /// Says why the server does not answer. Returns whether it is not asked again.
     fn say_refused(&mut self, name: &[u8], request: &str, is_busy: bool, error: impl Display) -> bool {
-        if !(is_busy && std::mem::replace(&mut self.has_said_busy, true)) {
+        if !(is_busy && std::mem::replace(&mut self.has_reported_busy, true)) {
             let then = if is_busy { "it is asked again" } else { "it is not asked again" };
             log::say(format_args!(
                 "{}: redtail does not know this command and cannot ask the server for its keys ({request}): {error}; \

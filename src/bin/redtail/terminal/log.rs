@@ -3,50 +3,77 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use redtail::rdb::{Item, Role, Text};
-use redtail::{Attached, Event, ForkReason, Server};
+use redtail::{Attached, Event, ForkReason, Position, Server};
 
-use crate::args::Format;
+use crate::args::OutputFormat;
 use crate::blocked::MESSAGES;
 use crate::terminal::color::Colors;
+use crate::terminal::line_start::{Level, LineStart};
 use crate::terminal::status;
 
 /// Prints a line on standard error. A closed standard error is ignored.
 pub(crate) fn say(message: impl Display) {
     let Colors { bold, end, .. } = Colors::on(&io::stderr());
-    write(bold, end, message);
+    write(Level::Info, bold, end, message);
+}
+
+/// Prints a line about something that may need a person.
+pub(crate) fn warn(message: impl Display) {
+    let Colors { bold, end, .. } = Colors::on(&io::stderr());
+    write(Level::Warning, bold, end, message);
 }
 
 /// Prints a failure likewise.
 pub(crate) fn fail(message: impl Display) {
     let Colors { wrong, end, .. } = Colors::on(&io::stderr());
-    write(wrong, end, message);
+    write(Level::Error, wrong, end, message);
 }
 
-fn write(mark: &str, end: &str, message: impl Display) {
+fn write(level: Level, mark: &str, end: &str, message: impl Display) {
     status::while_hidden(|| {
         let mut out = io::stderr().lock();
-        let _ = MESSAGES.during(|| writeln!(out, "{mark}redtail:{end} {message}"));
+        let _ = MESSAGES.during(|| writeln!(out, "{}{mark}redtail:{end} {message}", LineStart(level)));
     });
 }
 
 /// Prints the message of an event, if it has one. In JSON most events are on standard output already.
-pub(crate) fn event(event: &Event<'_>, format: Format, target: &str) {
+pub(crate) fn event(event: &Event<'_>, format: OutputFormat, target: &str) {
     if let Some(message) = message(event, format, target) {
-        say(message);
+        say_or_warn(event, message);
     }
 }
 
 /// Prints the message of an event of one shard.
-pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: Format) {
+pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: OutputFormat) {
     if let Some(message) = message(event, format, "") {
-        say(format_args!("{shard}: {message}"));
+        say_or_warn(event, format_args!("{shard}: {message}"));
     }
 }
 
-fn message(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
-    let json = format == Format::Json;
+/// The connection is back, at this address.
+pub(crate) fn attached_again(target: &str, attached: &Attached) {
+    say(AttachMessage { attached, target, is_again: true });
+}
+
+/// The position of a heartbeat while the connection is lost.
+pub(crate) fn stale(position: Option<Position>, lost: Duration) {
+    let position = position.map_or_else(|| "no position yet".into(), |position| format!("position {position}"));
+    say(format_args!("{position}, stale: not attached for {:.1} s", lost.as_secs_f64()));
+}
+
+fn say_or_warn(event: &Event<'_>, message: impl Display) {
+    match event {
+        Event::Gap(_) => fail(message),
+        Event::Disconnected(_) => warn(message),
+        _ => say(message),
+    }
+}
+
+fn message(event: &Event<'_>, format: OutputFormat, target: &str) -> Option<String> {
+    let json = format == OutputFormat::Json;
     Some(match event {
         Event::Forking(forking) if forking.reason == ForkReason::Filtered => format!(
             "{forking}; this can take repl-diskless-sync-delay (5 s), and writes before the fork are not printed"
@@ -59,7 +86,7 @@ fn message(event: &Event<'_>, format: Format, target: &str) -> Option<String> {
         Event::Attached(Attached { server: Some(server), .. }) if json && server.is_newer_than_tested() => {
             return once(&NEWER_SERVER, &format!("the server ({server}) is {NEWER}"));
         }
-        Event::Attached(attached) if !json => AttachMessage { attached, target }.to_string(),
+        Event::Attached(attached) if !json => AttachMessage { attached, target, is_again: false }.to_string(),
         Event::SnapshotBegin(begin) => match begin.length {
             Some(length) => format!("receiving a snapshot of {length} bytes"),
             None => "receiving a snapshot".into(),
@@ -115,12 +142,13 @@ const NEWER: &str = "newer than any release that redtail was tested with";
 struct AttachMessage<'a> {
     attached: &'a Attached,
     target: &'a str,
+    is_again: bool,
 }
 
 impl Display for AttachMessage<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { attached, target } = self;
-        write!(f, "attached to {target}")?;
+        let Self { attached, target, is_again } = self;
+        write!(f, "attached {}to {target}", if *is_again { "again " } else { "" })?;
         let newer = attached.server.filter(Server::is_newer_than_tested).map(|_| NEWER.to_owned());
         let described = [
             attached.server.map(|server| server.to_string()),

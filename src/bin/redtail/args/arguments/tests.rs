@@ -118,23 +118,30 @@ fn options_without_effect_are_refused_with_every_target() {
         ("tail h:1 --format json", format!("{SENTINEL} {of_tls} snapshot-to elements {for_resp}")),
         (
             "tail h:1 --format resp",
-            format!("{SENTINEL} {of_tls} cluster snapshot-to all elements keys max-arg empty-target target-is-empty"),
+            format!(
+                "{SENTINEL} {of_tls} cluster snapshot-to all elements keys max-arg empty-target target-is-empty not-key"
+            ),
         ),
         ("tail h:1 --from snapshot", format!("{SENTINEL} {of_tls} allow-probe elements keys {for_resp}")),
         ("tail h:1 --from snapshot --format json", format!("{SENTINEL} {of_tls} allow-probe {for_resp}")),
         (
             "tail h:1 --from snapshot --format resp --empty-target",
-            format!("{SENTINEL} {of_tls} cluster snapshot-to allow-probe all elements keys max-arg command"),
+            format!("{SENTINEL} {of_tls} cluster snapshot-to allow-probe all elements keys max-arg command not-key"),
         ),
         (
             "tail h:1 --from sync",
             format!("{SENTINEL} {of_tls} cluster checkpoint allow-probe on-gap elements keys {for_resp}"),
         ),
         ("snapshot h:1", format!("{SENTINEL} {of_tls} empty-target target-is-empty elements")),
-        ("snapshot h:1 --format resp --empty-target", format!("{SENTINEL} {of_tls} output all elements max-arg")),
+        (
+            "snapshot h:1 --format resp --empty-target",
+            format!("{SENTINEL} {of_tls} output all elements max-arg not-key"),
+        ),
         (
             "snapshot h:1 -o new-file",
-            format!("{SENTINEL} {of_tls} format count empty-target target-is-empty db key all elements max-arg"),
+            format!(
+                "{SENTINEL} {of_tls} format count empty-target target-is-empty db key not-key all elements max-arg"
+            ),
         ),
         ("snapshot redis+sentinel://h/m", format!("{no_tls} empty-target target-is-empty elements")),
         ("record h:1 -o new-file", format!("{SENTINEL} {of_tls}")),
@@ -174,11 +181,11 @@ fn options_without_effect_are_refused_with_every_input() {
         ("decode none --follow".into(), DUMP, format!("{text} offset frames max-corrupt-tail")),
         ("decode none --format json".into(), DUMP, "assume-db empty-target".into()),
         ("decode none --format json".into(), COMMANDS, "elements skip-damaged assume-db empty-target".into()),
-        ("decode none --format resp".into(), DUMP, "all max-arg keys elements frames".into()),
+        ("decode none --format resp".into(), DUMP, "all max-arg keys elements frames not-key".into()),
         (
             "decode none --format resp".into(),
             COMMANDS,
-            "all max-arg keys elements frames skip-damaged empty-target".into(),
+            "all max-arg keys elements frames skip-damaged empty-target not-key".into(),
         ),
         (
             "decode none --format json --commands-only".into(),
@@ -194,7 +201,7 @@ fn options_without_effect_are_refused_with_every_input() {
             "decode none --frames".into(),
             DUMP,
             format!(
-                "{text} offset all until skip-damaged follow commands-only snapshot-to db command key stats \
+                "{text} offset all until skip-damaged follow commands-only snapshot-to db command not-command key not-key stats \
                  max-corrupt-tail"
             ),
         ),

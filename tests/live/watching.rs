@@ -1,0 +1,110 @@
+//! Followers as servers, Sentinels and monitoring see them.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::cluster::nodes::Nodes;
+use crate::failover::replicas_known_to;
+use crate::help::eventually;
+use crate::server::{Kind, Server};
+use crate::tool::Tool;
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn followers_have_names() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
+        let server = Server::start(kind);
+        let names = ["orders", "audit"];
+        let _tools = names.map(|name| Tool::start(&["tail", &server.address(), "--name", name]));
+        eventually("the server shows both names", || {
+            let info = server.info("replication");
+            let shown: Vec<_> = ["slave0", "slave1"].iter().filter_map(|field| info.get(*field)).collect();
+            names.iter().all(|name| shown.iter().any(|it| it.contains(&format!("ip={name}.redtail.invalid,"))))
+        });
+    }
+}
+
+/// The number of lines about names that do not resolve.
+fn complaints(sentinel: &Server) -> usize {
+    let log = fs::read(sentinel.folder().join("log")).expect("the log of the Sentinel");
+    String::from_utf8_lossy(&log).matches("Failed to resolve hostname").count()
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn sentinels_skip_a_name_with_an_impossible_port() {
+    let server = Server::start(Kind::Redis70);
+    let sentinel = Server::start_sentinel(&server);
+    sentinel.call(&["SENTINEL", "DEBUG", "INFO-PERIOD", "200"]);
+    let quiet = Tool::start(&["tail", &server.address(), "--name", "orders.port=65536"]);
+    quiet.says("attached to");
+    assert_eq!(replicas_known_to(&sentinel), Vec::<String>::new());
+    assert_eq!(complaints(&sentinel), 0);
+    let plain = Tool::start(&["tail", &server.address(), "--name", "orders"]);
+    plain.says("attached to");
+    eventually("the Sentinel reads the other name", || complaints(&sentinel) > 0);
+    assert_eq!(replicas_known_to(&sentinel), Vec::<String>::new());
+}
+
+fn scrape(tool: &Tool) -> String {
+    tool.says("metrics are at http://");
+    let errors = tool.errors();
+    let address = errors.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");
+    let mut link = TcpStream::connect(address).expect("connect");
+    write!(link, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("send");
+    let mut answer = String::new();
+    link.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn metrics_of_a_cluster_are_those_of_each_shard() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
+        let nodes = Nodes::start(kind, 3, 0);
+        let address = nodes.servers[0].address();
+        let mut tool = Tool::start(&["tail", &address, "--cluster", "--metrics", "127.0.0.1:0"]);
+        let count = |name: &str| scrape(&tool).lines().filter(|line| line.starts_with(name)).count();
+        eventually("each shard is attached, and its lag is known", || {
+            let text = scrape(&tool);
+            let attached =
+                text.lines().filter(|line| line.starts_with("redtail_attached{shard=\"") && line.ends_with(" 1.0"));
+            attached.count() == 3 && count("redtail_lag_bytes{shard=\"") == 3
+        });
+        let text = scrape(&tool);
+        for server in &nodes.servers {
+            let run_id = &server.info("server")["run_id"];
+            let address = server.address();
+            let info = text.lines().find(|line| line.contains(&format!("address=\"{address}\""))).expect("its address");
+            assert!(info.starts_with("redtail_server_info{") && info.contains(run_id.as_str()), "{info}");
+        }
+        tool.signal("TERM");
+        assert!(tool.wait().success(), "{}", tool.errors());
+    }
+}
+
+/// The lag of a primary that is asked, and the state after it is gone.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn metrics_follow_a_server_that_goes_and_returns() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
+        let mut server = Server::start(kind);
+        let mut tool = Tool::start(&["tail", &server.address(), "--metrics", "127.0.0.1:0", "--on-gap", "continue"]);
+        let shows = |what: &str| {
+            eventually(what, || scrape(&tool).lines().any(|line| line == what));
+        };
+        shows("redtail_attached 1.0");
+        server.call(&["SET", "k", "v"]);
+        shows("redtail_commands_total 1.0");
+        shows("redtail_lag_bytes 0.0");
+        server.kill();
+        shows("redtail_attached 0.0");
+        server.start_again();
+        shows("redtail_attached 1.0");
+        shows("redtail_reconnects_total 1.0");
+        shows("redtail_gaps_total 1.0");
+        tool.signal("TERM");
+        assert!(tool.wait().success(), "{}", tool.errors());
+    }
+}
