@@ -137,13 +137,14 @@ fn a_lost_shard_is_reported_until_on_gap_continue() {
 #[test]
 fn what_could_not_be_written_is_not_saved() {
     let made = Made::new("cluster-full", [&["SET a 1"], &["SET b 2"]]);
-    let before = fs::read(made.folder.path("positions")).unwrap();
+    let before = made.saved();
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let (address, file) = (made.address(), made.folder.path("positions"));
     let args = ["tail", &address, "--cluster", "--checkpoint", &file];
     let output = redtail(&args).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(fs::read(made.folder.path("positions")).unwrap(), before);
+    // A slow run saves the slots of the shards meanwhile.
+    assert_eq!(made.saved(), before);
 }
 
 #[test]
