@@ -314,6 +314,8 @@ typedef enum redtail_mode {
     REDTAIL_MODE_STREAM = 2,
     /** An append-only file: as a stream; lines that begin with # are skipped. */
     REDTAIL_MODE_AOF = 3,
+    /** Replies of a server, one token after another as the bytes arrive: redtail_parser_tokens. No items. */
+    REDTAIL_MODE_TOKENS = 4,
 } redtail_mode;
 
 /** The kinds of items. */
@@ -339,11 +341,14 @@ typedef enum redtail_token_step {
     /** A value. */
     REDTAIL_TOKEN_VALUE = 1,
     /**
-     * An aggregate begins: an array, map, set, push or attribute, whose elements follow, or a streamed string,
-     * whose chunks follow.
+     * An aggregate begins: an array, map, set, push or attribute, whose elements follow, or a string that is streamed
+     * or in pieces, whose chunks follow.
      */
     REDTAIL_TOKEN_BEGIN = 2,
-    /** The next bytes of a streamed string. */
+    /**
+     * The next bytes of a string that is streamed or in pieces. A chunk of a streamed string that is itself in pieces
+     * begins with an empty one.
+     */
     REDTAIL_TOKEN_CHUNK = 3,
     /** The end of the innermost open aggregate. */
     REDTAIL_TOKEN_END = 4,
@@ -411,7 +416,10 @@ typedef struct redtail_item {
     uint64_t length;
 } redtail_item;
 
-/** A step of a walk through a frame. Owned by the parser; valid until the next step. */
+/**
+ * A step of a walk through a frame. Of redtail_parser_next_token: owned by the parser, valid until the next step. Of
+ * redtail_parser_tokens: owned by the caller, its slices point into the input.
+ */
 typedef struct redtail_token {
     /** One of redtail_token_step. */
     int step;
@@ -419,7 +427,10 @@ typedef struct redtail_token {
     int kind;
     /** Number of open aggregates around the step. A BEGIN and its END have the same depth. */
     size_t depth;
-    /** BEGIN: number of elements, keys and values of a map counted separately; SIZE_MAX if streamed. */
+    /**
+     * BEGIN: number of elements, keys and values of a map counted separately; length in bytes of a string in pieces;
+     * SIZE_MAX if streamed.
+     */
     size_t count;
     /** VALUE: text or bytes; for a number its text. CHUNK: the bytes. */
     redtail_slice bytes;
@@ -595,7 +606,10 @@ REDTAIL_API int redtail_parser_start_at(redtail_parser *parser,
  * limits.command. A threshold below 1024 counts as 1024. The items are PART_BEGIN, then PART_ARGUMENT and its
  * PART_PIECEs for each argument, then PART_END. Without this call each command is delivered whole: a value of 512 MB
  * needs a buffer of 512 MB. Call it once, before the first byte and before redtail_parser_start_at. Only for
- * REDTAIL_MODE_STREAM and REDTAIL_MODE_AOF.
+ * REDTAIL_MODE_STREAM, REDTAIL_MODE_AOF and REDTAIL_MODE_TOKENS.
+ *
+ * Of tokens, it delivers strings of at least threshold bytes in pieces: a BEGIN whose count is the length in bytes, a
+ * CHUNK for the buffered bytes whenever more arrive, and an END. The chunks of a verbatim string include its format.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, after the first byte, after redtail_parser_start_at, or
  * after an earlier call.
@@ -636,6 +650,25 @@ REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      size_t capacity,
                                      int (*each)(void *context, const redtail_item *item),
                                      void *context);
+
+/**
+ * Finds the complete tokens in input, in REDTAIL_MODE_TOKENS. Writes at most capacity of them to the array tokens,
+ * sets count to their number, and advances input past them. Each byte is read once, and a token is delivered as soon
+ * as its bytes are there: a reply need not be complete. A frame ends with the first token that is not inside an
+ * aggregate (depth 0, and not a BEGIN; an attribute and its END belong to the next value). The tokens are valid until
+ * you change the input.
+ *
+ * Strings of any size pass through a small buffer after redtail_parser_set_parts.
+ *
+ * Returns REDTAIL_OK if the array is full; more tokens may follow. Returns REDTAIL_NEED_MORE if no complete token is
+ * left: see redtail_parser_needed. Errors as redtail_parser_next, with the count of the tokens before the error.
+ * REDTAIL_ERROR_STATE in another mode.
+ */
+REDTAIL_API int redtail_parser_tokens(redtail_parser *parser,
+                                      redtail_slice *input,
+                                      redtail_token *tokens,
+                                      size_t capacity,
+                                      size_t *count);
 
 /**
  * The next argument of the last item beyond the array of redtail_parser_next. With a capacity of 0 it delivers all

@@ -1028,7 +1028,17 @@ public:
         return check(number);
     }
 
-    /** Delivers commands with a bulk string of at least threshold bytes in parts. Call it before the first byte. */
+    /** REDTAIL_MODE_TOKENS: writes the complete tokens in input to the array to, and advances input past them. Returns
+     * their number. If it is capacity, more may follow. */
+    std::size_t tokens(std::string_view &input, redtail_token *to, std::size_t capacity) {
+        redtail_slice unread{input.data(), input.size()};
+        std::size_t count = 0;
+        int number = redtail_parser_tokens(c(), &unread, to, capacity, &count);
+        if (number >= 0) input = view(unread);
+        return check(number), count;
+    }
+    /** Delivers commands, or strings among tokens, of at least threshold bytes in parts. Call it before the first
+     * byte. */
     void set_parts(std::uint64_t threshold) { check(redtail_parser_set_parts(c(), threshold)); }
     /** Sets the offset of the first byte of input, instead of 0. Call it before the first byte. */
     void start_at(std::uint64_t offset) { check(redtail_parser_start_at(c(), offset)); }

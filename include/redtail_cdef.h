@@ -77,6 +77,7 @@ typedef enum redtail_mode {
     REDTAIL_MODE_REQUESTS = 1,
     REDTAIL_MODE_STREAM = 2,
     REDTAIL_MODE_AOF = 3,
+    REDTAIL_MODE_TOKENS = 4,
 } redtail_mode;
 typedef enum redtail_item_kind {
     REDTAIL_ITEM_COMMAND = 1,
@@ -192,6 +193,11 @@ int redtail_parser_batch(redtail_parser *parser,
                                      size_t capacity,
                                      int (*each)(void *context, const redtail_item *item),
                                      void *context);
+int redtail_parser_tokens(redtail_parser *parser,
+                                      redtail_slice *input,
+                                      redtail_token *tokens,
+                                      size_t capacity,
+                                      size_t *count);
 int redtail_parser_next_arg(redtail_parser *parser,
                                         redtail_slice *arg);
 int redtail_parser_next_token(redtail_parser *parser, const redtail_token **token);

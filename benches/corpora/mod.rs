@@ -42,6 +42,8 @@ pub(crate) const CORPORA: &[(&str, Kind, &str)] = &[
     ("v4m", Kind::Large, "SET with values of 1..4 MiB"),
     ("replies2", Kind::Replies2, "nested RESP2 replies"),
     ("replies3", Kind::Replies3, "nested RESP3 replies"),
+    ("strings", Kind::Replies2, "arrays of fifty bulk strings"),
+    ("short", Kind::Replies2, "single statuses, integers and values"),
 ];
 
 /// Makes the corpus of this name: at least `size` bytes, ending after a whole item. [`server`] makes `captured`
@@ -57,6 +59,8 @@ pub(crate) fn make(name: &str, size: usize) -> Vec<u8> {
         match name {
             "replies2" => replies::resp2(&mut bytes, &mut random),
             "replies3" => replies::resp3(&mut bytes, &mut random),
+            "strings" => replies::strings(&mut bytes, &mut random),
+            "short" => replies::short(&mut bytes, &mut random),
             _ => commands::push(name, &mut bytes, &mut random, number),
         }
         number += 1;

@@ -35,6 +35,21 @@ pub(crate) fn resp3(to: &mut Vec<u8>, random: &mut Random) {
     to.extend_from_slice(b"_\r\n");
 }
 
+/// Fifty bulk strings of common lengths, as MGET returns.
+pub(crate) fn strings(to: &mut Vec<u8>, random: &mut Random) {
+    to.extend_from_slice(b"*50\r\n");
+    (0..50).for_each(|_| bulk(to, random, 5, 60));
+}
+
+/// One short reply: a status, an integer or a value.
+pub(crate) fn short(to: &mut Vec<u8>, random: &mut Random) {
+    match random.between(0, 2) {
+        0 => to.extend_from_slice(b"+PONG\r\n"),
+        1 => line(to, format_args!(":{}", random.between(0, 9999))),
+        _ => bulk(to, random, 10, 64),
+    }
+}
+
 fn slots(to: &mut Vec<u8>, random: &mut Random) {
     to.extend_from_slice(b"*2\r\n");
     for _ in 0..2 {

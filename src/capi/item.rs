@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
 use crate::capi::names::name_of;
-use crate::resp::{Frame, Kind};
+use crate::resp::{Frame, Kind, Token};
 
 /// The grammar of the input.
 #[repr(C)]
@@ -18,6 +18,8 @@ pub enum redtail_mode {
     REDTAIL_MODE_STREAM = 2,
     /// An append-only file: as a stream; lines that begin with # are skipped.
     REDTAIL_MODE_AOF = 3,
+    /// Replies of a server, one token after another as the bytes arrive: redtail_parser_tokens. No items.
+    REDTAIL_MODE_TOKENS = 4,
 }
 
 /// The kinds of items.
@@ -46,10 +48,11 @@ pub enum redtail_item_kind {
 pub enum redtail_token_step {
     /// A value.
     REDTAIL_TOKEN_VALUE = 1,
-    /// An aggregate begins: an array, map, set, push or attribute, whose elements follow, or a streamed string,
-    /// whose chunks follow.
+    /// An aggregate begins: an array, map, set, push or attribute, whose elements follow, or a string that is streamed
+    /// or in pieces, whose chunks follow.
     REDTAIL_TOKEN_BEGIN = 2,
-    /// The next bytes of a streamed string.
+    /// The next bytes of a string that is streamed or in pieces. A chunk of a streamed string that is itself in pieces
+    /// begins with an empty one.
     REDTAIL_TOKEN_CHUNK = 3,
     /// The end of the innermost open aggregate.
     REDTAIL_TOKEN_END = 4,
@@ -122,7 +125,8 @@ pub struct redtail_item {
     pub length: u64,
 }
 
-/// A step of a walk through a frame. Owned by the parser; valid until the next step.
+/// A step of a walk through a frame. Of redtail_parser_next_token: owned by the parser, valid until the next step. Of
+/// redtail_parser_tokens: owned by the caller, its slices point into the input.
 #[repr(C)]
 #[derive(Debug)]
 pub struct redtail_token {
@@ -132,7 +136,8 @@ pub struct redtail_token {
     pub kind: c_int,
     /// Number of open aggregates around the step. A BEGIN and its END have the same depth.
     pub depth: usize,
-    /// BEGIN: number of elements, keys and values of a map counted separately; SIZE_MAX if streamed.
+    /// BEGIN: number of elements, keys and values of a map counted separately; length in bytes of a string in pieces;
+    /// SIZE_MAX if streamed.
     pub count: usize,
     /// VALUE: text or bytes; for a number its text. CHUNK: the bytes.
     pub bytes: redtail_slice,
@@ -208,7 +213,31 @@ impl redtail_token {
         raw: redtail_slice::NONE,
     };
 
-    pub(super) fn value(&mut self, frame: &Frame<'_>) {
+    /// A token with the bytes `raw` inside `depth` open aggregates.
+    #[inline(always)]
+    pub(super) fn of(token: Token<'_>, raw: &[u8], depth: usize) -> Self {
+        let mut shown = Self { depth, raw: redtail_slice::of(raw), ..Self::NOTHING };
+        match token {
+            Token::Scalar(frame) => {
+                shown.step = REDTAIL_TOKEN_VALUE as c_int;
+                shown.value(&frame);
+            }
+            Token::Begin { kind, count } => {
+                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
+                shown.kind = kind_of(kind) as c_int;
+                shown.count = count.unwrap_or(usize::MAX);
+            }
+            Token::Chunk(bytes) => {
+                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
+                shown.bytes = redtail_slice::of(bytes);
+            }
+            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
+        }
+        shown
+    }
+
+    #[inline(always)]
+    fn value(&mut self, frame: &Frame<'_>) {
         self.kind = kind_of(frame.kind()) as c_int;
         self.bytes = redtail_slice::of(frame.payload());
         match frame.kind() {

@@ -10,9 +10,11 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::offset_of;
+use std::ops::ControlFlow;
 
 use crate::base::error::ProtocolError;
-use crate::base::limits::Limits;
+use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
+use crate::base::status::Status;
 use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::{Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
@@ -23,7 +25,7 @@ use crate::capi::view::{Rest, View};
 use crate::capi::{boundary, limits};
 use crate::resp::{
     Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, PartsItem, PartsParser, PartsPoll, Poll, Request,
-    RequestParser,
+    RequestParser, TokenParser,
 };
 
 /// Finds complete commands or frames in bytes. One thread at a time. It allocates nothing after its creation.
@@ -39,12 +41,12 @@ pub struct redtail_parser {
     view: View,
 }
 
-#[expect(clippy::large_enum_variant, reason = "it is in memory of the caller: nothing of it is allocated")]
 enum Machine {
     Frames(FrameParser),
     Requests(RequestParser),
     Commands(CommandParser),
     Parts(PartsParser),
+    Tokens(TokenParser),
 }
 
 impl Guarded for redtail_parser {
@@ -161,6 +163,7 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
             Machine::Requests(machine) => *machine = machine.clone().starting_at(offset),
             Machine::Commands(machine) => *machine = machine.clone().starting_at(offset),
             Machine::Parts(machine) => *machine = machine.clone().starting_at(offset),
+            Machine::Tokens(machine) => *machine = machine.clone().starting_at(offset),
         }
         REDTAIL_OK
     })
@@ -170,7 +173,10 @@ pub unsafe extern "C" fn redtail_parser_start_at(parser: *mut redtail_parser, of
 /// limits.command. A threshold below 1024 counts as 1024. The items are PART_BEGIN, then PART_ARGUMENT and its
 /// PART_PIECEs for each argument, then PART_END. Without this call each command is delivered whole: a value of 512 MB
 /// needs a buffer of 512 MB. Call it once, before the first byte and before redtail_parser_start_at. Only for
-/// REDTAIL_MODE_STREAM and REDTAIL_MODE_AOF.
+/// REDTAIL_MODE_STREAM, REDTAIL_MODE_AOF and REDTAIL_MODE_TOKENS.
+///
+/// Of tokens, it delivers strings of at least threshold bytes in pieces: a BEGIN whose count is the length in bytes, a
+/// CHUNK for the buffered bytes whenever more arrive, and an END. The chunks of a verbatim string include its format.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_STATE in another mode, after the first byte, after redtail_parser_start_at, or
 /// after an earlier call.
@@ -183,7 +189,15 @@ pub unsafe extern "C" fn redtail_parser_set_parts(parser: *mut redtail_parser, t
         let machine = match parser.mode {
             x if x == REDTAIL_MODE_STREAM as c_int => PartsParser::stream(Some(threshold)),
             x if x == REDTAIL_MODE_AOF as c_int => PartsParser::aof(Some(threshold)),
-            _ => return refuse(parser, REDTAIL_ERROR_STATE, "only commands of streams and append-only files come in parts"),
+            x if x == REDTAIL_MODE_TOKENS as c_int => {
+                let machine = TokenParser::new().with_limits(parser.limits);
+                parser.machine = Machine::Tokens(machine.in_pieces(threshold.max(MIN_PARTS_THRESHOLD)));
+                return REDTAIL_OK;
+            }
+            _ => {
+                let message = "only tokens, and commands of streams and append-only files, are delivered in parts";
+                return refuse(parser, REDTAIL_ERROR_STATE, message);
+            }
         };
         if matches!(parser.machine, Machine::Parts(_)) {
             return refuse(parser, REDTAIL_ERROR_STATE, "the threshold of parts is set already");
@@ -267,6 +281,54 @@ pub unsafe extern "C" fn redtail_parser_batch(
     };
     // SAFETY: as the header asks.
     unsafe { boundary::enter_shared(parser, work) }
+}
+
+/// Finds the complete tokens in input, in REDTAIL_MODE_TOKENS. Writes at most capacity of them to the array tokens,
+/// sets count to their number, and advances input past them. Each byte is read once, and a token is delivered as soon
+/// as its bytes are there: a reply need not be complete. A frame ends with the first token that is not inside an
+/// aggregate (depth 0, and not a BEGIN; an attribute and its END belong to the next value). The tokens are valid until
+/// you change the input.
+///
+/// Strings of any size pass through a small buffer after redtail_parser_set_parts.
+///
+/// Returns REDTAIL_OK if the array is full; more tokens may follow. Returns REDTAIL_NEED_MORE if no complete token is
+/// left: see redtail_parser_needed. Errors as redtail_parser_next, with the count of the tokens before the error.
+/// REDTAIL_ERROR_STATE in another mode.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_parser_tokens(
+    parser: *mut redtail_parser,
+    input: *mut redtail_slice,
+    tokens: *mut redtail_token,
+    capacity: usize,
+    count: *mut usize,
+) -> c_int {
+    call!(parser, out input, out count; {
+        parser.guard.clear();
+        // SAFETY: as the header asks.
+        let given = unsafe { *input.pointer() };
+        // SAFETY: as the header asks.
+        let Some(mut unread) = (unsafe { bytes(given.data, given.len) }) else {
+            return refuse(parser, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that exceeds memory");
+        };
+        if tokens.is_null() || !tokens.is_aligned() || capacity == 0 {
+            return refuse(parser, REDTAIL_ERROR_ARGUMENT, "tokens is NULL or misaligned, or capacity is 0");
+        }
+        let Machine::Tokens(machine) = &mut parser.machine else {
+            return refuse(parser, REDTAIL_ERROR_STATE, "only REDTAIL_MODE_TOKENS delivers tokens");
+        };
+        let (written, result) = machine.fold(&mut unread, 0, |written, token, raw, depth| {
+            // SAFETY: within the room that the caller promises. What is there is not read.
+            unsafe { tokens.add(written).write(redtail_token::of(token, raw, depth)) };
+            if written + 1 == capacity { ControlFlow::Break(written + 1) } else { ControlFlow::Continue(written + 1) }
+        });
+        input.set(redtail_slice::of(unread));
+        count.set(written);
+        match result {
+            Ok(Status::Complete(())) => REDTAIL_OK,
+            Ok(Status::Incomplete { needed }) => parser.view.incomplete(needed),
+            Err(error) => parser.fail(error),
+        }
+    })
 }
 
 /// The next argument of the last item beyond the array of redtail_parser_next. With a capacity of 0 it delivers all
@@ -408,6 +470,7 @@ unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<(Machine
         x if x == REDTAIL_MODE_REQUESTS as c_int => Machine::Requests(RequestParser::new().with_limits(limits)),
         x if x == REDTAIL_MODE_STREAM as c_int => Machine::Commands(CommandParser::stream().with_limits(limits)),
         x if x == REDTAIL_MODE_AOF as c_int => Machine::Commands(CommandParser::aof().with_limits(limits)),
+        x if x == REDTAIL_MODE_TOKENS as c_int => Machine::Tokens(TokenParser::new().with_limits(limits)),
         other => return Err(format!("the mode is {other}, which is not a redtail_mode")),
     };
     Ok((machine, limits))
@@ -475,6 +538,9 @@ impl redtail_parser {
             Machine::Requests(machine) => machine.poll(bytes),
             Machine::Frames(machine) => machine.poll(bytes),
             Machine::Parts(_) => return self.part(bytes, array),
+            Machine::Tokens(_) => {
+                return Ok((0, refuse(self, REDTAIL_ERROR_STATE, "REDTAIL_MODE_TOKENS has no items")));
+            }
         }?;
         if let Poll::Incomplete { needed, .. } = poll {
             return Ok((poll.used(), self.view.incomplete(needed)));
@@ -487,7 +553,7 @@ impl redtail_parser {
                 Request::Inline(line) => return Ok((poll.used(), self.view.line(line, array, offset))),
             },
             Machine::Frames(machine) => return Ok((poll.used(), self.view.frame(machine.frame(bytes), offset))),
-            Machine::Parts(_) => return Ok((0, REDTAIL_ERROR_STATE)),
+            Machine::Parts(_) | Machine::Tokens(_) => return Ok((0, REDTAIL_ERROR_STATE)),
         };
         if command.argc() > array.capacity {
             return Ok((poll.used(), self.more_args(bytes, array)));
@@ -574,6 +640,7 @@ impl redtail_parser {
             Machine::Requests(machine) => machine.offset(),
             Machine::Commands(machine) => machine.offset(),
             Machine::Parts(machine) => machine.offset(),
+            Machine::Tokens(machine) => machine.offset(),
         }
     }
 }
@@ -591,7 +658,7 @@ impl Machine {
                 PartsItem::Command(command) => Some(command),
                 PartsItem::Part(_) => None,
             },
-            Self::Frames(_) => None,
+            Self::Frames(_) | Self::Tokens(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{ArgCursor, Frame, Inline, Part, Token, TokenParser};
+use crate::resp::{ArgCursor, Frame, Inline, Part, TokenParser};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -39,7 +39,7 @@ struct Walk {
 
 impl Walk {
     fn restart(&mut self, frame: redtail_slice) {
-        self.parser = TokenParser::trusted();
+        self.parser.restart();
         (self.frame, self.rest) = (frame, frame);
     }
 }
@@ -157,25 +157,8 @@ impl View {
         *rest = redtail_slice::of(unread);
         // An end has the depth of its beginning.
         let depth = outside.min(parser.depth());
-        let shown = &mut self.token;
         let raw = before.get(..before.len() - unread.len()).unwrap_or_default();
-        *shown = redtail_token { depth, raw: redtail_slice::of(raw), ..redtail_token::NOTHING };
-        match token {
-            Token::Scalar(frame) => {
-                shown.step = REDTAIL_TOKEN_VALUE as c_int;
-                shown.value(&frame);
-            }
-            Token::Begin { kind, count } => {
-                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
-                shown.kind = kind_of(kind) as c_int;
-                shown.count = count.unwrap_or(usize::MAX);
-            }
-            Token::Chunk(bytes) => {
-                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
-                shown.bytes = redtail_slice::of(bytes);
-            }
-            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
-        }
+        self.token = redtail_token::of(token, raw, depth);
         true
     }
 }

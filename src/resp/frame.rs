@@ -37,8 +37,6 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    pub(super) const NULL: Self = Self::new(&[], Lexeme::NULL);
-
     /// The frame with the bytes `raw`. `root` is its element in them.
     #[inline(always)]
     pub(super) const fn new(raw: &'a [u8], root: Lexeme) -> Self {

@@ -211,6 +211,12 @@ impl Lexer {
         }
     }
 
+    /// Restarts at the beginning of a frame.
+    pub(super) fn restart(&mut self) {
+        (self.state, self.at, self.base) = (State::Element, 0, 0);
+        self.stack.restart();
+    }
+
     /// Restarts the count of positions: the caller removes the bytes before the position from the input.
     pub(super) fn rebase(&mut self) -> usize {
         self.base = 0;

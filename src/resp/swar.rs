@@ -73,7 +73,7 @@ pub(super) fn long_argument(command: &[u8], at: usize, longest: usize) -> Option
     (fits && line.ends_with(b"\n") && length <= longest).then_some((at + line.len(), length))
 }
 
-/// The eight bytes from index `at`, with zeros behind the last byte. `None` if no byte is there.
+/// The eight bytes from index `at`. Fewer bytes that end with LF are followed by zeros; other ones are `None`.
 #[inline(always)]
 pub(super) fn load(bytes: &[u8], at: usize) -> Option<u64> {
     match bytes.get(at..at + 8) {
@@ -86,9 +86,11 @@ pub(super) fn load(bytes: &[u8], at: usize) -> Option<u64> {
 #[inline(never)]
 fn load_last(bytes: &[u8]) -> Option<u64> {
     let word = |part: &[u8; 4]| u64::from(u32::from_le_bytes(*part));
+    if bytes.last() != Some(&b'\n') {
+        return None;
+    }
     match (bytes.first_chunk(), bytes.last_chunk()) {
         (Some(first), Some(last)) => Some(word(first) | word(last) << (8 * (bytes.len() - 4))),
-        _ if bytes.is_empty() => None,
         _ => Some(bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))),
     }
 }

@@ -81,6 +81,12 @@ impl TokenParser {
         Self::over(Lexer::trusted())
     }
 
+    /// Restarts at the beginning of a frame. Keeps the limits.
+    pub(crate) fn restart(&mut self) {
+        self.lexer.restart();
+        self.failed = None;
+    }
+
     fn over(lexer: Lexer) -> Self {
         Self { lexer, failed: None, offset: 0, found: Lexeme::NULL }
     }
@@ -183,26 +189,27 @@ impl TokenParser {
     /// ```
     #[inline]
     pub fn batch<'a>(&mut self, input: &mut &'a [u8], mut each: impl FnMut(Token<'a>)) -> Result<usize, ProtocolError> {
-        let (tokens, result) = self.fold(input, 0, |tokens, token, _| {
+        let (tokens, result) = self.fold(input, 0, |tokens, token, _, _| {
             each(token);
             ControlFlow::Continue(tokens + 1)
         });
         result.map(|_| tokens)
     }
 
-    /// Folds the tokens until `each` breaks. It receives the number of open aggregates and strings around each token
-    /// too. `Complete`: it broke.
+    /// Folds the tokens until `each` breaks. It receives the bytes of each token too, and the number of open aggregates
+    /// and strings around it. `Complete`: it broke.
     #[inline(always)]
     pub(crate) fn fold<'a, B>(
         &mut self,
         input: &mut &'a [u8],
         begin: B,
-        mut each: impl FnMut(B, Token<'a>, usize) -> ControlFlow<B, B>,
+        mut each: impl FnMut(B, Token<'a>, &'a [u8], usize) -> ControlFlow<B, B>,
     ) -> (B, Result<Status<()>, ProtocolError>) {
         let (shown, offset) = (*input, self.offset);
         let (folded, result) = self.lexer.tokens(shown, begin, |folded, at, lexeme, depth| {
             let in_string = usize::from(lexeme.shape == Shape::Chunk);
-            each(folded, lexeme.token(shown, at), depth + in_string)
+            let raw = shown.get(at..lexeme.end).unwrap_or_default();
+            each(folded, lexeme.token(shown, at), raw, depth + in_string)
         });
         let used = self.lexer.rebase();
         *input = shown.get(used..).unwrap_or_default();
@@ -306,7 +313,8 @@ impl<'a> Iterator for Tokens<'a> {
             Ok(Status::Complete(token)) => Some(token),
             // For a frame built over other bytes than its own, the walk ends early.
             _ => {
-                *self = Frame::NULL.tokens();
+                self.rest = &[];
+                self.parser.restart();
                 None
             }
         }
@@ -315,7 +323,7 @@ impl<'a> Iterator for Tokens<'a> {
     /// All tokens in one loop. `for_each`, `sum` and similar methods use `fold`.
     #[inline]
     fn fold<B, F: FnMut(B, Token<'a>) -> B>(mut self, begin: B, mut each: F) -> B {
-        let each = |folded, token, _| ControlFlow::Continue(each(folded, token));
+        let each = |folded, token, _, _| ControlFlow::Continue(each(folded, token));
         self.parser.fold(&mut self.rest, begin, each).0
     }
 }

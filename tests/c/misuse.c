@@ -306,6 +306,7 @@ static int each_item(void *context, const redtail_item *item) {
 static void parser(void) {
     const redtail_item *item = NULL;
     const redtail_token *token;
+    redtail_token several[2];
     redtail_slice input = slice("+OK\r\n"), args[4], arg;
     redtail_limits limits;
     redtail_parser *parser, *inside;
@@ -338,9 +339,9 @@ static void parser(void) {
     IS(REDTAIL_ERROR_STATE, redtail_parser_set_parts(parser, 1024));
     redtail_parser_free(parser);
 
-    parser = redtail_parser_new(4, NULL);
+    parser = redtail_parser_new(5, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
-    CHECK(strstr(redtail_parser_message(parser), "mode is 4") != NULL);
+    CHECK(strstr(redtail_parser_message(parser), "mode is 5") != NULL);
     redtail_parser_free(parser);
     memset(&limits, 0, sizeof limits);
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, &limits);
@@ -440,7 +441,19 @@ static void parser(void) {
     CHECK(arg.len == 4);
     IS(REDTAIL_END, redtail_parser_next_arg(inside, &arg));
     IS(REDTAIL_END, redtail_parser_next_token(inside, &token));
+    IS(REDTAIL_ERROR_STATE, redtail_parser_tokens(inside, &input, several, 2, &len));
     redtail_parser_free(inside);
+    parser = redtail_parser_new(REDTAIL_MODE_TOKENS, NULL);
+    input = slice("+OK\r\n");
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(NULL, &input, several, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(parser, NULL, several, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(parser, &input, NULL, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(parser, &input, several, 0, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(parser, &input, several, 2, NULL));
+    IS(REDTAIL_ERROR_STATE, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_NEED_MORE, redtail_parser_tokens(parser, &input, several, 2, &len));
+    CHECK(len == 1 && input.len == 0);
+    redtail_parser_free(parser);
     free(memory);
 
     /* Inline commands */

@@ -189,6 +189,70 @@ static void walks_again(void) {
     redtail_parser_free(parser);
 }
 
+/* Tokens fill an array, however the bytes arrive. Their bytes make up the input. */
+static void fills_tokens(void) {
+    static const char replies[] = "*3\r\n$2\r\nhi\r\n%1\r\n+k\r\n,1.5\r\n:-7\r\n+PONG\r\n";
+    const size_t whole = sizeof replies - 1;
+    size_t cut, capacity;
+    for (capacity = 1; capacity < 12; capacity++)
+        for (cut = 0; cut <= whole; cut++) {
+            redtail_token tokens[12];
+            redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_TOKENS, NULL);
+            redtail_slice input = {replies, cut};
+            char read[sizeof replies];
+            size_t count, i, len = 0, total = 0;
+            int status;
+            for (;;) {
+                status = redtail_parser_tokens(parser, &input, tokens, capacity, &count);
+                for (i = 0; i < count; i++) {
+                    memcpy(read + len, tokens[i].raw.data, tokens[i].raw.len);
+                    len += tokens[i].raw.len;
+                    if (total + i == 2) MUST(tokens[i].kind == REDTAIL_KIND_MAP && tokens[i].count == 2 && tokens[i].depth == 1);
+                    if (total + i == 4) MUST(tokens[i].number == 1.5 && tokens[i].depth == 2);
+                    if (total + i == 6) MUST(tokens[i].integer == -7 && tokens[i].depth == 1);
+                    if (total + i == 7) MUST(tokens[i].step == REDTAIL_TOKEN_END && tokens[i].depth == 0);
+                    if (total + i == 8) MUST(is(tokens[i].bytes, "PONG") && tokens[i].depth == 0);
+                }
+                total += count;
+                if (status == REDTAIL_OK) continue;
+                MUST(status == REDTAIL_NEED_MORE);
+                if (input.data + input.len == replies + whole) break;
+                input.len = (size_t)(replies + whole - input.data);
+            }
+            MUST(total == 9 && len == whole && memcmp(read, replies, len) == 0);
+            redtail_parser_free(parser);
+        }
+}
+
+/* A long string of a reply is delivered in pieces. */
+static void tokens_in_pieces(void) {
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_TOKENS, NULL);
+    redtail_slice input = slice("$5000\r\n");
+    redtail_token tokens[4];
+    char buffer[1000];
+    size_t count, left;
+    memset(buffer, 'x', sizeof buffer);
+    MUST(redtail_parser_set_parts(parser, 2000) == REDTAIL_OK);
+    MUST(redtail_parser_tokens(parser, &input, tokens, 4, &count) == REDTAIL_NEED_MORE && count == 1);
+    MUST(tokens[0].step == REDTAIL_TOKEN_BEGIN && tokens[0].count == 5000 && tokens[0].depth == 0);
+    for (left = 5000; left > 1000; left -= 1000) {
+        input.data = buffer;
+        input.len = sizeof buffer;
+        MUST(redtail_parser_tokens(parser, &input, tokens, 4, &count) == REDTAIL_NEED_MORE && count == 1);
+        MUST(tokens[0].step == REDTAIL_TOKEN_CHUNK && tokens[0].bytes.len == 1000 && tokens[0].depth == 1);
+        MUST(redtail_parser_set_parts(parser, 2000) == REDTAIL_ERROR_STATE);
+    }
+    input.len = 999;
+    input.data = buffer;
+    MUST(redtail_parser_tokens(parser, &input, tokens, 4, &count) == REDTAIL_NEED_MORE && count == 1 && input.len == 0);
+    input = slice("x\r\n_\r\n");
+    MUST(redtail_parser_tokens(parser, &input, tokens, 4, &count) == REDTAIL_NEED_MORE && count == 3);
+    MUST(tokens[0].bytes.len == 1 && tokens[1].step == REDTAIL_TOKEN_END && tokens[2].kind == REDTAIL_KIND_NULL);
+    input = slice("_\r\n?");
+    MUST(redtail_parser_tokens(parser, &input, tokens, 4, &count) == REDTAIL_ERROR_PROTOCOL && count == 1);
+    redtail_parser_free(parser);
+}
+
 /* A command that was encoded is the command that is parsed. */
 static void encodes(void) {
     redtail_slice args[3], parsed[3], input;
@@ -278,6 +342,8 @@ int main(void) {
     on_the_stack();
     modes();
     walks_again();
+    fills_tokens();
+    tokens_in_pieces();
     encodes();
     unwraps();
     for (size_t step = 1; step <= 64; step++)

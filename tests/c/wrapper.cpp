@@ -57,6 +57,11 @@ static void parsers() {
         steps += token->step;
     CHECK(steps == REDTAIL_TOKEN_BEGIN + 2 * REDTAIL_TOKEN_VALUE + REDTAIL_TOKEN_END);
     CHECK(item.rewind_tokens() && item.next_token()->raw.len == 4);
+    redtail_token array[4];
+    redtail::parser replies(REDTAIL_MODE_TOKENS);
+    std::string_view reply = "*2\r\n:1\r\n:2\r\n$5\r\nhe";
+    CHECK(replies.tokens(reply, array, 4) == 4 && array[2].integer == 2 && array[3].step == REDTAIL_TOKEN_END);
+    CHECK(replies.tokens(reply, array, 4) == 0 && reply.size() == 6);
     CHECK(!frames.next(input, item));
 
     std::string many = "*100\r\n";

@@ -117,7 +117,7 @@ fn recordings_commands_and_frames_may_be_compressed() {
 #[test]
 fn a_compressed_recording_is_not_replayed() {
     let folder = Folder::new("compressed-replay");
-    folder.write("recorded.gz", &gzip(b"+CONTINUE\r\n*1\r\n$4\r\nPING\r\n"));
+    folder.write("recorded.gz", gzip(b"+CONTINUE\r\n*1\r\n$4\r\nPING\r\n"));
     let ran = run(&["replay", &folder.path("recorded.gz")]);
     let expected = "recorded.gz: the recording is compressed (gzip; `gzip -dc FILE` decompresses it)\n";
     assert!(ran.code == 1 && ran.err.ends_with(expected), "{}", ran.err);

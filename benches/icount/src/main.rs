@@ -7,6 +7,7 @@
 #[path = "../../corpora/mod.rs"]
 mod corpora;
 
+use std::ffi::{c_int, c_void};
 use std::io;
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
@@ -30,6 +31,10 @@ const METHODS: &[(&str, Method)] = &[
     ("walk", walk),
     ("tokens", tokens),
     ("tokens_next", tokens_next),
+    ("c_next", c_next),
+    ("c_batch", c_batch),
+    ("c_walk", c_walk),
+    ("c_tokens", c_tokens),
     ("session", session),
     ("session_batch", session_batch),
     ("follower", follower),
@@ -164,6 +169,60 @@ fn tokens_next(corpus: &[u8], piece: usize) -> (u64, u64) {
         bytes.len() - rest.len()
     });
     (0, sum)
+}
+
+/// What a caller in C has counted. The layout is that of `calls.c`.
+#[derive(Default)]
+#[repr(C)]
+struct Counted {
+    items: u64,
+    bytes: u64,
+}
+
+type Call = unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut Counted) -> usize;
+
+unsafe extern "C" {
+    fn calls_new(mode: c_int) -> *mut c_void;
+    fn calls_next(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
+    fn calls_batch(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
+    fn calls_walk(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
+    fn calls_tokens(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
+}
+
+/// Numbers of redtail_mode.
+const FRAMES: c_int = 0;
+const STREAM: c_int = 2;
+const TOKENS: c_int = 4;
+
+/// One command per call in C.
+fn c_next(corpus: &[u8], piece: usize) -> (u64, u64) {
+    in_c(STREAM, calls_next, corpus, piece)
+}
+
+/// Commands passed to a callback in C.
+fn c_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
+    in_c(STREAM, calls_batch, corpus, piece)
+}
+
+/// Frames, and the steps of a walk through each, one per call in C.
+fn c_walk(corpus: &[u8], piece: usize) -> (u64, u64) {
+    in_c(FRAMES, calls_walk, corpus, piece)
+}
+
+/// Tokens in arrays in C.
+fn c_tokens(corpus: &[u8], piece: usize) -> (u64, u64) {
+    in_c(TOKENS, calls_tokens, corpus, piece)
+}
+
+fn in_c(mode: c_int, call: Call, corpus: &[u8], piece: usize) -> (u64, u64) {
+    let mut counted = Counted::default();
+    // SAFETY: a constructor without preconditions. The parser lives as long as the process.
+    let parser = unsafe { calls_new(mode) };
+    feed(corpus, piece, |bytes| {
+        // SAFETY: a live parser, as many bytes as the length says, and a counter.
+        unsafe { call(parser, bytes.as_ptr(), bytes.len(), &raw mut counted) }
+    });
+    (counted.items, counted.bytes)
 }
 
 #[inline(always)]

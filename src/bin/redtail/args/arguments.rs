@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Follow a server and print every write
-    Tail(Tail),
+    Tail(Box<Tail>),
     /// Print all keys of a server, or save them as a dump.rdb
     Snapshot(Snapshot),
     /// Print the contents of a snapshot, an append-only file, a recording or a stream of commands

@@ -114,11 +114,11 @@ pub(crate) fn survive(reconnect: Option<Backoff>, on_gap: OnGap, settings: &mut 
 }
 
 /// The address that a server shows for a follower of this name. It must never resolve.
-pub(super) fn label(name: &str) -> Result<ReplicaLabel, &'static str> {
+pub(super) fn label(name: &str) -> Result<Box<ReplicaLabel>, &'static str> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_=".contains(&byte);
     let fits = (1..=64).contains(&name.len()) && name.bytes().all(is_allowed);
     let label = fits.then(|| ReplicaLabel::new(&format!("{name}.redtail.invalid"))).flatten();
-    label.ok_or("choose 1 to 64 letters, digits, '.', '-', '_' and '='")
+    label.map(Box::new).ok_or("choose 1 to 64 letters, digits, '.', '-', '_' and '='")
 }
 
 pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {

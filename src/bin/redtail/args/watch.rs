@@ -25,7 +25,7 @@ pub(crate) struct Watch {
     /// This tells apart the followers of one server. NAME has letters, digits, '.', '-', '_' and '='. Sentinels try to
     /// resolve the whole name every 10 seconds, and must fail. docs/sentinel.md has a NAME that they do not resolve.
     #[arg(long, value_name = "NAME", value_parser = label)]
-    pub(crate) name: Option<ReplicaLabel>,
+    pub(crate) name: Option<Box<ReplicaLabel>>,
 }
 
 impl Watch {

@@ -168,7 +168,7 @@ fn cluster(options: &Follow, address: Address) -> Result<(Builder<Cluster>, Stri
     };
     let mut settings = options.output.settings();
     (settings.allow_probe, settings.backoff) = (options.allow_probe, Cluster::BACKOFF);
-    settings.label = options.watch.name.unwrap_or_default();
+    settings.label = options.watch.name.as_deref().copied().unwrap_or_default();
     survive(options.reconnect, options.on_gap, &mut settings);
     let cluster = cluster.options(settings).ack(options.ack);
     let cluster = cluster.prefer_replica(options.server.prefer_replica);

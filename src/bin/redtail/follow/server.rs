@@ -68,7 +68,7 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
         settings.snapshot = SnapshotForm::Bytes;
     }
     settings.ack = options.ack;
-    settings.label = options.watch.name.unwrap_or_default();
+    settings.label = options.watch.name.as_deref().copied().unwrap_or_default();
     settings.start = start;
     settings.allow_probe = options.allow_probe;
     survive(options.reconnect, options.on_gap, &mut settings);

@@ -80,12 +80,7 @@ fn watch(address: &Address, counters: &Counters) {
 fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, LagError> {
     let client = match client {
         Some(client) => client,
-        None => {
-            let client = client.insert(connect(address, counters)?);
-            let run_id = run_id(client);
-            counters.change_about(|about| about.run_id = run_id);
-            client
-        }
+        None => client.insert(connect(address, counters)?),
     };
     let info = match client.ask(&["INFO", "replication"])? {
         Reply::Text(text) => text,
@@ -93,6 +88,11 @@ fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> R
         Reply::Error(text) => return Err(LagError::Other(text)),
         _ => return Err(LagError::Other("the answer to INFO is no text".to_owned())),
     };
+    // After the first answer: a denial is not repeated.
+    if counters.about().run_id.is_none() {
+        let run_id = run_id(client);
+        counters.change_about(|about| about.run_id = run_id);
+    }
     let field = |name: &str| field(&info, name);
     let ours = counters.replid().map(|replid| replid.to_string());
     let offset = field("master_repl_offset").filter(|_| field("master_replid") == ours.as_deref());
