@@ -67,7 +67,7 @@ STRIP = $(if $(call installed_target,$(LIBRARY_BUILT)),$(call gnu_name,$(call in
 
 # Phony, because cargo knows best whether there is something to do. The debug information has the types of the interface,
 # for abidiff and debuggers.
-.PHONY: all check install uninstall tool install-tool uninstall-tool header
+.PHONY: all check soname install uninstall tool install-tool uninstall-tool header
 all:
 	CARGO='$(CARGO)' packaging/cargo-into $(BUILD)/new libredtail.a rustc --release --lib --features $(FEATURES) $(for_target) \
 		--crate-type staticlib -- -Cdebuginfo=2
@@ -79,6 +79,10 @@ all:
 check:
 	$(for_tests) $(CARGO) test --features capi,header --test capi
 	$(for_tests) $(CARGO) test --features capi --lib capi
+
+# The name of the shared library, for packages.
+soname:
+	@echo $(SONAME)
 
 header:
 	REDTAIL_HEADER=include/redtail.h $(CARGO) check --features header

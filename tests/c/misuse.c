@@ -339,9 +339,9 @@ static void parser(void) {
     IS(REDTAIL_ERROR_STATE, redtail_parser_set_parts(parser, 1024));
     redtail_parser_free(parser);
 
-    parser = redtail_parser_new(4, NULL);
+    parser = redtail_parser_new(5, NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
-    CHECK(strstr(redtail_parser_message(parser), "mode is 4") != NULL);
+    CHECK(strstr(redtail_parser_message(parser), "mode is 5") != NULL);
     redtail_parser_free(parser);
     memset(&limits, 0, sizeof limits);
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, &limits);

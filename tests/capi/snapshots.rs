@@ -35,7 +35,8 @@ fn corpus() -> Vec<PathBuf> {
 
 /// The output expected of `tests/c/snapshots.c`.
 fn in_rust(rdb: &[u8]) -> String {
-    let (mut lines, mut input, mut decoder) = (Lines::default(), rdb, Decoder::new());
+    let mut decoder = Decoder::new().with_templates(TemplateBuffer::default());
+    let (mut lines, mut input) = (Lines::default(), rdb);
     loop {
         match decoder.next(&mut input) {
             Ok(Status::Complete(item)) => lines.item(&item),

@@ -122,11 +122,11 @@ fn the_tool_runs_to_its_end() {
 #[test]
 fn a_tool_is_read_and_signalled() {
     let script = r#"trap 'echo "the end" >&2; exit 3' TERM
-        echo first; echo '{"event":"attached"}'; echo '{"event":"command","offset":7}'; echo more; printf last
+        echo first; echo '{"event":"position","position":null}'; echo '{"event":"exec","offset":7,"db":0}'; echo more; printf last
         exec >&-; while :; do sleep 0.1; done"#;
     let mut tool = Tool::start_command(Command::new("sh").args(["-c", script]));
     assert_eq!(tool.line().as_deref(), Some("first"));
-    assert_eq!(tool.event_named("command")["offset"], 7);
+    assert_eq!(tool.event_named("exec")["offset"], 7);
     assert_eq!(tool.rest(), b"more\nlast");
     assert_eq!(tool.line(), None);
     tool.signal("TERM");

@@ -37,6 +37,7 @@ const LENGTHS: &[(&str, usize, usize)] = &[
     ("README.md", 0, 0),
     ("ARCHITECTURE.md", 0, 0),
     ("CHANGELOG.md", 0, 0),
+    ("CONTRIBUTING.md", 0, 0),
     ("tests", 0, 0),
     ("examples", 0, 0),
     ("benches", 0, 0),
