@@ -12,6 +12,8 @@ mod playback;
 
 #[path = "tool/append_only.rs"]
 mod append_only;
+#[path = "tool/caught_up.rs"]
+mod caught_up;
 #[path = "tool/checkpoint.rs"]
 mod checkpoint;
 #[path = "tool/cluster.rs"]

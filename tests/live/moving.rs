@@ -327,6 +327,53 @@ fn a_broken_input_leaves_the_target_at_its_last_position() {
     assert_eq!(client.call(&["DBSIZE"]).int(), 1);
 }
 
+/// A refused SELECT would leave the commands behind it in another database.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_database_that_the_target_lacks_ends_the_load() {
+    let target = Server::start_with(Kind::Redis70, &["--databases", "2"]);
+    let at = |offset: u32| format!("{}:{offset}:0", "c".repeat(40));
+    let mark = |offset: u32| format!("PING \"{KEY} {}\"\n", at(offset));
+    let inside = [&mark(10), "SELECT 1\nSET a 1\n", &mark(20), "SET b 1\nSELECT 2\nSET a 2\n", &mark(30)].concat();
+    let ran = Tool::run(&["load", &target.address()], &commands(&inside));
+    let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.code() == Some(1) && errors.contains("refused SELECT 2 (byte "), "{errors}");
+    assert!(errors.contains("DB index is out of range"), "{errors}");
+    assert_eq!(position(&target, KEY), Some(at(20)));
+    let mut client = target.client();
+    client.call(&["SELECT", "1"]);
+    assert_eq!((client.call(&["GET", "a"]).text(), client.call(&["DBSIZE"]).int()), ("1".into(), 1));
+    // Without transactions as well: nothing behind it is applied.
+    let plain = commands("SELECT 1\nSET c 1\nSELECT 2\nSET a 2\n");
+    for options in [&[][..], &["--on-error", "continue"]] {
+        let ran = Tool::run(&[&["load", &target.address()], options].concat(), &plain);
+        let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.code() == Some(1) && errors.contains("refused SELECT 2"), "{errors}");
+        assert_eq!((client.call(&["GET", "a"]).text(), client.call(&["GET", "c"]).text()), ("1".into(), "1".into()));
+    }
+}
+
+/// The position would say that the target holds what it has refused.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn no_position_is_stored_behind_a_refused_command() {
+    let target = Server::start(Kind::Redis70);
+    let at = format!("{}:10:0", "c".repeat(40));
+    let [none, mark] = ["none", &at].map(|position| format!("PING \"{KEY} {position}\"\n"));
+    let refused = "SET a 1\nRPUSH a 2\n";
+    let ran = Tool::run(&["load", &target.address()], &commands(&[&none, refused, &mark].concat()));
+    let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.code() == Some(1) && errors.contains("the target stores no position"), "{errors}");
+    assert_eq!(position(&target, KEY), None);
+    // A transaction cannot be taken back: it stores the position, which the message names.
+    let ran =
+        Tool::run(&["load", &target.address()], &commands(&[&mark, refused, &mark.replace(":10:", ":20:")].concat()));
+    let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+    let stored = at.replace(":10:", ":20:");
+    assert!(ran.status.code() == Some(1) && errors.contains(&format!("--from {stored}")), "{errors}");
+    assert_eq!(position(&target, KEY), Some(stored));
+}
+
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_loader_holds_little_of_a_large_value() {

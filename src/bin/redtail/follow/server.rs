@@ -110,8 +110,12 @@ impl Run<'_> {
             let was_lost = sink.is_lost();
             // Before a snapshot there is no position.
             let is_start = matches!(event, Event::Attached(Attached { position: Some(_), .. }) | Event::SnapshotEnd(_));
-            if is_start && self.options.until_caught_up {
-                let goal = keepalive.while_printing(|| offset(&self.address))?;
+            if self.options.until_caught_up && (is_start || attached.is_some()) {
+                // A connection that begins with a snapshot has no goal yet: that of an earlier one is void.
+                let goal = match is_start {
+                    true => keepalive.while_printing(|| offset(&self.address))?,
+                    false => u64::MAX,
+                };
                 sink.stop_at(goal);
             }
             let before_multi = self.printed.filter(|_| matches!(event, Event::Multi(_)));

@@ -1,11 +1,12 @@
 //! The connection to the target: commands are sent ahead of their replies, and each reply is read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt::Display;
 use std::io::Write;
 use std::mem::take;
 
 use redtail::io::FrameReader;
-use redtail::net::{Client, Socket, Timeouts};
+use redtail::net::{Client, Socket, Target, Timeouts};
 use redtail::resp::{Frame, Kind, Quoted, encode_command, encoded_len};
 use redtail::{Limits, Position};
 
@@ -23,7 +24,10 @@ const BUFFER: usize = 64 << 10;
 const NAMED: u64 = 10;
 
 pub(super) struct Connection {
-    target: String,
+    address: Address,
+    target: Target,
+    /// The databases that the target has, of those that were asked for.
+    databases: BTreeSet<u32>,
     replies: FrameReader<Socket>,
     out: Vec<u8>,
     /// The commands without a reply, the oldest first.
@@ -78,13 +82,8 @@ impl Label {
 impl Connection {
     pub(super) fn open(address: &Address, options: &Load) -> Result<Self, Failure> {
         let target = address.server().map_err(|error| Failure::Message(error.to_string()))?;
-        // A deletion of all keys takes the target as long as it takes. Keepalive finds a dead target.
-        let mut timeouts = Timeouts::default();
-        (timeouts.read, timeouts.write) = (None, None);
-        let failed = |error: &dyn std::fmt::Display| Failure::Message(format!("can't connect to {target}: {error}"));
-        let socket = address.connect(&target, &timeouts).map_err(|error| failed(&error))?;
-        let login = address.login.read().map_err(|error| Failure::Message(error.to_string()))?;
-        let mut client = Client::new(socket, &login).map_err(|error| failed(&error))?;
+        let mut client = connect(address, &target)?;
+        let failed = |error: &dyn Display| unreachable(&target, error);
         // Finds a missing password and a port of something else before anything is sent.
         if let Some(message) = client.ask(&["PING"]).map_err(|error| failed(&error))?.error() {
             return Err(failed(&message));
@@ -93,7 +92,9 @@ impl Connection {
         let mut limits = Limits::default();
         (limits.command, limits.bulk) = (1 << 30, 1 << 30);
         Ok(Self {
-            target: target.to_string(),
+            address: address.clone(),
+            target,
+            databases: BTreeSet::from([0]),
             replies: FrameReader::new(client.into_socket()).with_limits(limits),
             out: Vec::with_capacity(2 * BUFFER),
             pending: VecDeque::new(),
@@ -105,6 +106,25 @@ impl Connection {
             report: Report::new(),
             failure: None,
         })
+    }
+
+    /// Fails unless the target has this database, which the command at byte `start` of the input selects. After a
+    /// refused SELECT, the commands behind it would be applied to another database. A transaction refuses only at its
+    /// end, so that another connection asks.
+    pub(super) fn check_database(&mut self, db: u32, start: u64) -> Result<(), Failure> {
+        if self.databases.contains(&db) {
+            return Ok(());
+        }
+        let failed = |error: &dyn Display| unreachable(&self.target, error);
+        let mut client = connect(&self.address, &self.target)?;
+        let reply = client.ask(&["SELECT", &db.to_string()]).map_err(|error| failed(&error))?;
+        if let Some(text) = reply.error() {
+            let message = format!("{} refused SELECT {db} (byte {start} of the input): {text}", self.target);
+            self.settle()?;
+            return Err(Failure::Message(message));
+        }
+        self.databases.insert(db);
+        Ok(())
     }
 
     /// Sends a command of this program.
@@ -203,8 +223,14 @@ impl Connection {
                 return self.refuse(&sent.label, &text);
             }
             Outcome::Executed(errors) => {
+                let queued = take(&mut self.queued);
+                let is_own = |&(at, _): &(usize, String)| queued.get(at).is_some_and(|label| label.start.is_none());
+                if sent.stores.is_some() && !errors.iter().any(is_own) {
+                    // The transaction was executed without the commands that it refused.
+                    self.counts.position = sent.stores;
+                }
                 let mut errors = errors.into_iter().peekable();
-                for (index, label) in take(&mut self.queued).into_iter().enumerate() {
+                for (index, label) in queued.into_iter().enumerate() {
                     match errors.next_if(|(at, _)| *at == index) {
                         Some((_, text)) => self.refuse(&label, &text)?,
                         None => self.count(&label),
@@ -260,7 +286,7 @@ impl Connection {
         self.lost(&"the server closed it")
     }
 
-    fn lost(&self, error: &dyn std::fmt::Display) -> Failure {
+    fn lost(&self, error: &dyn Display) -> Failure {
         let unconfirmed = self.pending.iter().map(|sent| &sent.label).chain(&self.queued);
         let unconfirmed = unconfirmed.filter(|label| label.start.is_some()).count();
         Failure::Message(format!(
@@ -296,6 +322,11 @@ impl Connection {
         self.counts.position = Some(position);
     }
 
+    /// Whether a refused command ends the run.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
     /// Whether the target is a node of a cluster, where a transaction has the keys of one slot.
     pub(super) fn is_cluster(&self) -> bool {
         self.is_cluster
@@ -304,6 +335,19 @@ impl Connection {
     pub(super) fn refused(&self) -> u64 {
         self.counts.refused
     }
+}
+
+fn connect(address: &Address, target: &Target) -> Result<Client, Failure> {
+    // A deletion of all keys takes the target as long as it takes. Keepalive finds a dead target.
+    let mut timeouts = Timeouts::default();
+    (timeouts.read, timeouts.write) = (None, None);
+    let socket = address.connect(target, &timeouts).map_err(|error| unreachable(target, &error))?;
+    let login = address.login.read().map_err(|error| Failure::Message(error.to_string()))?;
+    Client::new(socket, &login).map_err(|error| unreachable(target, &error))
+}
+
+fn unreachable(target: &Target, error: &dyn Display) -> Failure {
+    Failure::Message(format!("can't connect to {target}: {error}"))
 }
 
 /// What a reply says.

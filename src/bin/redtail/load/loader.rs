@@ -56,6 +56,13 @@ impl Loader {
         {
             return self.mark(mark, to);
         }
+        let selected = match command.is(b"SELECT") {
+            true => command.arg(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok()),
+            false => None,
+        };
+        if let Some(db) = selected {
+            to.check_database(db, start)?;
+        }
         if self.is_grouping() {
             match () {
                 // The transactions of the input are inside of those with a position.
@@ -65,9 +72,7 @@ impl Loader {
                 () => self.begin(to)?,
             }
         }
-        if command.is(b"SELECT") {
-            self.db = command.arg(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok());
-        }
+        self.db = selected.or(self.db);
         let mut label = Label { start: Some(start), bytes: command.raw().len() as u64, ..Label::default() };
         command.args().take(2).enumerate().for_each(|(index, arg)| label.keep(index, arg));
         (self.is_first, self.since) = (false, self.since + 1);
@@ -178,6 +183,10 @@ impl Loader {
         if self.open.take().is_some() {
             self.in_database_0(&set, None, to)?;
             return to.own(&[b"EXEC"], Some(position));
+        }
+        if to.is_stopping() {
+            // A command that was refused must not be before the stored position.
+            to.settle()?;
         }
         self.in_database_0(&set, Some(position), to)
     }

@@ -1,0 +1,76 @@
+//! `--until-caught-up`, with a server that loses the history between two connections.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::run::{REPLID, run};
+
+/// The key `k` with the value `v`.
+const SNAPSHOT: &[u8] = b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";
+
+/// The number behind the first byte of a line.
+fn number(from: &mut impl BufRead) -> Option<usize> {
+    let mut line = String::new();
+    from.read_line(&mut line).ok()?;
+    line.trim_end().get(1..)?.parse().ok()
+}
+
+/// The next command, in lower case.
+fn command(from: &mut impl BufRead) -> Option<Vec<String>> {
+    let mut args = Vec::new();
+    for _ in 0..number(from)? {
+        let mut bytes = vec![0; number(from)? + 2];
+        from.read_exact(&mut bytes).ok()?;
+        args.push(String::from_utf8_lossy(&bytes).trim_end().to_lowercase());
+    }
+    Some(args)
+}
+
+/// Continues the first stream, and ends it at once. Sends a snapshot after the second request.
+fn serve(mut link: TcpStream, requests: &AtomicU32) -> Option<()> {
+    let mut reader = BufReader::new(link.try_clone().ok()?);
+    while let Some(args) = command(&mut reader) {
+        let offset = 2000 + 1000 * requests.load(Ordering::SeqCst);
+        let reply = match (args[0].as_str(), args.get(1).map(String::as_str)) {
+            ("replconf", Some("ack")) => continue,
+            ("ping", _) => b"+PONG\r\n".to_vec(),
+            ("info", _) => {
+                let text = format!(
+                    "redis_version:7.0.15\r\nrole:master\r\nmaster_replid:{REPLID}\r\nmaster_repl_offset:{offset}\r\n"
+                );
+                format!("${}\r\n{text}\r\n", text.len()).into_bytes()
+            }
+            ("psync", _) if requests.fetch_add(1, Ordering::SeqCst) == 0 => {
+                link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).ok()?;
+                return link.shutdown(Shutdown::Write).ok();
+            }
+            ("psync", _) => {
+                let head = format!("+FULLRESYNC {} 4000\r\n${}\r\n", "b".repeat(40), SNAPSHOT.len());
+                [head.as_bytes(), SNAPSHOT].concat()
+            }
+            _ => b"+OK\r\n".to_vec(),
+        };
+        link.write_all(&reply).ok()?;
+    }
+    Some(())
+}
+
+/// The goal of the first connection is no goal of the second one, which begins with a snapshot.
+#[test]
+fn a_snapshot_after_a_lost_history_is_printed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let requests = Arc::new(AtomicU32::new(0));
+    std::thread::spawn(move || {
+        for link in listener.incoming().flatten() {
+            let requests = Arc::clone(&requests);
+            std::thread::spawn(move || serve(link, &requests));
+        }
+    });
+    let position = format!("{REPLID}:1000:0");
+    let ran = run(&["tail", &address, "--from", &position, "--on-gap", "snapshot", "--until-caught-up"]);
+    assert!(ran.text().contains("\"k\""), "{} {}", ran.text(), ran.err);
+    assert!(ran.err.contains("caught up"), "{}", ran.err);
+}
