@@ -36,6 +36,9 @@ pub struct FrameParser {
     offset: u64,
     /// An index in the frame, and the least number of bytes that the levels around the innermost one need there.
     outside: (usize, u64),
+    /// Within a payload: an input shorter than the first number ends in the payload too, and the second number is the
+    /// least length of the frame. Bytes that arrive one by one are then not read.
+    payload: (usize, u64),
     /// The first element of the current frame after its attributes.
     root: Lexeme,
     /// The length of the last whole frame.
@@ -47,7 +50,7 @@ impl FrameParser {
     #[must_use]
     pub fn new() -> Self {
         let lexer = Lexer::new(Limits::DEFAULT, None);
-        Self { lexer, failed: None, offset: 0, outside: (0, 0), root: Lexeme::NULL, length: 0 }
+        Self { lexer, failed: None, offset: 0, outside: (0, 0), payload: (0, 0), root: Lexeme::NULL, length: 0 }
     }
 
     /// Sets the limits. Call it before the first byte.
@@ -95,6 +98,10 @@ impl FrameParser {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        if input.len() < self.payload.0 {
+            return Ok(Poll::Incomplete { skipped: 0, needed: as_size(self.payload.1 - input.len() as u64) });
+        }
+        self.payload = (0, 0);
         let needed = match self.lexer.frame(input, &mut self.root) {
             Ok(Lex::Whole(frame)) => {
                 self.length = frame.end;
@@ -102,7 +109,14 @@ impl FrameParser {
                 self.outside = (0, 0);
                 return Ok(Poll::Complete { skipped: 0, length: frame.end });
             }
-            Ok(Lex::Partial { more, follows }) => more + follows + self.lexer.stack.after_element() + self.outside(),
+            Ok(Lex::Partial { more, follows }) => {
+                let needed = more + follows + self.lexer.stack.after_element() + self.outside();
+                if self.lexer.is_in_payload() {
+                    // The last byte that is missing is the LF, the byte before it the CR, which is checked on arrival.
+                    self.payload = (input.len().saturating_add(as_size(more - 1)), input.len() as u64 + needed);
+                }
+                needed
+            }
             Ok(Lex::Refused(more)) => more,
             Ok(Lex::Nothing) => self.lexer.stack.least() + self.outside(),
             Ok(Lex::Mark(more)) => more + self.outside(),

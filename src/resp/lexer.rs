@@ -129,6 +129,11 @@ impl Lexer {
         self.stack.depth() + usize::from(string)
     }
 
+    /// Whether the current element is a payload, of which only the CR LF is left to check.
+    pub(super) fn is_in_payload(&self) -> bool {
+        matches!(self.state, State::Payload { of: Payload::String(_) | Payload::Chunk { .. }, .. })
+    }
+
     /// Whether no frame has begun, or the last one is complete.
     pub(super) fn is_between_frames(&self) -> bool {
         self.depth() == 0 && self.stack.is_between_frames()
