@@ -10,9 +10,6 @@ use std::path::{Path, PathBuf};
 const README_WORDS: usize = 900;
 const PAGE_WORDS: usize = 1_500;
 
-/// Longer pages, each with its own maximum.
-const LONG_PAGES: [(&str, usize); 1] = [("performance.md", 2_422)];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -62,9 +59,7 @@ fn readme_and_pages_are_short() {
     let long: Vec<String> = pages()
         .iter()
         .map(|page| (page, words(&format!("docs/{page}"))))
-        .filter(|(page, words)| {
-            *words > LONG_PAGES.iter().find(|(long, _)| long == page).map_or(PAGE_WORDS, |(_, most)| *most)
-        })
+        .filter(|(_, words)| *words > PAGE_WORDS)
         .map(|(page, words)| format!("docs/{page} has {words} words"))
         .collect();
     assert_eq!(long, Vec::<String>::new(), "at most {PAGE_WORDS}");

@@ -2,8 +2,8 @@
 //!
 //! `./run [--json] [--check] [--rounds N] [--size MIB] [--peer NAME]... [CORPUS...]`
 //!
-//! Before timing, all must agree on the number of frames and on the total length of their bulk strings. Only the
-//! parsing is timed: frames are counted, their strings are not read.
+//! Before timing, all must agree on the number of frames and on the total length of their bulk strings. Each is timed
+//! twice: when it only parses and counts frames, and when the caller also visits each element.
 
 mod allocations;
 mod feed;
@@ -45,17 +45,17 @@ fn methods(kind: Kind) -> Vec<Method> {
     let mut methods = match kind {
         Kind::Commands => vec![
             method!("redtail", ours::batch),
-            // The cost for a caller that visits each argument.
-            Method { name: "redtail_visit", run: ours::batch::<true>, visit: ours::batch::<true> },
             method!("redtail_next", ours::next),
-            method!("redtail_c", ours::c_callback),
+            Method { name: OURS_IN_C, run: ours::c_callback::<false>, visit: ours::c_callback::<true> },
             method!("redtail_parts", ours::parts),
             method!("redtail_tape", ours::tape),
         ],
         Kind::Large => vec![method!("redtail", ours::parts), method!("redtail_whole", ours::batch)],
         Kind::Replies2 | Kind::Replies3 => vec![
-            method!("redtail", ours::frames),
-            Method { name: "redtail_visit", run: ours::frames::<true>, visit: ours::frames::<true> },
+            // Frames are found without their elements, and elements without their frames.
+            Method { name: OURS, run: ours::frames::<false>, visit: ours::tokens },
+            method!("redtail_frames", ours::frames),
+            Method { name: OURS_IN_C, run: ours::c_tokens, visit: ours::c_tokens },
         ],
     };
     methods.extend([
@@ -78,6 +78,7 @@ fn methods(kind: Kind) -> Vec<Method> {
 
 /// The first is redtail.
 const OURS: &str = "redtail";
+const OURS_IN_C: &str = "redtail_c";
 /// The lower bound, without parsing.
 const MEMCPY: &str = "memcpy";
 
@@ -110,8 +111,15 @@ pub struct Measured {
     frames: u64,
     bytes: usize,
     allocations: u64,
-    /// CPU seconds of each round.
-    seconds: Vec<(&'static str, Vec<f64>)>,
+    times: Vec<Times>,
+}
+
+/// CPU seconds of each round of one method.
+struct Times {
+    peer: &'static str,
+    parsed: Vec<f64>,
+    /// With a visit of each element.
+    visited: Vec<f64>,
 }
 
 fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measured {
@@ -131,15 +139,20 @@ fn measure(name: &'static str, kind: Kind, corpus: &[u8], wish: &Wish) -> Measur
     let allocations = allocations::during(|| _ = (methods[0].visit)(corpus)) - harness;
     assert_eq!(allocations, 0, "{name}: redtail allocates");
 
-    let mut seconds: Vec<(&str, Vec<f64>)> = methods.iter().map(|method| (method.name, Vec::new())).collect();
+    let mut times: Vec<Times> =
+        methods.iter().map(|method| Times { peer: method.name, parsed: Vec::new(), visited: Vec::new() }).collect();
+    let seconds = |run: Run| {
+        let began = hiredis::cpu();
+        std::hint::black_box(run(std::hint::black_box(corpus)));
+        hiredis::cpu() - began
+    };
     for _ in 0..if wish.check { 0 } else { wish.rounds } {
-        for (method, (_, times)) in methods.iter().zip(&mut seconds) {
-            let began = hiredis::cpu();
-            std::hint::black_box((method.run)(std::hint::black_box(corpus)));
-            times.push(hiredis::cpu() - began);
+        for (method, times) in methods.iter().zip(&mut times) {
+            times.parsed.push(seconds(method.run));
+            times.visited.push(seconds(method.visit));
         }
     }
-    Measured { name, frames: expected.frames, bytes: corpus.len(), allocations, seconds }
+    Measured { name, frames: expected.frames, bytes: corpus.len(), allocations, times }
 }
 
 fn corpus(name: &str, size: usize) -> Option<Vec<u8>> {

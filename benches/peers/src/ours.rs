@@ -3,7 +3,9 @@
 
 use std::ffi::{c_int, c_void};
 
-use redtail::resp::{Command, CommandParser, Frame, FrameParser, Kind, Part, PartsItem, PartsParser, Status, Token};
+use redtail::resp::{
+    Command, CommandParser, Frame, FrameParser, Kind, Part, PartsItem, PartsParser, Status, Token, TokenParser,
+};
 
 use crate::Outcome;
 use crate::feed::{FEED, feed};
@@ -63,7 +65,9 @@ unsafe extern "C" {
     fn redtail_batch_new() -> *mut c_void;
     fn redtail_batch_run(parser: *mut c_void, data: *const u8, length: usize, visit: c_int, out: *mut Outcome)
     -> usize;
-    fn redtail_batch_free(parser: *mut c_void);
+    fn redtail_tokens_new() -> *mut c_void;
+    fn redtail_tokens_run(parser: *mut c_void, data: *const u8, length: usize, out: *mut Outcome) -> usize;
+    fn redtail_any_free(parser: *mut c_void);
 }
 
 /// Through the C interface: a C function for each command.
@@ -75,7 +79,7 @@ pub fn c_callback<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     unsafe {
         let parser = redtail_batch_new();
         feed(corpus, FEED, |bytes| redtail_batch_run(parser, bytes.as_ptr(), bytes.len(), VISIT.into(), &mut outcome));
-        redtail_batch_free(parser);
+        redtail_any_free(parser);
     }
     outcome
 }
@@ -117,11 +121,51 @@ pub fn frames<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     outcome
 }
 
+/// All tokens of replies, in one loop, without frames.
+pub fn tokens(corpus: &[u8]) -> Outcome {
+    let mut parser = TokenParser::new();
+    let mut outcome = Outcome::default();
+    let mut depth = 0;
+    feed(corpus, FEED, |bytes| {
+        let mut rest = bytes;
+        let (mut frames, mut strings, mut open) = (0, 0, depth);
+        let found = parser.batch(&mut rest, |token| {
+            match token {
+                Token::Begin { .. } => open += 1,
+                Token::End => open -= 1,
+                token => strings += string(token),
+            }
+            frames += u64::from(open == 0);
+        });
+        found.expect("valid");
+        (outcome.frames, outcome.bytes, depth) = (outcome.frames + frames, outcome.bytes + strings, open);
+        bytes.len() - rest.len()
+    });
+    outcome
+}
+
+/// The same through the C interface, in arrays of tokens.
+pub fn c_tokens(corpus: &[u8]) -> Outcome {
+    let mut outcome = Outcome::default();
+    // SAFETY: only this thread uses the parser, which is freed once; the bytes outlive each call.
+    unsafe {
+        let parser = redtail_tokens_new();
+        feed(corpus, FEED, |bytes| redtail_tokens_run(parser, bytes.as_ptr(), bytes.len(), &mut outcome));
+        redtail_any_free(parser);
+    }
+    outcome
+}
+
 /// Total length of all bulk strings in a frame, by a walk over all its elements.
 fn strings(frame: Frame<'_>) -> u64 {
-    let length = |token| match token {
+    frame.tokens().map(string).sum()
+}
+
+/// The length of a bulk string.
+#[inline(always)]
+fn string(token: Token<'_>) -> u64 {
+    match token {
         Token::Scalar(scalar) if scalar.kind() == Kind::BulkString => scalar.as_bytes().map_or(0, <[u8]>::len) as u64,
         _ => 0,
-    };
-    frame.tokens().map(length).sum()
+    }
 }
