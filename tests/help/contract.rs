@@ -22,7 +22,7 @@ pub(crate) fn event(line: &str) -> Value {
     static LINES: AtomicU32 = AtomicU32::new(0);
     let lines = LINES.fetch_add(1, Ordering::Relaxed);
     let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:.1000}"));
-    if lines < CHECKED || lines % 100 == 0 {
+    if lines < CHECKED || lines.is_multiple_of(100) {
         check(line, &event);
     }
     event
