@@ -135,3 +135,20 @@ fn a_compressed_file_is_not_followed() {
         assert!(ran.err.contains(message), "{}", ran.err);
     }
 }
+
+#[test]
+fn a_folder_whose_last_increment_is_compressed_is_not_followed() {
+    let folder = Folder::new("followed-folder");
+    let aof = commands(&["SELECT 0", "SET k v"]);
+    folder.write("a.1.base.aof", &aof);
+    folder.write("a.1.incr.aof", gzip(&aof));
+    folder.write("a.manifest", b"file a.1.base.aof seq 1 type b\nfile a.1.incr.aof seq 1 type i\n");
+    let ran = run(&["decode", "--follow", &folder.path("a.manifest"), "--format", "resp"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(ran.out, aof.repeat(2));
+    assert!(
+        ran.err.ends_with("a.1.incr.aof: nothing is appended to a compressed file: remove --follow\n"),
+        "{}",
+        ran.err
+    );
+}

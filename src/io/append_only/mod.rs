@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::Path;
 
+use crate::base::compression::Compression;
 use crate::io::append_only::folder::{Opened, Origin, Snapshots};
 use crate::io::append_only::reading::{Reading, Step};
 use crate::io::append_only::source::Source;
@@ -203,6 +204,11 @@ impl AppendOnly {
     /// The file of the last event.
     pub fn file(&self) -> &AppendOnlyFile {
         &self.current.file
+    }
+
+    /// The compression of the file of the last event. Nothing is appended to a compressed file: it can't be followed.
+    pub fn compression(&mut self) -> Option<Compression> {
+        self.current.compression()
     }
 
     /// After `None`: the unfinished command or transaction at the end, whose rest may be written later, or the bytes at

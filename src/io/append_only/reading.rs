@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::base::compression::Compression;
 use crate::base::error::{Byte, ProtocolErrorKind};
 use crate::io::append_only::error::AppendOnlyError;
 use crate::io::append_only::file::{AppendOnlyFile, FileEvent, FileKind, Unfinished, UnfinishedKind};
@@ -295,6 +296,10 @@ impl Reading {
             Some(Source::File(file)) => is_replaced(path, file),
             _ => Ok(false),
         }
+    }
+
+    pub(super) fn compression(&mut self) -> Option<Compression> {
+        self.feed()?.source().compression()
     }
 
     fn feed(&mut self) -> Option<&mut BufferedReader<DecompressReader<Source>>> {

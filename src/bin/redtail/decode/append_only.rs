@@ -69,6 +69,12 @@ fn follow(
                     let path = files.file().path.display();
                     return Err(Failure::Message(format!("{path}: {trailing}; it can't be followed")));
                 }
+                if files.compression().is_some() {
+                    let path = files.file().path.display();
+                    return Err(Failure::Message(format!(
+                        "{path}: nothing is appended to a compressed file: remove --follow"
+                    )));
+                }
                 std::thread::sleep(PAUSE);
                 continue;
             }
