@@ -28,7 +28,8 @@ pub(crate) fn event(line: &str) -> Value {
     event
 }
 
-fn check(line: &str, event: &Value) {
+/// Fails if the line, which has this event, is not as documented.
+pub(crate) fn check(line: &str, event: &Value) {
     static CONTRACT: OnceLock<Contract> = OnceLock::new();
     let contract = CONTRACT.get_or_init(|| {
         let text: Value = serde_json::from_str(include_str!("../../docs/schema/events.schema.json")).expect("JSON");

@@ -42,7 +42,8 @@ fn every_line_of_the_test_data_is_valid() {
 #[test]
 fn wrong_lines_are_refused() {
     let right = r#"{"event":"command","id":null,"offset":1,"db":0,"tx":false,"args":["SET",{"base64":"/w=="}]}"#;
-    contract::event(right);
+    let check = |line: &str| contract::check(line, &serde_json::from_str(line).unwrap());
+    check(right);
     let wrong = [
         right.replace("\"offset\":1,", ""),
         right.replace("\"offset\":1", "\"offset\":-1"),
@@ -55,6 +56,6 @@ fn wrong_lines_are_refused() {
         r#"{"offset":1}"#.to_owned(),
     ];
     for line in wrong {
-        assert!(catch_unwind(|| contract::event(&line)).is_err(), "{line}");
+        assert!(catch_unwind(|| check(&line)).is_err(), "{line}");
     }
 }
