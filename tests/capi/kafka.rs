@@ -144,7 +144,7 @@ fn the_state_is_at_the_end_in_silence() {
     let bridge = Bridge::start(How::Sanitized, &broker, &folder, &server.address(), &[]);
     silence(&mut [server], |_| {
         let state = fs::read_to_string(folder.0.join("state")).ok()?;
-        state.trim_end().rsplit(':').nth(1)?.parse().ok()
+        state.split(':').nth(1)?.parse().ok()
     });
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
 }
