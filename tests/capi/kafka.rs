@@ -83,7 +83,8 @@ fn killed(how: How, changes: usize, kills: usize) {
     });
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     let state = fs::read_to_string(folder.0.join("state")).unwrap();
-    assert!(state.trim_end().ends_with(&format!(":{}:0", server.offset())), "{state}");
+    let position: redtail::Position = state.trim_end().parse().unwrap();
+    assert_eq!((position.offset, position.db), (server.offset(), Some(0)), "{state}");
 }
 
 #[test]
