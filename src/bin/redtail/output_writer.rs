@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::args;
 use crate::args::OutputFormat;
+#[cfg(unix)]
 use crate::background;
 use crate::blocked::OUTPUT;
 use crate::terminal::log;

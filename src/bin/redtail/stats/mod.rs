@@ -19,4 +19,6 @@ pub(crate) use server::Stats;
 pub(crate) use status_writer::StatusWriter;
 pub(crate) use streams::{checkpoint_saved, tally_of_stream};
 pub(crate) use tally::Tally;
-pub(crate) use watching::{Watching, say_status};
+pub(crate) use watching::Watching;
+#[cfg(unix)]
+pub(crate) use watching::say_status;

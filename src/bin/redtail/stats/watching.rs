@@ -45,6 +45,7 @@ impl Drop for Watching {
 }
 
 /// Prints the state of the run.
+#[cfg(unix)]
 pub(crate) fn say_status() {
     log::say(Report::now());
 }

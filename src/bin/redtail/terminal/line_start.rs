@@ -1,6 +1,7 @@
 //! What a line on standard error begins with, where no person reads it as it is written.
 
 use std::fmt::{self, Display};
+#[cfg(unix)]
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::sync::LazyLock;
