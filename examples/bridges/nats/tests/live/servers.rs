@@ -95,7 +95,8 @@ pub(crate) struct Node {
     pub(crate) port: u16,
     pub(crate) slots: (u16, u16),
     link: Mutex<Link>,
-    _process: Process,
+    log: PathBuf,
+    process: Process,
 }
 
 impl Node {
@@ -149,13 +150,32 @@ impl Node {
         command.current_dir(&folder).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]).args(more);
         command.args("--repl-backlog-size 256mb --repl-diskless-sync-delay 0 --appendonly no".split(' '));
         command.args(["--save", ""]);
-        let process = Process::start(&mut command, &folder.join("log"));
+        let log = folder.join("log");
+        let process = Process::start(&mut command, &log);
         let mut link = None;
         eventually("a server answers", || {
             link = Link::to(port);
             link.is_some()
         });
-        Self { port, slots, link: Mutex::new(link.expect("a link")), _process: process }
+        Self { port, slots, link: Mutex::new(link.expect("a link")), log, process }
+    }
+
+    /// A field of INFO.
+    pub(crate) fn info(&self, name: &str) -> String {
+        let info = self.ask(&["INFO", "replication"]);
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.expect(name).trim().to_owned()
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.info("master_repl_offset").parse().expect("an offset")
+    }
+
+    /// Ends as a planned restart does, with a wait for replicas. Returns its log.
+    pub(crate) fn shut_down(mut self) -> String {
+        self.link.lock().expect("a link").send(&encoded(&[b"SHUTDOWN", b"NOSAVE"]));
+        eventually("the server ends", || self.process.0.try_wait().expect("its state").is_some());
+        fs::read_to_string(&self.log).expect("its log")
     }
 
     pub(crate) fn ask(&self, words: &[&str]) -> String {
@@ -326,6 +346,13 @@ impl Bridge {
     pub(crate) fn places(&self) -> usize {
         let text = fs::read_to_string(&self.state).unwrap_or_default();
         text.lines().filter(|line| line.starts_with("position ") || line.starts_with("shard ")).count()
+    }
+
+    /// The saved offset in the history of this server.
+    pub(crate) fn offset(&self, node: &Node) -> Option<u64> {
+        let text = fs::read_to_string(&self.state).ok()?;
+        let (_, rest) = text.split_once(&format!("{}:", node.info("master_replid")))?;
+        rest.split(':').next()?.parse().ok()
     }
 
     pub(crate) fn assert_is_running(&mut self) {
