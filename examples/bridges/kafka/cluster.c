@@ -102,7 +102,7 @@ static int start(const topic *topic, const char *state) {
         .struct_size = sizeof callbacks, .event = on_event, .notice = on_notice, .idle = on_idle};
     redtail_options_init(&options, sizeof options);
     follow_options(&options, chosen);
-    const char **nodes = addresses(chosen->target, &cluster.node_count);
+    const char **nodes = addresses(chosen->address.hosts, &cluster.node_count);
     cluster.nodes = nodes;
     cluster.positions = state ? state : chosen->from;
     all.topic = topic;
@@ -173,7 +173,7 @@ static int save(void) {
     int status = 0;
     char *text = state_text();
     if (text && (!all.saved || strcmp(text, all.saved)))
-        status = state_save(all.topic->options->state, text);
+        status = state_save(all.topic->options->checkpoint, text);
     if (text) {
         free(all.saved);
         all.saved = text;

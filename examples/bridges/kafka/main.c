@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
     options options;
     topic topic;
     read_options(&options, argc, argv);
-    char *state = state_open(options.state);
+    char *state = state_open(options.checkpoint);
     listen_to_signals();
     if (options.tls.verify == REDTAIL_VERIFY_NOTHING)
         say("the server's certificate is not verified (--insecure): anyone on the network path can read and change everything");
@@ -57,6 +57,8 @@ int main(int argc, char **argv) {
     source->free();
     if (options.kafka)
         rd_kafka_conf_destroy(options.kafka);
+    address_free(&options.address);
+    filter_free(&options.filter);
     free(options.password);
     free(options.sentinel_password);
     free(state);

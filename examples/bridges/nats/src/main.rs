@@ -8,6 +8,7 @@
 mod args;
 mod broker;
 mod end;
+mod filter;
 mod lane;
 mod message;
 mod outbox;
@@ -16,6 +17,7 @@ mod reader;
 mod route;
 mod source;
 mod state;
+mod target;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
+    args.check().map_err(|error| Failure::new(2, error))?;
     let on_signal = Arc::clone(end);
     ctrlc::set_handler(move || on_signal.stop())
         .map_err(|error| Failure::new(1, format!("can't install the signal handler: {error}")))?;

@@ -44,7 +44,7 @@ impl Publisher {
     /// Connects once and checks the stream, to report errors at once. It waits for an absent broker only if there is a
     /// saved position: a bridge has run before.
     pub(crate) fn connect(args: &Args, outbox: Arc<Outbox>, end: Arc<End>) -> Result<Self, Failure> {
-        let is_first = !args.state.exists();
+        let is_first = !args.checkpoint.exists();
         let mut is_told = false;
         let largest = loop {
             let outcome = runtime()?.block_on(async {

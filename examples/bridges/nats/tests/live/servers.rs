@@ -24,7 +24,7 @@ impl Folder {
         Self(path)
     }
 
-    fn make(&self, name: &str) -> PathBuf {
+    pub(crate) fn make(&self, name: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(&path).expect("a folder");
         path
@@ -297,10 +297,15 @@ impl Bridge {
 
     pub(crate) fn at(folder: &Folder, ports: impl Iterator<Item = u16>, broker: &Broker) -> Self {
         let folder = folder.make("bridge");
+        let nodes: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+        Self::of(nodes.join(","), &folder, broker)
+    }
+
+    /// Of a target in the form of the command line.
+    pub(crate) fn of(target: String, folder: &Path, broker: &Broker) -> Self {
         let state = folder.join("place");
-        let mut args: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
-        args.extend(["--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()]);
-        args.extend(["--broker".into(), broker.address(), "--state".into(), state.display().to_string()]);
+        let mut args = vec![target, "--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()];
+        args.extend(["--brokers".into(), broker.address(), "--checkpoint".into(), state.display().to_string()]);
         Self { args, state, log: folder.join("log"), process: None }
     }
 
@@ -317,6 +322,11 @@ impl Bridge {
             log: self.log.with_extension("other"),
             process: None,
         }
+    }
+
+    /// Removes the saved position.
+    pub(crate) fn fresh(&mut self) {
+        let _ = fs::remove_file(&self.state);
     }
 
     /// Waits for the process to exit; returns its exit code.
