@@ -8,6 +8,13 @@ use crate::net::{Target, TargetError};
 use crate::topology::error::each;
 
 /// The reason why Sentinels name no server. A follower reports it inside an [`io::Error`].
+///
+/// ```
+/// use redtail::topology::{Sentinel, SentinelError};
+///
+/// let error = Sentinel::builder([] as [&str; 0], "mymaster").unwrap_err();
+/// assert_eq!(error, SentinelError::NoSentinel);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SentinelError {
