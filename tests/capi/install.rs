@@ -17,7 +17,7 @@ int main(void) {
     const redtail_item *item;
     input.data = "+OK\r\n";
     input.len = 5;
-    int status = redtail_parser_next(parser, &input, NULL, 0, &item);
+    int status = redtail_parser_next(parser, &input, &item);
     printf("%s %s\n", redtail_version(), redtail_status_name(status));
     redtail_parser_free(parser);
     return strcmp(redtail_version(), EXPECTED) != 0;

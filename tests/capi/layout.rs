@@ -40,7 +40,8 @@ fn structs() -> String {
         redtail_slice: data len;
         redtail_limits: struct_size bulk command arguments depth line reply_line templates;
         redtail_position: replid history offset db data_offset;
-        redtail_item: kind frame offset raw args argc index length;
+        redtail_item: kind frame offset raw spans argc index length;
+        redtail_span: start len;
         redtail_wrapped: origin commands db mvcc;
         redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls retry_refused_ms;
