@@ -10,6 +10,7 @@ mod options;
 #[path = "../help/playback.rs"]
 mod playback;
 
+mod cache;
 #[path = "../help/cargo.rs"]
 mod cargo;
 #[allow(dead_code, reason = "the live tests use the rest")]
@@ -29,5 +30,7 @@ mod programs;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/server.rs"]
 mod server;
+mod snapshot;
 mod sqlite;
 mod texts;
+mod workers;
