@@ -5,6 +5,8 @@ mod deployed;
 mod rig;
 mod tansu;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
@@ -194,6 +196,59 @@ fn what_is_too_large_stops_it_or_is_left_out() {
     assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
 }
 
+/// The sum of a metric of the bridge.
+fn metric(folder: &Folder, name: &str) -> Option<f64> {
+    let said = words(folder);
+    let line = said.lines().find_map(|line| line.strip_prefix("redtail-kafka: metrics at http://")).unwrap();
+    let mut socket = TcpStream::connect(line.strip_suffix("/metrics").unwrap()).unwrap();
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains(&format!("Content-Length: {}\r\n", body.len())));
+    // Names that the tool has, it has documented.
+    let known = include_str!("../../docs/operations.md");
+    for line in body.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split([' ', '{']).next().unwrap();
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        assert!(body.contains(&format!("# TYPE {name} {kind}\n")), "{line}");
+        assert!(name.starts_with("redtail_bridge_") || known.contains(name), "{name}");
+    }
+    let values = body.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok());
+    values.reduce(|sum, value| sum + value)
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn metrics_show_the_state_of_the_bridge() {
+    let how = How::Sanitized;
+    let (mut broker, server, folder) =
+        (Broker::start(how, 2), Server::start(Kind::Redis70), Folder::new("kafka-metrics"));
+    let args = ["--metrics", "127.0.0.1:0", "--key", "a*", "-X", "queue.buffering.max.messages=10"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    has_state(&folder);
+    let get = |name: &str| metric(&folder, name).unwrap_or_else(|| panic!("{name} is missing"));
+    server.call(&["SET", "a", "1"]);
+    server.call(&["SET", "other", "1"]);
+    let end = server.offset() as f64;
+    eventually("it shows the offset", || get("redtail_replication_offset_bytes") >= end);
+    assert_eq!((get("redtail_commands_total"), get("redtail_printed_total")), (2.0, 1.0));
+    assert_eq!((get("redtail_attached"), get("redtail_reconnects_total"), get("redtail_gaps_total")), (1.0, 0.0, 0.0));
+    eventually("the brokers have it and what begins", || get("redtail_bridge_confirmed_messages_total") == 3.0);
+    assert_eq!(get("redtail_bridge_unconfirmed_messages"), 0.0);
+    eventually("it is saved", || metric(&folder, "redtail_checkpoint_timestamp_seconds").is_some());
+    assert!(get("redtail_last_write_timestamp_seconds") >= get("redtail_start_timestamp_seconds"));
+    server.call(&["CLIENT", "KILL", "TYPE", "replica"]);
+    eventually("it is attached again", || get("redtail_reconnects_total") == 1.0);
+    broker.obey("down");
+    (0..20).for_each(|number| drop(server.call(&["SET", "a", &number.to_string()])));
+    eventually("the queue is full", || get("redtail_output_blocked_now_seconds") > 0.0);
+    broker.obey("up");
+    eventually("the queue has room", || get("redtail_output_blocked_now_seconds") == 0.0);
+    assert!(get("redtail_output_blocked_seconds_total") > 0.0);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+}
+
 /// Filters drop commands, also inside of transactions, and the position passes them.
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
@@ -320,6 +375,7 @@ fn what_it_refuses_and_why() {
     wrong(&with(&["--nonsense"]), 2, "--nonsense");
     wrong(&with(&["--on-gap", "perhaps"]), 2, "--on-gap takes one of two words");
     wrong(&with(&["--transaction-limit", "much"]), 2, "takes a number of bytes");
+    wrong(&with(&["--metrics", "nowhere"]), 2, "--metrics takes host:port");
     wrong(&with(&["-X", "no.such.setting=1"]), 2, "no.such.setting");
     wrong(&with(&["-X", "sasl.password=secret"]), 2, "put it into --kafka-config");
     wrong(&with(&["-X", "enable.idempotence=false"]), 2, "enable.idempotence is not to be changed");

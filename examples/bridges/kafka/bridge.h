@@ -88,7 +88,7 @@ void filter_free(filter *filter);
 /* ---- options.c: the command line ---- */
 
 typedef struct options {
-    const char *target, *brokers, *topic, *checkpoint;
+    const char *target, *brokers, *topic, *checkpoint, *metrics;
     address address;
     /* Not 0: all primaries of the cluster are followed. */
     int is_cluster;
@@ -128,6 +128,27 @@ void settings_pair(rd_kafka_conf_t *conf, char *pair);
 void settings_file(rd_kafka_conf_t *conf, const char *path);
 /* Rejects settings that break the guarantees of the bridge. */
 void settings_check(const rd_kafka_conf_t *conf);
+
+/* ---- metrics.c: the state of the bridge, for Prometheus ---- */
+
+/* Of one shard, or of the only server. */
+typedef struct metrics metrics;
+
+metrics *metrics_new(const char *shard, int is_listed);
+void metrics_free(metrics *metrics);
+/* An event, and a command or key that no filter has dropped. */
+void metrics_event(metrics *metrics, const redtail_event *event);
+void metrics_passed(metrics *metrics);
+/* The offset while nobody writes. */
+void metrics_offset(metrics *metrics, uint64_t offset);
+/* Whether the queue has no room for the next message. */
+void metrics_blocked(metrics *metrics, int is_blocked);
+/* Of all streams; any thread. */
+void metrics_saved(void);
+void metrics_produced(void);
+void metrics_confirmed(void);
+/* Serves them until the process ends; or ends it. NULL: nowhere. */
+void metrics_serve(const char *address);
 
 /* ---- progress.c: the confirmed position ---- */
 
@@ -221,6 +242,8 @@ void publisher_free(publisher *publisher);
 int publish(publisher *publisher, const redtail_event *event);
 /* Publishes that no shard continues from this position: later writes may be missing. Returns like publish. */
 int publish_lost(publisher *publisher, const redtail_position *position);
+/* The position while nobody writes: the server's PINGs advance it. */
+void publish_idle(publisher *publisher, const redtail_position *position);
 progress *publisher_progress(publisher *publisher);
 
 /* ---- kafka.c: the producer ---- */

@@ -84,13 +84,11 @@ static int on_event(void *context, redtail_shard *shard, const redtail_event *ev
     return publish(part->publisher, event);
 }
 
-/* Without writes, the server's PINGs advance the position. */
 static int on_idle(void *context, redtail_shard *shard) {
     redtail_position position;
-    progress *progress = publisher_progress(((part *)redtail_shard_context(shard))->publisher);
     (void)context;
-    if (progress_is_idle(progress) && redtail_shard_position(shard, &position) == REDTAIL_OK)
-        progress_add(progress, &position, 0);
+    if (redtail_shard_position(shard, &position) == REDTAIL_OK)
+        publish_idle(((part *)redtail_shard_context(shard))->publisher, &position);
     return 0;
 }
 

@@ -54,6 +54,7 @@ static const char HELP[] =
     "  --tls                      use TLS, as with rediss:// (needs a redtail built with TLS)\n"
     "  --cacert FILE, --cacertdir DIR, --cert FILE, --cert-key FILE, --sni NAME, --verify full|ca, --insecure\n"
     "\n"
+    "  --metrics ADDR             serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -124,7 +125,7 @@ static char *read_password(const char *path, const char *name, const char *other
 enum {
     CLUSTERED = 256, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, CHECKPOINT, FROM, ON_GAP, ACK,
     DB, COMMAND, NOT_COMMAND, KEY, NOT_KEY, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT,
-    CERT_KEY, SNI, VERIFY, INSECURE
+    CERT_KEY, SNI, VERIFY, INSECURE, METRICS
 };
 
 static const struct option NAMES[] = {
@@ -143,7 +144,7 @@ static const struct option NAMES[] = {
     {"cacert", required_argument, NULL, CACERT}, {"cacertdir", required_argument, NULL, CACERTDIR},
     {"cert", required_argument, NULL, CERT}, {"cert-key", required_argument, NULL, CERT_KEY},
     {"sni", required_argument, NULL, SNI}, {"verify", required_argument, NULL, VERIFY},
-    {"insecure", no_argument, NULL, INSECURE}, {"help", no_argument, NULL, 'h'},
+    {"insecure", no_argument, NULL, INSECURE}, {"metrics", required_argument, NULL, METRICS}, {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
 static void finish(options *options) {
@@ -190,6 +191,7 @@ void read_options(options *options, int argc, char **argv) {
         case PREFER_REPLICA: options->sentinel.prefer_replica = 1; break;
         case BROKERS: options->brokers = optarg; break;
         case TOPIC: options->topic = optarg; break;
+        case METRICS: options->metrics = optarg; break;
         case CHECKPOINT: options->checkpoint = optarg; break;
         case DB: filter_db(&options->filter, optarg); break;
         case COMMAND: filter_command(&options->filter, optarg, 0); break;

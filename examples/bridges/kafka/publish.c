@@ -32,6 +32,7 @@ struct publisher {
     redtail_migrations *migrations;
     redtail_migration_task task; /* of the last command */
     progress *progress;
+    metrics *metrics;
     route route;
     /* The messages to publish at the next end of a transaction. */
     text bytes;
@@ -55,6 +56,7 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
     if (!(publisher->migrations = redtail_migrations_new()))
         exit(FAILED);
     publisher->progress = progress_new();
+    publisher->metrics = metrics_new(name, handle != NULL);
     route_init(&publisher->route, topic->partitions);
     publisher->parts = memory(NULL, (size_t)topic->partitions * sizeof *publisher->parts);
     publisher->part = memory(NULL, (size_t)topic->partitions * sizeof *publisher->part);
@@ -64,6 +66,7 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
 void publisher_free(publisher *publisher) {
     redtail_migrations_free(publisher->migrations);
     progress_free(publisher->progress);
+    metrics_free(publisher->metrics);
     route_free(&publisher->route);
     free(publisher->bytes.bytes);
     free(publisher->numbered.bytes);
@@ -156,6 +159,7 @@ static int add_command(publisher *publisher, const redtail_event *event) {
     int migration = redtail_migrations_next(publisher->migrations, event->args, event->argc, &publisher->task);
     if (!publisher->route.copies || !filter_passes(&publisher->topic->options->filter, event, &publisher->route))
         return 0;
+    metrics_passed(publisher->metrics);
     message *message = begin(publisher, id);
     if (publisher->name && migration > REDTAIL_MIGRATION_NONE)
         message->migration = redtail_migration_name(migration);
@@ -202,14 +206,18 @@ static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t
     while ((code = produce(publisher->topic, fields, count, words, sizeof words)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         if (is_ending())
             return -1;
+        metrics_blocked(publisher->metrics, 1);
         if (publisher->handle && now_ms() - heard >= 1000) {
             redtail_handle_heartbeat(publisher->handle); /* the next request for an event reports a lost connection */
             heard = now_ms();
         }
         pause_ms(10);
     }
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+    metrics_blocked(publisher->metrics, 0);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        metrics_produced();
         return 0;
+    }
     end_with(FAILED, "Kafka does not take a message: %s", words);
     return -1;
 }
@@ -305,8 +313,15 @@ int publish_lost(publisher *publisher, const redtail_position *position) {
     return publish_note(publisher, position, &gap);
 }
 
+void publish_idle(publisher *publisher, const redtail_position *position) {
+    metrics_offset(publisher->metrics, position->offset);
+    if (progress_is_idle(publisher->progress))
+        progress_add(publisher->progress, position, 0);
+}
+
 int publish(publisher *publisher, const redtail_event *event) {
     redtail_position position;
+    metrics_event(publisher->metrics, event);
     switch (event->kind) {
     case REDTAIL_EVENT_COMMAND:
         if (add_command(publisher, event))

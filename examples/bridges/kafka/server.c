@@ -31,12 +31,10 @@ static void tell(const redtail_event *event) {
     }
 }
 
-/* Without writes, the server's PINGs advance the position. */
 static void note_position(void) {
     redtail_position position;
-    progress *progress = publisher_progress(one.publisher);
-    if (progress_is_idle(progress) && redtail_follower_position(one.follower, &position) == REDTAIL_OK)
-        progress_add(progress, &position, 0);
+    if (redtail_follower_position(one.follower, &position) == REDTAIL_OK)
+        publish_idle(one.publisher, &position);
 }
 
 static void *follow(void *context) {

@@ -65,6 +65,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     tls: Tls,
 
+    /// Serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<String>,
+
     /// URLs of the broker, separated by commas; tls:// for TLS
     #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
     pub(crate) brokers: Vec<String>,

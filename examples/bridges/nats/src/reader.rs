@@ -15,6 +15,7 @@ use crate::end::{End, Failure};
 use crate::filter::Filter;
 use crate::lane::Lane;
 use crate::message::{self, Message, OVERHEAD};
+use crate::metrics::{Metrics, Stream};
 use crate::outbox::{Item, Outbox};
 use crate::route::{Route, route};
 
@@ -23,19 +24,28 @@ pub(crate) struct Settings {
     too_large: TooLarge,
     transaction_limit: usize,
     filter: Filter,
+    metrics: Arc<Metrics>,
     /// The broker's latest max_payload, in bytes.
     largest: Arc<AtomicUsize>,
 }
 
 impl Settings {
-    pub(crate) fn of(args: &Args, largest: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn of(args: &Args, largest: Arc<AtomicUsize>, metrics: Arc<Metrics>) -> Self {
         let (partitions, too_large) = (args.partitions, args.too_large);
-        Self { partitions, too_large, transaction_limit: args.transaction_limit, filter: args.filter.clone(), largest }
+        Self {
+            partitions,
+            too_large,
+            transaction_limit: args.transaction_limit,
+            filter: args.filter.clone(),
+            metrics,
+            largest,
+        }
     }
 }
 
 pub(crate) struct Reader {
     lane: Lane,
+    stream: Arc<Stream>,
     migrations: Migrations,
     settings: Arc<Settings>,
     outbox: Arc<Outbox>,
@@ -54,6 +64,7 @@ impl Reader {
     pub(crate) fn new(lane: Lane, settings: Arc<Settings>, outbox: Arc<Outbox>, end: Arc<End>, resumes: bool) -> Self {
         Self {
             has_begun: resumes,
+            stream: settings.metrics.stream(lane.name()),
             lane,
             migrations: Migrations::new(),
             settings,
@@ -67,6 +78,7 @@ impl Reader {
 
     /// Breaks when the bridge ends.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        self.stream.event(event);
         match event {
             Event::Command(command) => self.command(command),
             Event::Exec(exec) => {
@@ -135,6 +147,7 @@ impl Reader {
         if !self.settings.filter.passes(command) {
             return Ok(Vec::new());
         }
+        self.stream.passed();
         let partitions = match route(&command.command(), self.settings.partitions) {
             Route::Nowhere => return Ok(Vec::new()),
             Route::Some(partitions) => partitions,

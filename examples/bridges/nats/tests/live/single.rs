@@ -1,5 +1,8 @@
 //! A single server: large messages, lost history, and streams with wrong settings.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::servers::{Bridge, Broker, Folder, Node, Sentinel, eventually};
@@ -242,4 +245,47 @@ fn what_the_sentinels_name_is_followed() {
     bridge.end();
     assert_eq!(messages(&broker)[0].2["args"], json!(["SET", "a", "1"]));
     assert!(messages(&broker)[0].2["shard"].is_null());
+}
+
+/// The sum of a metric.
+fn metric(address: &str, name: &str) -> Option<f64> {
+    let mut socket = TcpStream::connect(address).expect("metrics");
+    socket.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("ask");
+    let mut text = String::new();
+    socket.read_to_string(&mut text).expect("an answer");
+    // Names that the tool has, it has documented.
+    let known = include_str!("../../../../../docs/operations.md");
+    for line in text.lines().filter(|line| line.starts_with("redtail_")) {
+        let name = line.split([' ', '{']).next().expect("a name");
+        assert!(name.starts_with("redtail_bridge_") || known.contains(name), "{name}");
+    }
+    let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok());
+    values.reduce(|sum, value| sum + value)
+}
+
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn metrics_show_the_state_of_the_bridge() {
+    let folder = Folder::new();
+    let (node, mut broker, mut bridge) = all(&folder);
+    start(&mut bridge, &["--metrics", "127.0.0.1:0", "--key", "a*"]);
+    let words = bridge.words();
+    let line = words.lines().find_map(|line| line.strip_prefix("redtail-nats: metrics at http://")).expect("a line");
+    let address = line.strip_suffix("/metrics").expect("an address").to_owned();
+    let get = |name: &str| metric(&address, name).unwrap_or_else(|| panic!("{name} is missing"));
+    ["SET a 1", "SET other 1"].iter().for_each(|line| drop(node.ask(&line.split(' ').collect::<Vec<_>>())));
+    let end = node.offset() as f64;
+    eventually("it shows the offset", || get("redtail_replication_offset_bytes") >= end);
+    assert_eq!((get("redtail_commands_total"), get("redtail_printed_total")), (2.0, 1.0));
+    assert_eq!((get("redtail_attached"), get("redtail_reconnects_total"), get("redtail_gaps_total")), (1.0, 0.0, 0.0));
+    let confirmed = f64::from(PARTITIONS) + 1.0;
+    eventually("the broker has it", || get("redtail_bridge_confirmed_messages_total") == confirmed);
+    assert_eq!((get("redtail_bridge_broker_connected"), get("redtail_bridge_unconfirmed_messages")), (1.0, 0.0));
+    eventually("it is saved", || metric(&address, "redtail_checkpoint_timestamp_seconds").is_some());
+    assert!(get("redtail_last_write_timestamp_seconds") >= get("redtail_start_timestamp_seconds"));
+    broker.kill();
+    eventually("the broker is away", || get("redtail_bridge_broker_connected") == 0.0);
+    node.ask(&["CLIENT", "KILL", "TYPE", "replica"]);
+    eventually("it is attached again", || get("redtail_reconnects_total") == 1.0);
+    bridge.kill();
 }
