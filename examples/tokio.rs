@@ -10,7 +10,9 @@ use redtail::replication::Credentials;
 use redtail::{Ack, Event, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -59,12 +61,13 @@ pub(crate) async fn follow(
             (Step::Connect { at_ms }, _) => {
                 stream = None;
                 sleep_until(at(at_ms)).await;
-                match TcpStream::connect(target).await {
-                    Ok(connected) => {
+                match timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await {
+                    Ok(Ok(connected)) => {
                         stream = Some(connected);
                         session.connected(Credentials::default(), now_ms());
                     }
-                    Err(error) => session.connect_failed(Closed::Failed(&error.to_string())),
+                    Ok(Err(error)) => session.connect_failed(Closed::Failed(&error.to_string())),
+                    Err(_) => session.connect_failed(Closed::Failed("no connection in time")),
                 }
             }
             (Step::Failed(error), _) => return Err(error.into()),

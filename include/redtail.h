@@ -2357,6 +2357,15 @@ typedef struct redtail_sentinel {
     size_t password_len;
     /** TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
     const redtail_tls *tls;
+    /**
+     * Called with a message when a failover may be noticed late or not at all, while the follower continues: a
+     * Sentinel denies SUBSCRIBE, no Sentinel answers, or no thread is available. Once for each reason. On any thread,
+     * at any time before redtail_follower_free returns. It must return normally and not use the follower. The message
+     * is valid until it returns. NULL: none.
+     */
+    void (*warning)(void *context, const char *message);
+    /** A pointer of the caller, passed to warning. */
+    void *context;
 } redtail_sentinel;
 
 
@@ -3175,6 +3184,14 @@ REDTAIL_API int redtail_primary_serve_file(redtail_primary *primary,
  * Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len exceeds memory.
  */
 REDTAIL_API int redtail_primary_serve_bytes(redtail_primary *primary, const char *data, size_t len);
+
+/**
+ * Whether the primary can accept clients. It continues after an error, and accepts clients again once it can.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if the system kept a client out since the last call, for example because
+ * of too many open files: see the message.
+ */
+REDTAIL_API int redtail_primary_check(redtail_primary *primary);
 
 /**
  * The address of the primary: host:port and a NUL. "" before a recording is served, and for NULL. Valid until

@@ -528,6 +528,9 @@ struct sentinel {
     /** {}: none, which is an error with a user. "": an empty one, for a nopass user. */
     std::string_view password = {};
     redtail::tls tls = {};
+    /** Must not throw. */
+    void (*warning)(void *context, const char *message) = nullptr;
+    void *context = nullptr;
 
     /** Calls with the struct as C has it, which lives until the call returns. */
     template <class Call> auto pass(Call call) const {
@@ -543,6 +546,8 @@ struct sentinel {
         made.password = detail::password_of(user, password);
         made.password_len = password.size();
         made.tls = tls ? &c_tls : nullptr;
+        made.warning = warning;
+        made.context = context;
         return call(made);
     }
 };
@@ -1469,6 +1474,8 @@ public:
     }
     /** host:port, for follower::connect; "" before a recording is served. */
     std::string address() const { return redtail_primary_address(c()); }
+    /** Throws if the system kept a client out since the last call. */
+    void check() const { check(redtail_primary_check(c())); }
     const char *message() const noexcept { return redtail_primary_message(c()); }
     redtail_primary *c() const noexcept { return primary_.get(); }
 

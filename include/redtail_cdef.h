@@ -692,6 +692,8 @@ typedef struct redtail_sentinel {
     const char *password;
     size_t password_len;
     const redtail_tls *tls;
+    void (*warning)(void *context, const char *message);
+    void *context;
 } redtail_sentinel;
 typedef struct redtail_handle redtail_handle;
 int redtail_handle_stop(redtail_handle *handle);
@@ -871,4 +873,5 @@ const char *redtail_primary_message(const redtail_primary *primary);
 int redtail_primary_serve_file(redtail_primary *primary,
                                            const char *path);
 int redtail_primary_serve_bytes(redtail_primary *primary, const char *data, size_t len);
+int redtail_primary_check(redtail_primary *primary);
 const char *redtail_primary_address(const redtail_primary *primary);

@@ -46,7 +46,7 @@ fn structs() -> String {
         redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls retry_refused_ms;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
-        redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls;
+        redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls warning context;
         redtail_cluster_options: struct_size nodes node_count positions added refresh_ms prefer_replica;
         redtail_cluster_callbacks: struct_size context event notice idle;
         redtail_server: product major minor patch reserved;

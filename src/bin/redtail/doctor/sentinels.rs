@@ -34,6 +34,8 @@ pub(super) struct SentinelView {
     pub(super) others: Vec<(String, Target)>,
     /// Its message if a failover is impossible.
     pub(super) no_quorum: Option<String>,
+    /// Its message if it denies the subscription to its switches of the primary.
+    pub(super) no_subscription: Option<String>,
 }
 
 /// The maximum number of Sentinels to ask.
@@ -95,7 +97,10 @@ fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result
         Err(ClientError::Refused(message)) if message.starts_with("NOQUORUM") => Some(message),
         _ => None,
     };
-    Ok(SentinelView { primary, names: Vec::new(), id, flags, quorum, epoch, others, no_quorum })
+    // The last question: no other command follows a subscription.
+    let subscribed = client.ask(&["SUBSCRIBE", "+switch-master"])?;
+    let no_subscription = subscribed.error().filter(|_| subscribed.is_denied()).map(str::to_owned);
+    Ok(SentinelView { primary, names: Vec::new(), id, flags, quorum, epoch, others, no_quorum, no_subscription })
 }
 
 fn other(fields: &Reply) -> Option<(String, Target)> {

@@ -12,6 +12,7 @@ mod json;
 mod json_argument;
 mod keys;
 mod migrations;
+mod payload_command;
 mod position_mark;
 mod printer;
 mod resp;

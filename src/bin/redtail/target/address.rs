@@ -116,6 +116,7 @@ impl Address {
                 let builder =
                     Sentinel::builder(sentinels, name).map_err(|error| Failure::Message(error.to_string()))?;
                 let builder = builder.sentinel_login(move || to_sentinels.read()).prefer_replica(prefer_replica);
+                let builder = builder.on_warning(|warning| log::warn(warning));
                 let builder = match security {
                     Security::Plain => builder,
                     #[cfg(feature = "tls")]
