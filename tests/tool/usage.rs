@@ -144,7 +144,7 @@ fn help_has_examples() {
             &["redtail load new:6379", "--elements", "without a gap", "Exit codes", "-o dump.rdb", "--force"],
         ),
         (&["load", "--help"], &["--print-position", "--on-error", "redtail:position", "Exit codes"]),
-        (&["doctor", "--help"], &["--json", "PSYNC is never tried", "ACL LOG", "3 with warnings"]),
+        (&["doctor", "--help"], &["--json", "no replication begins", "ACL LOG", "3 with warnings"]),
         (&["tail", "--help"], &["--snapshot-to dump.rdb", "--force"]),
         (&["help", "tail"], &["Examples:"]),
     ] {
