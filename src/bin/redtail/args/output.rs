@@ -58,6 +58,18 @@ pub(crate) struct Output {
     #[arg(long, value_name = "N")]
     pub(crate) max_arg: Option<u64>,
 
+    /// With --format text: print UTF-8 as it is, and other bytes with escapes
+    ///
+    /// This is the default if the output is a terminal and the locale (LC_ALL, LC_CTYPE, LANG) is UTF-8.
+    #[arg(long, overrides_with = "no_raw")]
+    pub(crate) raw: bool,
+
+    /// With --format text: print each byte that is not printable ASCII as an escape, as redis-cli --no-raw does
+    ///
+    /// This is the default for files, pipes and other terminals.
+    #[arg(long, overrides_with = "raw")]
+    pub(crate) no_raw: bool,
+
     /// With --format resp: the database of commands before the first SELECT
     ///
     /// The default for an append-only file is 0, as for servers that load it.
