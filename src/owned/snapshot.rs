@@ -101,6 +101,20 @@ pub enum Whole {
 }
 
 /// A key, library, command, auxiliary field or module data that was passed over. A part of it is never delivered.
+///
+/// ```
+/// use redtail::owned::{Omission, Whole};
+///
+/// fn report(whole: &Whole) {
+///     if let Whole::Omitted(omitted) = whole {
+///         let name = omitted.name.as_deref().unwrap_or_default().escape_ascii();
+///         match omitted.reason {
+///             Omission::TooLarge { limit } => eprintln!("{name} has more than {limit} bytes"),
+///             reason => eprintln!("{name}: {reason}"),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Omitted {
@@ -151,6 +165,14 @@ pub struct WholeKey {
 }
 
 /// Metadata of a key.
+///
+/// ```
+/// use redtail::owned::WholeKey;
+///
+/// fn classes(key: &WholeKey) -> Vec<[u8; 4]> {
+///     key.metadata.iter().map(|metadata| metadata.class).collect()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Metadata {
@@ -211,6 +233,18 @@ impl Default for Value {
 }
 
 /// A member of a set.
+///
+/// ```
+/// use redtail::owned::Value;
+///
+/// fn print(value: &Value) {
+///     if let Value::Set(members) = value {
+///         for member in members {
+///             println!("{} {:?}", member.member.escape_ascii(), member.expire_at_ms);
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct SetMember {
@@ -221,6 +255,16 @@ pub struct SetMember {
 }
 
 /// A path of a path hash.
+///
+/// ```
+/// use redtail::owned::Value;
+///
+/// fn print(value: &Value) {
+///     if let Value::PathHash(paths) = value {
+///         paths.iter().for_each(|path| println!("{}: {} fields", path.path.escape_ascii(), path.fields.len()));
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PathFields {
@@ -231,6 +275,15 @@ pub struct PathFields {
 }
 
 /// A field of a hash.
+///
+/// ```
+/// use redtail::owned::{HashField, Value};
+///
+/// fn find<'a>(value: &'a Value, name: &[u8]) -> Option<&'a HashField> {
+///     let Value::Hash(fields) = value else { return None };
+///     fields.iter().find(|field| field.field == name)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct HashField {
@@ -243,6 +296,23 @@ pub struct HashField {
 }
 
 /// A stream.
+///
+/// ```
+/// use redtail::owned::{Stream, Value};
+///
+/// fn print(value: &Value) {
+///     let Value::Stream(stream) = value else { return };
+///     for entry in &stream.entries {
+///         println!("{} with {} fields", entry.id, entry.fields.len());
+///     }
+///     for group in &stream.groups {
+///         println!("{} has read up to {}", group.name.escape_ascii(), group.last);
+///         for consumer in &group.consumers {
+///             println!("  {}: {} pending", consumer.name.escape_ascii(), consumer.pending.len());
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Stream {
@@ -261,6 +331,13 @@ pub struct Stream {
 }
 
 /// An entry of a stream.
+///
+/// ```
+/// # use redtail::owned::StreamEntry;
+/// fn field<'a>(entry: &'a StreamEntry, name: &[u8]) -> Option<&'a Vec<u8>> {
+///     entry.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct StreamEntry {
@@ -271,6 +348,13 @@ pub struct StreamEntry {
 }
 
 /// A consumer group.
+///
+/// ```
+/// # use redtail::owned::Group;
+/// fn oldest_delivery_ms(group: &Group) -> Option<i64> {
+///     group.pending.iter().map(|(_, delivered_at_ms, _)| *delivered_at_ms).min()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Group {
@@ -289,6 +373,13 @@ pub struct Group {
 }
 
 /// A consumer.
+///
+/// ```
+/// # use redtail::owned::Consumer;
+/// fn is_idle(consumer: &Consumer, since_ms: i64) -> bool {
+///     consumer.pending.is_empty() && consumer.seen_at_ms < since_ms
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Consumer {
@@ -303,6 +394,13 @@ pub struct Consumer {
 }
 
 /// An idempotent producer.
+///
+/// ```
+/// # use redtail::owned::Stream;
+/// fn idempotency_keys(stream: &Stream) -> usize {
+///     stream.producers.iter().map(|producer| producer.keys.len()).sum()
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Producer {
@@ -313,6 +411,13 @@ pub struct Producer {
 }
 
 /// The reason why a key, library or field was passed over.
+///
+/// ```
+/// use redtail::owned::Omission;
+///
+/// let reason = Omission::TooLarge { limit: 1024 };
+/// assert_eq!(reason.to_string(), "a key, library or field takes more than the limit of 1024 bytes");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Omission {

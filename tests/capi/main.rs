@@ -14,6 +14,9 @@ mod playback;
 #[path = "../help/options.rs"]
 mod options;
 
+#[path = "../help/cargo.rs"]
+mod cargo;
+
 mod build;
 mod compressed;
 mod deployments;

@@ -111,6 +111,23 @@ pub struct Session<M = [u8; 0]> {
 }
 
 /// What [`Session::poll`] found.
+///
+/// ```
+/// use redtail::Options;
+/// use redtail::replication::{Progress, Session};
+///
+/// let stream = b"*1\r\n$4\r\nPING\r\n*2\r\n";
+/// let mut session = Session::commands(Options::default(), 0);
+/// let mut used = 0;
+/// loop {
+///     match session.poll(&stream[used..], 0) {
+///         Progress::Event => println!("{:?}", session.event(&stream[used..])),
+///         Progress::Space { at_least } => break println!("read at least {at_least} bytes"),
+///         other => break println!("{other:?}"),
+///     }
+///     used += session.consumed();
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     /// An event: take it with [`Session::event`], from the same bytes; then drop [`Session::consumed`] bytes.
@@ -137,6 +154,16 @@ pub enum Progress {
 }
 
 /// How a connection ended, as the caller saw it.
+///
+/// ```
+/// use redtail::Options;
+/// use redtail::replication::{Closed, Credentials, Progress, Session};
+///
+/// let mut session = Session::new(Options::default());
+/// session.connected(Credentials::default(), 0);
+/// session.closed(Closed::Failed("connection reset by peer"), 0);
+/// assert!(matches!(session.poll(b"", 0), Progress::Event | Progress::Failed(_)));
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Closed<'a> {
@@ -157,6 +184,17 @@ impl Closed<'_> {
 }
 
 /// The message that keeps the connection alive at this moment.
+///
+/// ```
+/// use redtail::replication::{Heartbeat, Session};
+///
+/// fn confirmed(session: &Session) -> Option<u64> {
+///     match session.heartbeat()? {
+///         Heartbeat::Ack(offset) => Some(offset),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Heartbeat {
@@ -487,8 +525,9 @@ impl<M: TemplateMemory> Session<M> {
         }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of another
-    /// history than that of [`position`](Self::position) is ignored: a gap has ended its history.
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a history
+    /// that a gap has ended is ignored. A position of a history before [`Rewound`](crate::AttachMethod::Rewound) counts
+    /// up to the offset where that history was left.
     ///
     /// Bytes behind the last committed event that no event delivers (PING, SELECT) are committed with it. If the
     /// primary has requested an acknowledgement, for example because a client waits in WAIT, and this commit reaches
