@@ -12,28 +12,40 @@ use redtail::{Event, Gap, Position, StreamCommand};
 
 use crate::args::{Args, TooLarge};
 use crate::end::{End, Failure};
+use crate::filter::Filter;
 use crate::lane::Lane;
 use crate::message::{self, Message, OVERHEAD};
+use crate::metrics::{Metrics, Stream};
 use crate::outbox::{Item, Outbox};
 use crate::route::{Route, route};
 
 pub(crate) struct Settings {
     partitions: u16,
     too_large: TooLarge,
-    max_transaction: usize,
+    transaction_limit: usize,
+    filter: Filter,
+    metrics: Arc<Metrics>,
     /// The broker's latest max_payload, in bytes.
     largest: Arc<AtomicUsize>,
 }
 
 impl Settings {
-    pub(crate) fn of(args: &Args, largest: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn of(args: &Args, largest: Arc<AtomicUsize>, metrics: Arc<Metrics>) -> Self {
         let (partitions, too_large) = (args.partitions, args.too_large);
-        Self { partitions, too_large, max_transaction: args.max_transaction << 20, largest }
+        Self {
+            partitions,
+            too_large,
+            transaction_limit: args.transaction_limit,
+            filter: args.filter.clone(),
+            metrics,
+            largest,
+        }
     }
 }
 
 pub(crate) struct Reader {
     lane: Lane,
+    stream: Arc<Stream>,
     migrations: Migrations,
     settings: Arc<Settings>,
     outbox: Arc<Outbox>,
@@ -43,11 +55,16 @@ pub(crate) struct Reader {
     open_bytes: usize,
     /// The last position put into the outbox.
     reached: Option<Position>,
+    /// The stream has messages before the next one, or a message that says that it has none.
+    has_begun: bool,
 }
 
 impl Reader {
-    pub(crate) fn new(lane: Lane, settings: Arc<Settings>, outbox: Arc<Outbox>, end: Arc<End>) -> Self {
+    /// `resumes`: the lane has a saved position.
+    pub(crate) fn new(lane: Lane, settings: Arc<Settings>, outbox: Arc<Outbox>, end: Arc<End>, resumes: bool) -> Self {
         Self {
+            has_begun: resumes,
+            stream: settings.metrics.stream(lane.name()),
             lane,
             migrations: Migrations::new(),
             settings,
@@ -61,6 +78,7 @@ impl Reader {
 
     /// Breaks when the bridge ends.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        self.stream.event(event);
         match event {
             Event::Command(command) => self.command(command),
             Event::Exec(exec) => {
@@ -79,6 +97,7 @@ impl Reader {
             }
             Event::Attached(attached) => {
                 self.void();
+                self.begin(attached.position)?;
                 self.reach(attached.position)
             }
             // Only changes are published, not the data set.
@@ -86,6 +105,16 @@ impl Reader {
             Event::Idle(idle) => self.reach(idle.position),
             _ => ControlFlow::Continue(()),
         }
+    }
+
+    /// At a start without a saved position.
+    fn begin(&mut self, position: Option<Position>) -> ControlFlow<()> {
+        let Some(position) = position.filter(|_| !self.has_begun) else { return ControlFlow::Continue(()) };
+        self.has_begun = true;
+        for message in Message::begin(self.lane.name(), position, self.settings.partitions) {
+            self.push(message)?;
+        }
+        ControlFlow::Continue(())
     }
 
     fn command(&mut self, command: &StreamCommand<'_>) -> ControlFlow<()> {
@@ -115,6 +144,10 @@ impl Reader {
         command: &StreamCommand<'_>,
         migration: Option<&Migration<'_>>,
     ) -> Result<Vec<Message>, Failure> {
+        if !self.settings.filter.passes(command) {
+            return Ok(Vec::new());
+        }
+        self.stream.passed();
         let partitions = match route(&command.command(), self.settings.partitions) {
             Route::Nowhere => return Ok(Vec::new()),
             Route::Some(partitions) => partitions,
@@ -170,11 +203,11 @@ impl Reader {
     fn hold(&mut self, message: Message) -> ControlFlow<()> {
         self.open_bytes += message.size();
         self.open.push(message);
-        if self.open_bytes <= self.settings.max_transaction {
+        let limit = self.settings.transaction_limit;
+        if self.open_bytes <= limit {
             return ControlFlow::Continue(());
         }
-        let limit = self.settings.max_transaction >> 20;
-        let words = format!("a transaction exceeds --max-transaction ({limit} MiB); nothing is lost");
+        let words = format!("a transaction exceeds --transaction-limit ({limit} bytes); nothing is lost");
         self.end.fail(Failure::new(1, words));
         ControlFlow::Break(())
     }
@@ -203,6 +236,7 @@ impl Reader {
 
     fn gap(&mut self, gap: &Gap) -> ControlFlow<()> {
         eprintln!("redtail-nats: history lost, a gap is published: {gap}");
+        self.has_begun = true;
         for message in Message::gap(self.lane.name(), gap.from, Some(gap.to), gap.missed, self.settings.partitions) {
             self.push(message)?;
         }

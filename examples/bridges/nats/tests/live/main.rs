@@ -6,6 +6,7 @@ mod lost;
 mod moving;
 mod random;
 mod servers;
+mod silence;
 mod single;
 mod soak;
 mod stream;

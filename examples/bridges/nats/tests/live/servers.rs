@@ -24,7 +24,7 @@ impl Folder {
         Self(path)
     }
 
-    fn make(&self, name: &str) -> PathBuf {
+    pub(crate) fn make(&self, name: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(&path).expect("a folder");
         path
@@ -95,7 +95,8 @@ pub(crate) struct Node {
     pub(crate) port: u16,
     pub(crate) slots: (u16, u16),
     link: Mutex<Link>,
-    _process: Process,
+    log: PathBuf,
+    process: Process,
 }
 
 impl Node {
@@ -149,13 +150,32 @@ impl Node {
         command.current_dir(&folder).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]).args(more);
         command.args("--repl-backlog-size 256mb --repl-diskless-sync-delay 0 --appendonly no".split(' '));
         command.args(["--save", ""]);
-        let process = Process::start(&mut command, &folder.join("log"));
+        let log = folder.join("log");
+        let process = Process::start(&mut command, &log);
         let mut link = None;
         eventually("a server answers", || {
             link = Link::to(port);
             link.is_some()
         });
-        Self { port, slots, link: Mutex::new(link.expect("a link")), _process: process }
+        Self { port, slots, link: Mutex::new(link.expect("a link")), log, process }
+    }
+
+    /// A field of INFO.
+    pub(crate) fn info(&self, name: &str) -> String {
+        let info = self.ask(&["INFO", "replication"]);
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.expect(name).trim().to_owned()
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.info("master_repl_offset").parse().expect("an offset")
+    }
+
+    /// Ends as a planned restart does, with a wait for replicas. Returns its log.
+    pub(crate) fn shut_down(mut self) -> String {
+        self.link.lock().expect("a link").send(&encoded(&[b"SHUTDOWN", b"NOSAVE"]));
+        eventually("the server ends", || self.process.0.try_wait().expect("its state").is_some());
+        fs::read_to_string(&self.log).expect("its log")
     }
 
     pub(crate) fn ask(&self, words: &[&str]) -> String {
@@ -277,10 +297,15 @@ impl Bridge {
 
     pub(crate) fn at(folder: &Folder, ports: impl Iterator<Item = u16>, broker: &Broker) -> Self {
         let folder = folder.make("bridge");
+        let nodes: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+        Self::of(nodes.join(","), &folder, broker)
+    }
+
+    /// Of a target in the form of the command line.
+    pub(crate) fn of(target: String, folder: &Path, broker: &Broker) -> Self {
         let state = folder.join("place");
-        let mut args: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
-        args.extend(["--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()]);
-        args.extend(["--broker".into(), broker.address(), "--state".into(), state.display().to_string()]);
+        let mut args = vec![target, "--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()];
+        args.extend(["--brokers".into(), broker.address(), "--checkpoint".into(), state.display().to_string()]);
         Self { args, state, log: folder.join("log"), process: None }
     }
 
@@ -297,6 +322,11 @@ impl Bridge {
             log: self.log.with_extension("other"),
             process: None,
         }
+    }
+
+    /// Removes the saved position.
+    pub(crate) fn fresh(&mut self) {
+        let _ = fs::remove_file(&self.state);
     }
 
     /// Waits for the process to exit; returns its exit code.
@@ -326,6 +356,13 @@ impl Bridge {
     pub(crate) fn places(&self) -> usize {
         let text = fs::read_to_string(&self.state).unwrap_or_default();
         text.lines().filter(|line| line.starts_with("position ") || line.starts_with("shard ")).count()
+    }
+
+    /// The saved offset in the history of this server.
+    pub(crate) fn offset(&self, node: &Node) -> Option<u64> {
+        let text = fs::read_to_string(&self.state).ok()?;
+        let (_, rest) = text.split_once(&format!("{}:", node.info("master_replid")))?;
+        rest.split(':').next()?.parse().ok()
     }
 
     pub(crate) fn assert_is_running(&mut self) {
