@@ -33,6 +33,7 @@ struct publisher {
     redtail_migration_task task; /* of the last command */
     progress *progress;
     metrics *metrics;
+    snapshot *snapshot;
     route route;
     /* The messages to publish at the next end of a transaction. */
     text bytes;
@@ -58,6 +59,7 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
     publisher->progress = progress_new();
     publisher->metrics = metrics_new(name, handle != NULL);
     route_init(&publisher->route, topic->partitions);
+    publisher->snapshot = snapshot_new(publisher, topic->options, name, topic->largest - HEADERS);
     publisher->parts = memory(NULL, (size_t)topic->partitions * sizeof *publisher->parts);
     publisher->part = memory(NULL, (size_t)topic->partitions * sizeof *publisher->part);
     return publisher;
@@ -67,6 +69,7 @@ void publisher_free(publisher *publisher) {
     redtail_migrations_free(publisher->migrations);
     progress_free(publisher->progress);
     metrics_free(publisher->metrics);
+    snapshot_free(publisher->snapshot);
     route_free(&publisher->route);
     free(publisher->bytes.bytes);
     free(publisher->numbered.bytes);
@@ -274,7 +277,7 @@ static int produce_copy(publisher *publisher, const message *message, int32_t pa
     return refused;
 }
 
-/* Publishes all kept messages; this position follows them. tx: the transaction, or 0. */
+/* Publishes all kept messages; this position follows them, or none that can be resumed. tx: the transaction, or 0. */
 static int publish_all(publisher *publisher, const redtail_position *position, uint64_t tx) {
     size_t sizes = (size_t)publisher->topic->partitions * sizeof *publisher->parts;
     if (tx) {
@@ -316,6 +319,21 @@ int publish_lost(publisher *publisher, const redtail_position *position) {
     return publish_note(publisher, position, &gap);
 }
 
+int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body) {
+    if (key.data)
+        route_key(&publisher->route, key);
+    else
+        route_everywhere(&publisher->route);
+    message *message = begin(publisher, id);
+    text_add(&publisher->bytes, body->bytes, body->len);
+    message->body_len = body->len;
+    return publish_all(publisher, NULL, 0);
+}
+
+void publish_passed(publisher *publisher) {
+    metrics_passed(publisher->metrics);
+}
+
 void publish_idle(publisher *publisher, const redtail_position *position) {
     metrics_offset(publisher->metrics, position->offset);
     if (progress_is_idle(publisher->progress))
@@ -343,6 +361,13 @@ int publish(publisher *publisher, const redtail_event *event) {
         if (redtail_event_position(event, &position) != REDTAIL_OK)
             return 0;
         return publisher->resumes ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL);
+    case REDTAIL_EVENT_SNAPSHOT_BEGIN: return snapshot_begin(publisher->snapshot, event);
+    case REDTAIL_EVENT_SNAPSHOT_ITEM: return snapshot_item(publisher->snapshot, event->item);
+    case REDTAIL_EVENT_SNAPSHOT_END:
+        if (snapshot_end(publisher->snapshot) || redtail_event_position(event, &position) != REDTAIL_OK)
+            return -1;
+        publisher->resumes = 1;
+        return publish_all(publisher, &position, 0);
     case REDTAIL_EVENT_MULTI:
     case REDTAIL_EVENT_DISCONNECTED: /* commands after the MULTI are delivered again, or never */
         forget(publisher);
