@@ -7,11 +7,19 @@
 use std::error::Error;
 use std::fs;
 use std::io::ErrorKind;
+use std::process;
 use std::time::Duration;
 
 use redtail::{Ack, Event, Follower, OnGap, Start};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("resume: {error}");
+        process::exit(1);
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let target = args.next().unwrap_or_else(|| "127.0.0.1:6379".into());
     let file = args.next().unwrap_or_else(|| "position.txt".into());

@@ -304,6 +304,9 @@ REDTAIL_API int redtail_position_format(const redtail_position *position,
  * Items: the results of a parser
  */
 
+/** Number of arguments whose positions are in redtail_item.spans. redtail_parser_next_arg delivers the others. */
+#define REDTAIL_SPANS 64
+
 /** The grammar of the input. */
 typedef enum redtail_mode {
     /** Replies of a server: every type of RESP2 and RESP3. Items are frames. */
@@ -390,6 +393,14 @@ typedef enum redtail_kind {
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
 
+/** The position of an argument in the bytes of its command. */
+typedef struct redtail_span {
+    /** The index of its first byte. */
+    uint32_t start;
+    /** Its length in bytes. */
+    uint32_t len;
+} redtail_span;
+
 /** A complete command or frame. Owned by the parser; its slices point into the input. */
 typedef struct redtail_item {
     /** One of redtail_item_kind. */
@@ -403,12 +414,12 @@ typedef struct redtail_item {
     uint64_t offset;
     /** The exact bytes of the item. The bytes of all parts, one after another, are the bytes of the command. */
     redtail_slice raw;
-    /** COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL. */
-    const redtail_slice *args;
     /**
-     * COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE
-     * beyond the capacity of the array: redtail_parser_next_arg.
+     * COMMAND, INLINE: the positions in raw of the arguments, at most REDTAIL_SPANS. The first is the name. Argument i
+     * is at raw.data + spans[i].start and has spans[i].len bytes: redtail_item_arg. Otherwise NULL.
      */
+    const redtail_span *spans;
+    /** COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. */
     size_t argc;
     /** PART_ARGUMENT: the index of the argument; the name is 0. */
     size_t index;
@@ -446,6 +457,13 @@ typedef struct redtail_token {
      */
     redtail_slice raw;
 } redtail_token;
+
+/**
+ * Argument index of a COMMAND or INLINE; the name is 0. A slice without data if item is NULL or of another kind, or if
+ * index is REDTAIL_SPANS or more, or not below argc. Any thread, while the item is valid.
+ */
+REDTAIL_API redtail_slice redtail_item_arg(const redtail_item *item,
+                                           size_t index);
 
 /** The name of a redtail_item_kind, for example "inline"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_item_name(int kind);
@@ -618,36 +636,29 @@ REDTAIL_API int redtail_parser_set_parts(redtail_parser *parser,
                                          uint64_t threshold);
 
 /**
- * Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
- * first arguments of a command to args, which has room for capacity slices. The rest of the array is undefined. In
- * REDTAIL_MODE_FRAMES args may be NULL. input->data may be NULL only if its length is 0. Do not change the bytes
- * while you use the item.
+ * Finds the next complete item in input, and advances input past it and past skipped bytes before it. input->data may
+ * be NULL only if its length is 0. Do not change the bytes while you use the item.
  *
- * Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more
- * arguments than capacity. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
+ * Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more than
+ * REDTAIL_SPANS arguments. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
  * REDTAIL_ERROR_PROTOCOL and REDTAIL_ERROR_LIMIT are final: see redtail_parser_error_kind and
  * redtail_parser_error_offset. REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
  */
 REDTAIL_API int redtail_parser_next(redtail_parser *parser,
                                     redtail_slice *input,
-                                    redtail_slice *args,
-                                    size_t capacity,
                                     const redtail_item **item);
 
 /**
- * Passes every complete item in input to the callback each, with context, and advances input past the items. args and
- * capacity: as for redtail_parser_next. If item->argc exceeds capacity, redtail_parser_next_arg delivers the other
- * arguments. If the callback returns another value than 0, the batch ends after that item. The callback may call
- * _next_arg, _next_token, _rewind_tokens and _message of this parser. It must return normally: no longjmp, no C++
- * exception.
+ * Passes every complete item in input to the callback each, with context, and advances input past the items. If
+ * item->argc exceeds REDTAIL_SPANS, redtail_parser_next_arg delivers the other arguments. If the callback returns
+ * another value than 0, the batch ends after that item. The callback may call _next_arg, _next_token, _rewind_tokens
+ * and _message of this parser. It must return normally: no longjmp, no C++ exception.
  *
  * Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if the callback ended the batch; errors as
  * redtail_parser_next.
  */
 REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      redtail_slice *input,
-                                     redtail_slice *args,
-                                     size_t capacity,
                                      int (*each)(void *context, const redtail_item *item),
                                      void *context);
 
@@ -671,13 +682,11 @@ REDTAIL_API int redtail_parser_tokens(redtail_parser *parser,
                                       size_t *count);
 
 /**
- * The next argument of the last item beyond the array of redtail_parser_next. With a capacity of 0 it delivers all
- * arguments, one by one.
+ * The next argument of the last item beyond its spans: the first call delivers argument REDTAIL_SPANS.
  *
  * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last argument.
  */
-REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser,
-                                        redtail_slice *arg);
+REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser, redtail_slice *arg);
 
 /**
  * The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
@@ -2348,6 +2357,15 @@ typedef struct redtail_sentinel {
     size_t password_len;
     /** TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.) */
     const redtail_tls *tls;
+    /**
+     * Called with a message when a failover may be noticed late or not at all, while the follower continues: a
+     * Sentinel denies SUBSCRIBE, no Sentinel answers, or no thread is available. Once for each reason. On any thread,
+     * at any time before redtail_follower_free returns. It must return normally and not use the follower. The message
+     * is valid until it returns. NULL: none.
+     */
+    void (*warning)(void *context, const char *message);
+    /** A pointer of the caller, passed to warning. */
+    void *context;
 } redtail_sentinel;
 
 
@@ -3166,6 +3184,14 @@ REDTAIL_API int redtail_primary_serve_file(redtail_primary *primary,
  * Returns as redtail_primary_serve_file; REDTAIL_ERROR_ARGUMENT if data is NULL or len exceeds memory.
  */
 REDTAIL_API int redtail_primary_serve_bytes(redtail_primary *primary, const char *data, size_t len);
+
+/**
+ * Whether the primary can accept clients. It continues after an error, and accepts clients again once it can.
+ *
+ * Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if the system kept a client out since the last call, for example because
+ * of too many open files: see the message.
+ */
+REDTAIL_API int redtail_primary_check(redtail_primary *primary);
 
 /**
  * The address of the primary: host:port and a NUL. "" before a recording is served, and for NULL. Valid until

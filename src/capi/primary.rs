@@ -91,6 +91,22 @@ pub unsafe extern "C" fn redtail_primary_serve_bytes(
     })
 }
 
+/// Whether the primary can accept clients. It continues after an error, and accepts clients again once it can.
+///
+/// Returns REDTAIL_OK; REDTAIL_ERROR_CONNECT if the system kept a client out since the last call, for example because
+/// of too many open files: see the message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_primary_check(primary: *mut redtail_primary) -> c_int {
+    call!(primary; {
+        match primary.primary.as_ref().and_then(Primary::take_accept_error) {
+            None => REDTAIL_OK,
+            Some(error) => {
+                refuse(primary, REDTAIL_ERROR_CONNECT, format_args!("the primary cannot accept a client: {error}"))
+            }
+        }
+    })
+}
+
 /// The address of the primary: host:port and a NUL. "" before a recording is served, and for NULL. Valid until
 /// redtail_primary_free; an address "" only until a recording is served.
 #[unsafe(no_mangle)]

@@ -1,12 +1,12 @@
 //! Sentinel: followers of a primary that is found by its name
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::mem::offset_of;
 
 use crate::capi::basics::*;
 use crate::capi::boundary::text;
 use crate::capi::structs::{CallerStruct, sized};
-use crate::capi::text::addresses;
+use crate::capi::text::{addresses, c_text};
 use crate::capi::tls::redtail_tls;
 use crate::capi::{login, tls};
 use crate::net::Builder;
@@ -35,10 +35,17 @@ pub struct redtail_sentinel {
     pub password_len: usize,
     /// TLS for connections to Sentinels. NULL: no TLS. (redtail_options.tls is for the servers.)
     pub tls: *const redtail_tls,
+    /// Called with a message when a failover may be noticed late or not at all, while the follower continues: a
+    /// Sentinel denies SUBSCRIBE, no Sentinel answers, or no thread is available. Once for each reason. On any thread,
+    /// at any time before redtail_follower_free returns. It must return normally and not use the follower. The message
+    /// is valid until it returns. NULL: none.
+    pub warning: Option<unsafe extern "C" fn(context: *mut c_void, message: *const c_char)>,
+    /// A pointer of the caller, passed to warning.
+    pub context: *mut c_void,
 }
 
 impl CallerStruct for redtail_sentinel {
-    const SHORTEST: usize = offset_of!(Self, tls) + size_of::<*const u8>();
+    const SHORTEST: usize = offset_of!(Self, context) + size_of::<*mut u8>();
 }
 
 impl redtail_sentinel {
@@ -52,6 +59,8 @@ impl redtail_sentinel {
         password: std::ptr::null(),
         password_len: 0,
         tls: std::ptr::null(),
+        warning: None,
+        context: std::ptr::null_mut(),
     };
 }
 
@@ -76,5 +85,29 @@ pub(super) unsafe fn read(given: *const redtail_sentinel) -> Result<Builder<Sent
         (status, error.to_string())
     })?;
     let sentinel = sentinel.prefer_replica(given.prefer_replica != 0).sentinel_login(move || Ok(login.clone()));
+    let sentinel = match given.warning {
+        Some(call) => {
+            let warning = Warning { call, context: given.context };
+            sentinel.on_warning(move |error| warning.call(error))
+        }
+        None => sentinel,
+    };
     Ok(tls.on_sentinels(sentinel))
+}
+
+/// The callback of the caller.
+struct Warning {
+    call: unsafe extern "C" fn(*mut c_void, *const c_char),
+    context: *mut c_void,
+}
+
+// SAFETY: the header says that the callback is called on other threads, with this context.
+unsafe impl Send for Warning {}
+
+impl Warning {
+    fn call(&self, error: &SentinelError) {
+        let message = c_text(error);
+        // SAFETY: the caller's own function; the message lives.
+        unsafe { (self.call)(self.context, message.as_ptr()) }
+    }
 }

@@ -93,6 +93,21 @@ impl Primary {
         &self.shared.recording
     }
 
+    /// The system's last error that kept a client out, such as too many open files; `None` if there was none since the
+    /// last call. The primary continues, and accepts clients again once it can. A client that is one too many receives
+    /// an error instead, as from a server.
+    ///
+    /// ```
+    /// use redtail::replay::{Primary, Recording};
+    ///
+    /// let primary = Primary::serve(Recording::of([["SET", "k", "v"]])?)?;
+    /// assert!(primary.take_accept_error().is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn take_accept_error(&self) -> Option<io::Error> {
+        self.shared.take_accept_error()
+    }
+
     /// Waits until a follower that was sent everything has left, or until [`stop`](Self::stop) is called.
     pub fn wait_until_played(&self) {
         self.shared.wait_until_played();
@@ -120,27 +135,36 @@ impl Drop for Primary {
 fn accept(listener: &TcpListener, shared: &Shared) {
     thread::scope(|scope| {
         loop {
-            let Ok((mut stream, _)) = listener.accept() else {
-                // Out of descriptors, or a client that left in the queue: neither ends the listener, nor may it spin.
-                thread::sleep(Duration::from_millis(10));
-                if shared.is_stopped() {
-                    return;
+            let mut stream = match listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // A client that left in the queue is no failure.
+                    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) {
+                        shared.not_accepted(error);
+                    }
+                    // Out of descriptors: this does not end the listener, but it must not spin.
+                    thread::sleep(Duration::from_millis(10));
+                    if shared.is_stopped() {
+                        return;
+                    }
+                    continue;
                 }
-                continue;
             };
             match shared.enter(&stream) {
                 Entry::Stopped => return,
                 Entry::Refused => {
                     let _ = stream.write_all(b"-ERR max number of clients reached\r\n");
                 }
+                Entry::Failed(error) => shared.not_accepted(error),
                 Entry::Admitted(number) => {
                     let run = move || {
                         // How a client's link ends is the client's affair.
                         let _ = serve(&stream, shared);
                         shared.leave(number);
                     };
-                    if thread::Builder::new().name("redtail-replay".into()).spawn_scoped(scope, run).is_err() {
+                    if let Err(error) = thread::Builder::new().name("redtail-replay".into()).spawn_scoped(scope, run) {
                         shared.leave(number);
+                        shared.not_accepted(error);
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! State shared by the threads of a primary.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ struct State {
     /// Bytes of PINGs behind the end, and when the next one is due.
     pings: u64,
     next_ping: Option<Instant>,
+    /// Why the last client that was not admitted was not.
+    accept_error: Option<io::Error>,
 }
 
 impl Shared {
@@ -100,11 +103,22 @@ impl Shared {
         if state.clients.len() >= MAX_CLIENTS {
             return Entry::Refused;
         }
-        let Ok(twin) = stream.try_clone() else { return Entry::Refused };
+        let twin = match stream.try_clone() {
+            Ok(twin) => twin,
+            Err(error) => return Entry::Failed(error),
+        };
         let number = state.next_client;
         state.next_client += 1;
         state.clients.insert(number, twin);
         Entry::Admitted(number)
+    }
+
+    pub(super) fn not_accepted(&self, error: io::Error) {
+        self.state().accept_error = Some(error);
+    }
+
+    pub(super) fn take_accept_error(&self) -> Option<io::Error> {
+        self.state().accept_error.take()
     }
 
     pub(super) fn leave(&self, number: u64) {
@@ -140,5 +154,6 @@ impl Shared {
 pub(super) enum Entry {
     Admitted(u64),
     Refused,
+    Failed(io::Error),
     Stopped,
 }

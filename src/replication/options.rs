@@ -211,6 +211,15 @@ pub enum Ack {
 /// The text sent as `REPLCONF ip-address`: the address that INFO and ROLE show for us.
 ///
 /// The default is a name that does not resolve, so that a Sentinel does not promote us.
+///
+/// ```
+/// use redtail::Options;
+/// use redtail::replication::ReplicaLabel;
+///
+/// let mut options = Options::default();
+/// options.label = ReplicaLabel::new("orders.feed.invalid").ok_or("at most 255 bytes")?;
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplicaLabel(Excerpt<255>);
 

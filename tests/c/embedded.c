@@ -158,6 +158,7 @@ int main(int argc, char **argv) {
     recorded = serve(argv[1]);
     follow(recorded, NULL);
     session_with_reads_in_the_background(primary);
+    IS(REDTAIL_OK, redtail_primary_check(primary));
     redtail_primary_free(recorded);
     redtail_primary_free(primary);
     if (failures == 0)

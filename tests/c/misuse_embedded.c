@@ -9,11 +9,13 @@ static void primaries(void) {
     redtail_primary *primary;
     redtail_primary_free(NULL);
     CHECK(redtail_primary_message(NULL) != NULL && strcmp(redtail_primary_address(NULL), "") == 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_primary_check(NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_primary_serve_file(NULL, "x"));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_primary_serve_bytes(NULL, "x", 1));
 
     primary = redtail_primary_new();
     CHECK(strcmp(redtail_primary_message(primary), "") == 0 && strcmp(redtail_primary_address(primary), "") == 0);
+    IS(REDTAIL_OK, redtail_primary_check(primary));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_primary_serve_file(primary, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_primary_serve_file(primary, "\xff"));
     IS(REDTAIL_ERROR_RECORDING, redtail_primary_serve_file(primary, "/nowhere/at/all"));

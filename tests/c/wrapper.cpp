@@ -402,6 +402,7 @@ static void primaries() {
     CHECK(!after_set && after_set.text().empty() && after_set == redtail::position());
     redtail::follower follower;
     follower.connect(primary.address());
+    primary.check();
     CHECK(follower.fd());
     for (const redtail::event &event : follower) {
         if (event.kind() != REDTAIL_EVENT_COMMAND) continue;

@@ -1,5 +1,6 @@
 //! A follower that finds its primary through Sentinels, over many failovers.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use redtail::net::{Builder, Login, Target};
@@ -221,6 +222,46 @@ fn a_primary_that_hangs_is_left_at_once() {
     replica.call(&["SET", "k", "v"]);
     watch.wait("the write", |seen| seen.write("SET k v").is_some());
     watch.stop();
+}
+
+/// The user at the Sentinel has every right that a follower uses but SUBSCRIBE.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_failover_is_noticed_where_subscribe_is_denied() {
+    let primary = Server::start(Kind::Redis70);
+    let replica = Server::start(Kind::Redis70);
+    replica.replica_of(&primary);
+    let sentinel = Server::start_sentinel(&primary);
+    let rights = ["+sentinel|get-master-addr-by-name", "+sentinel|sentinels", "+sentinel|master"];
+    sentinel.call(&[&["ACL", "SETUSER", "cdc", "on", ">pw"], rights.as_slice()].concat());
+    eventually("Sentinel sees the replica", || sentinel.call(&["SENTINEL", "REPLICAS", "watched"]).items().len() == 1);
+    let warnings = Arc::<Mutex<Vec<String>>>::default();
+    let heard = Arc::clone(&warnings);
+    let builder = finder(std::slice::from_ref(&sentinel)).sentinel_login(|| Ok(Login::user("cdc", "pw")));
+    let builder = builder.on_warning(move |warning| heard.lock().expect("no panic").push(warning.to_string()));
+    let watch = Watch::attached(follow(builder).silence(None));
+    let mut tool = Tool::start_command(
+        redtail(&["tail", &format!("redis+sentinel://{}/watched", sentinel.address()), "--sentinel-user", "cdc"])
+            .args(["--format", "json"])
+            .env("REDTAIL_SENTINEL_PASSWORD", "pw"),
+    );
+    tool.event_named("attached");
+    eventually("SUBSCRIBE is denied", || !warnings.lock().expect("no panic").is_empty());
+    primary.stand_still();
+    watch.wait("attached to the new primary", |seen| seen.attached().len() == 2);
+    replica.call(&["SET", "k", "v"]);
+    watch.wait("the write", |seen| seen.write("SET k v").is_some());
+    watch.stop();
+    let denial = format!(
+        "the Sentinel {} denies SUBSCRIBE: NOPERM this user has no permissions to run the 'subscribe' command. The \
+         Sentinels are asked for the primary watched every 5 s instead. To learn of a failover at once, run ACL \
+         SETUSER USER +subscribe &+switch-master on that Sentinel and connect again",
+        sentinel.address()
+    );
+    assert_eq!(*warnings.lock().expect("no panic"), *std::slice::from_ref(&denial));
+    tool.signal("TERM");
+    assert!(tool.wait().success());
+    assert!(tool.errors().contains(&denial), "{}", tool.errors());
 }
 
 #[test]

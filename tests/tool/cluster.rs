@@ -4,13 +4,14 @@ use std::fs;
 use std::process::Stdio;
 
 use redtail::Checkpoint;
+use redtail::replay::{Playback, Primary, Recording};
 use redtail::topology::{ClusterCheckpoint, Positions};
 use serde_json::Value;
 
 use crate::folder::Folder;
 use crate::nodes::{Node, Plan, eventually};
 use crate::run::{Ran, redtail, run, run_on, unstamped};
-use crate::tail::scripted;
+use crate::tail::{end, primary, scripted};
 
 /// Two shards with their writes, followed from the start by a checkpoint.
 struct Made {
@@ -314,6 +315,58 @@ fn what_many_shards_can_not_do_is_refused_in_words() {
     ] {
         let ran = run(&[&["tail", "127.0.0.1:1", "--cluster"], more].concat());
         assert!(ran.code == 2 && ran.err.contains(words), "{more:?}: {}", ran.err);
+    }
+}
+
+/// Recordings of nodes that import slots, made from a stream that a server has sent: in one run, and in two, so that
+/// the begin of a task is in another connection than its writes. A recording is also replayed.
+#[test]
+fn recordings_of_slot_migrations_are_marked() {
+    let retries = [["begins", "failed", "trimmed"]; 4].concat();
+    for (name, stream, course, imported) in [
+        ("completed", &include_bytes!("../data/slots/completed-target.commands")[..], vec!["begins", "ends"], 86),
+        (
+            "failed",
+            include_bytes!("../data/slots/failed-target.commands"),
+            vec!["begins", "failed", "trimmed", "begins", "ends"],
+            95,
+        ),
+        (
+            "cancelled",
+            include_bytes!("../data/slots/cancelled-target.commands"),
+            vec!["begins", "failed", "trimmed"],
+            11,
+        ),
+        ("lost", include_bytes!("../data/slots/source-lost-target.commands"), retries, 54),
+    ] {
+        let check = |ran: Ran, how: &str| {
+            let events = ran.ok().json();
+            let marks: Vec<_> = events.iter().filter_map(|event| event.get("migration")?.as_str()).collect();
+            let is_step = |mark: &&&str| !["imported", "message"].contains(*mark);
+            assert_eq!(marks.iter().filter(is_step).copied().collect::<Vec<_>>(), course, "{name}, {how}");
+            assert_eq!(marks.iter().filter(|mark| **mark == "imported").count(), imported, "{name}, {how}");
+            let of_clients = events.iter().filter(|event| event.to_string().contains("client-target"));
+            assert!(of_clients.clone().count() > 0 && of_clients.clone().all(|event| event.get("migration").is_none()));
+            let tasks = events.iter().filter(|event| event["migration"] == "imported").map(|event| &event["task"]);
+            let begin = events.iter().find(|event| event["migration"] == "begins").unwrap();
+            assert!(tasks.clone().all(|task| task["id"] == begin["task"]["id"] && task["slots"] == "0-2000"));
+        };
+        let folder = Folder::new(&format!("recorded-{name}"));
+        let (primary, end) = (primary(stream, Playback::default()), end(stream));
+        let (address, whole, halves) = (primary.address().to_string(), folder.path("whole"), folder.path("halves"));
+        run(&["record", &address, "-o", &whole, "--until", &end]).ok();
+        // The first task has begun, and its first keys have arrived.
+        run(&["record", &address, "-o", &halves, "--count", "16"]).ok();
+        run(&["record", &address, "-o", &halves, "--append", "--until", &end]).ok();
+        for (file, how) in [(&whole, "in one run"), (&halves, "in two runs")] {
+            check(run(&["decode", file, "--format", "json"]), how);
+            let text = run(&["decode", file]).ok();
+            assert_eq!(text.text().matches("(migration imported, task ").count(), imported, "{name}, {how}");
+            let played = Primary::serve(Recording::open(file).unwrap()).unwrap();
+            let address = played.address().to_string();
+            let start = played.recording().first().start_position().to_string();
+            check(run(&["tail", &address, "--from", &start, "--until", &end, "--format", "json"]), "replayed");
+        }
     }
 }
 

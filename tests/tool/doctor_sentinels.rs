@@ -17,6 +17,7 @@ struct Says {
     knows: bool,
     /// Each of its answers has a field that is not known.
     has_future: bool,
+    denies_subscribe: bool,
 }
 
 fn strings(words: &[&str]) -> String {
@@ -26,7 +27,7 @@ fn strings(words: &[&str]) -> String {
 
 impl Says {
     fn script(&self, me: u16) -> Script {
-        let Self { primary, flags, quorum, epoch, others, usable, knows, has_future } = self;
+        let Self { primary, flags, quorum, epoch, others, usable, knows, has_future, denies_subscribe } = self;
         let fields = |known: &[&str]| match has_future {
             true => strings(&[&["future", "a=b"], known, &["future2", ""]].concat()),
             false => strings(known),
@@ -41,6 +42,12 @@ impl Says {
             "SENTINEL MASTERS",
             &format!("*1\r\n{}", strings(&["name", "other", "ip", "10.0.0.1", "port", "1"])),
         );
+        let script = match denies_subscribe {
+            true => {
+                script.answer("SUBSCRIBE", "-NOPERM this user has no permissions to run the 'subscribe' command\r\n")
+            }
+            false => script.answer("SUBSCRIBE", "*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n"),
+        };
         if !knows {
             let unknown = "-ERR No such master with that name\r\n";
             return script.answer("SENTINEL", unknown).answer("SENTINEL GET-MASTER-ADDR-BY-NAME", "*-1\r\n");
@@ -69,6 +76,7 @@ fn examine(change: impl Fn(usize, &mut Says) -> bool) -> Examined {
             usable: "+OK 3 usable Sentinels. Quorum and failover authorization can be reached\r\n",
             knows: true,
             has_future: false,
+            denies_subscribe: false,
         };
         if change(at, &mut says) {
             says.script(ports[at]).serve_at(listener);
@@ -99,6 +107,15 @@ fn unknown_fields_of_sentinels_change_nothing() {
     examined.says("good", &["3 of 3 Sentinels say that the primary m is 127.0.0.1:"]);
     let sentinels = examined.report["sentinels"].as_array().unwrap();
     assert!(sentinels.iter().all(|one| one["quorum"] == 2 && one["config_epoch"] == 3 && one["others"] == 2));
+}
+
+#[test]
+fn a_sentinel_that_denies_the_subscription_is_named() {
+    let examined = examine(|at, says| {
+        says.denies_subscribe = at == 1;
+        true
+    });
+    examined.only("warn", &["denies SUBSCRIBE: NOPERM this user", "+subscribe &+switch-master"]);
 }
 
 #[test]

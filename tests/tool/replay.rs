@@ -10,6 +10,7 @@ use redtail::replay::Playback;
 use crate::folder::Folder;
 use crate::record::lines;
 use crate::run::{REPLID, commands, redtail, run};
+use crate::signals::eventually;
 use crate::tail::{end, primary, stream};
 
 /// A running replay; ended when dropped.
@@ -67,6 +68,32 @@ fn a_replay_is_followed_as_the_server_was() {
         assert!(words.contains(&format!("{REPLID}, offsets 1000 to {}", end(&stream))), "{words}");
         assert!(words.contains(if from == "now" { "get an empty one" } else { "with its snapshot" }), "{words}");
     }
+}
+
+/// Open files run out. The message names the reason, and clients are served again once others have left.
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_that_can_not_be_accepted_are_reported() {
+    let folder = Folder::new("kept-out");
+    let file = recorded(&folder, "now");
+    let program = redtail(&[]).get_program().to_owned();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 24; exec \"$0\" replay \"$1\""]).arg(program).arg(&file);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    let mut messages = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let replay = Replay { child, address: address.trim_end().to_owned() };
+    let clients: Vec<_> = (0..24).map(|_| std::net::TcpStream::connect(&replay.address).unwrap()).collect();
+    let message = messages.find(|line| line.contains("can't accept a client")).unwrap();
+    assert!(message.contains("Too many open files") && message.contains("(ulimit -n, -u, -v)"), "{message}");
+    drop(clients);
+    eventually("a client is served again", || {
+        let mut client = std::net::TcpStream::connect(&replay.address).unwrap();
+        std::io::Write::write_all(&mut client, b"PING\r\n").unwrap();
+        let mut reply = String::new();
+        BufReader::new(client).read_line(&mut reply).is_ok() && reply == "+PONG\r\n"
+    });
 }
 
 #[test]

@@ -38,6 +38,7 @@ struct Inner {
     subscribed: AtomicUsize,
     closed: AtomicUsize,
     is_replica: AtomicBool,
+    denies: AtomicBool,
 }
 
 impl Watcher {
@@ -96,6 +97,10 @@ impl Inner {
                     self.runs_asked.fetch_add(1, Ordering::AcqRel);
                     let run = self.run.lock().unwrap().clone();
                     if run.is_empty() { b"-ERR No such master with that name\r\n".to_vec() } else { run }
+                }
+                ["SUBSCRIBE", _] if self.denies.load(Ordering::Acquire) => {
+                    self.subscribed.fetch_add(1, Ordering::AcqRel);
+                    b"-NOPERM this user has no permissions to run the 'subscribe' command\r\n".to_vec()
                 }
                 ["SUBSCRIBE", _] if self.never_ends.load(Ordering::Acquire) => {
                     self.subscribed.fetch_add(1, Ordering::AcqRel);
@@ -162,13 +167,57 @@ fn an_unknown_name_does_not_hide_why_others_are_silent() {
 /// The old primary continues, apart from the others, and no message reports the switch.
 #[test]
 fn a_switch_without_a_message_is_detected() {
-    let (plan, watcher) = (Plan::default(), Watcher::start());
+    let warnings = switch_without_a_message(&Watcher::start());
+    assert_eq!(warnings, Vec::<String>::new());
+}
+
+/// The same where SUBSCRIBE is denied: it is reported and not repeated, and the Sentinel is asked.
+#[test]
+fn a_denied_subscription_is_reported_and_a_switch_is_detected() {
+    let watcher = Watcher::start();
+    watcher.inner.denies.store(true, Ordering::Release);
+    let warnings = switch_without_a_message(&watcher);
+    let message = format!(
+        "the Sentinel {} denies SUBSCRIBE: NOPERM this user has no permissions to run the 'subscribe' command. The \
+         Sentinels are asked for the primary m every 5 s instead. To learn of a failover at once, run ACL SETUSER USER \
+         +subscribe &+switch-master on that Sentinel and connect again",
+        watcher.target()
+    );
+    assert_eq!((warnings, watcher.inner.subscribed.load(Ordering::Acquire)), (vec![message], 1));
+}
+
+/// Sentinels that do not answer are reported once, while the follower continues.
+#[test]
+fn silent_sentinels_are_reported_once() {
+    let (mut watcher, warnings) = (Watcher::start(), Arc::<Mutex<Vec<String>>>::default());
+    let node = Node::apart(&Plan::default(), 'a', encoded(&["SET", "k", "1"]));
+    watcher.says(&node);
+    watcher.inner.denies.store(true, Ordering::Release);
+    let start = Start::At(format!("{}:0:0", "a".repeat(40)).parse().unwrap());
+    let heard = Arc::clone(&warnings);
+    let builder = Sentinel::builder([watcher.target()], "m").unwrap();
+    let builder = builder.start(start).on_warning(move |warning| heard.lock().unwrap().push(warning.to_string()));
+    let follower = builder.connect().unwrap();
+    eventually("SUBSCRIBE is denied", || !warnings.lock().unwrap().is_empty());
+    watcher.stop();
+    eventually("the silence is reported", || warnings.lock().unwrap().len() > 1);
+    assert!(warnings.lock().unwrap()[1].starts_with("no Sentinel tells where m is: "), "{warnings:?}");
+    drop(follower);
+    assert_eq!(warnings.lock().unwrap().len(), 2);
+}
+
+/// The warnings of a follower that finds the new primary.
+fn switch_without_a_message(watcher: &Watcher) -> Vec<String> {
+    let plan = Plan::default();
     let old = Node::apart(&plan, 'a', encoded(&["SET", "k", "1"]));
     let new = Node::apart(&plan, 'a', old.stream());
     new.write(&["SET", "k", "2"]);
     watcher.says(&old);
     let start = Start::At(format!("{}:0:0", "a".repeat(40)).parse().unwrap());
     let builder = Sentinel::builder([watcher.target()], "m").unwrap();
+    let warnings = Arc::<Mutex<Vec<String>>>::default();
+    let heard = Arc::clone(&warnings);
+    let builder = builder.on_warning(move |warning| heard.lock().unwrap().push(warning.to_string()));
     let mut follower = builder.start(start).connect().unwrap();
     let mut values = Vec::new();
     let mut follow = |count| {
@@ -183,6 +232,8 @@ fn a_switch_without_a_message_is_detected() {
     watcher.says(&new);
     follow(2);
     assert_eq!((values, old.links(), new.links()), (vec!["1".to_owned(), "2".to_owned()], 1, 1));
+    drop(follower);
+    warnings.lock().unwrap().clone()
 }
 
 #[test]

@@ -183,15 +183,6 @@ static int add_command(publisher *publisher, const redtail_event *event) {
     return 0;
 }
 
-static rd_kafka_vu_t header(const char *name, const char *value) {
-    rd_kafka_vu_t header;
-    header.vtype = RD_KAFKA_VTYPE_HEADER;
-    header.u.header.name = name;
-    header.u.header.val = value;
-    header.u.header.size = (ssize_t)strlen(value);
-    return header;
-}
-
 static rd_kafka_resp_err_t produce(const topic *topic, rd_kafka_vu_t *fields, size_t count, char *words, size_t room) {
     rd_kafka_error_t *error = rd_kafka_produceva(topic->kafka, fields, count);
     rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -225,11 +216,15 @@ static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t
     return -1;
 }
 
+static void add_header(rd_kafka_headers_t *headers, const char *name, const char *value) {
+    rd_kafka_header_add(headers, name, -1, value, -1);
+}
+
 /* One copy of a message. */
 static int produce_copy(publisher *publisher, const message *message, int32_t partition, uint64_t tx, step *step) {
     const char *bytes = publisher->bytes.bytes;
     char omitted[24], id[24], at[16], of[16];
-    rd_kafka_vu_t fields[13];
+    rd_kafka_vu_t fields[7];
     size_t count = 0;
     fields[count].vtype = RD_KAFKA_VTYPE_RKT;
     fields[count++].u.rkt = publisher->topic->handle;
@@ -256,22 +251,30 @@ static int produce_copy(publisher *publisher, const message *message, int32_t pa
         fields[count].u.mem.ptr = (void *)(bytes + message->key);
         fields[count++].u.mem.size = message->key_len;
     }
-    fields[count++] = header("id", bytes + message->id);
+    /* Kafka owns them once it takes the message. As RD_KAFKA_VTYPE_HEADER each, librdkafka 2.0 frees them twice when it
+     * refuses one, for example for a partition that does not exist. */
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
+    add_header(headers, "id", bytes + message->id);
     if (tx) {
         snprintf(id, sizeof id, "%llu", (unsigned long long)tx);
-        fields[count++] = header("tx_id", id);
+        add_header(headers, "tx_id", id);
         snprintf(at, sizeof at, "%u", publisher->part[partition]);
-        fields[count++] = header("tx_at", at);
+        add_header(headers, "tx_at", at);
         snprintf(of, sizeof of, "%u", publisher->parts[partition]);
-        fields[count++] = header("tx_of", of);
+        add_header(headers, "tx_of", of);
     }
     if (message->omitted) {
         snprintf(omitted, sizeof omitted, "%zu", message->omitted);
-        fields[count++] = header("omitted", omitted);
+        add_header(headers, "omitted", omitted);
     }
     if (message->migration)
-        fields[count++] = header("migration", message->migration);
-    return produce_patiently(publisher, fields, count);
+        add_header(headers, "migration", message->migration);
+    fields[count].vtype = RD_KAFKA_VTYPE_HEADERS;
+    fields[count++].u.headers = headers;
+    int refused = produce_patiently(publisher, fields, count);
+    if (refused)
+        rd_kafka_headers_destroy(headers);
+    return refused;
 }
 
 /* Publishes all kept messages; this position follows them, or none that can be resumed. tx: the transaction, or 0. */

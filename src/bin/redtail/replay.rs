@@ -1,12 +1,14 @@
 //! `redtail replay`: serves a recording as a primary.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use redtail::replay::{Playback, Primary, Recording, Segment};
 
 use crate::args::{Replay, Speed, wrong_usage};
+use crate::background;
 use crate::failure::Failure;
 use crate::signals;
 use crate::target::credentials::password_in;
@@ -38,12 +40,32 @@ pub(crate) fn run(options: &Replay) -> Result<(), Failure> {
     writeln!(out, "{address}")?;
     out.flush()?;
     drop(out);
+    let primary = Arc::new(primary);
+    let served = Arc::clone(&primary);
+    background::start("accept", move || warn_of_clients_kept_out(&served));
     if options.once {
         primary.wait_until_played();
         return Ok(());
     }
     loop {
         thread::sleep(Duration::from_secs(3600));
+    }
+}
+
+/// Prints each error of the system once, until another one follows.
+fn warn_of_clients_kept_out(primary: &Primary) {
+    let mut printed = String::new();
+    loop {
+        if let Some(error) = primary.take_accept_error().map(|error| error.to_string())
+            && error != printed
+        {
+            log::warn(format_args!(
+                "can't accept a client: {error}; it may be accepted later. Disconnect clients, or raise the limit \
+                 (ulimit -n, -u, -v)"
+            ));
+            printed = error;
+        }
+        thread::sleep(Duration::from_millis(200));
     }
 }
 

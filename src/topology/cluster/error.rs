@@ -8,6 +8,13 @@ use crate::net::{Target, TargetError};
 use crate::topology::error::each;
 
 /// The reason why a cluster can't be followed.
+///
+/// ```
+/// use redtail::topology::{Cluster, ClusterError};
+///
+/// let error = Cluster::builder([] as [&str; 0]).unwrap_err();
+/// assert!(matches!(error, ClusterError::NoNode));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClusterError {

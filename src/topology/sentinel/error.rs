@@ -8,6 +8,13 @@ use crate::net::{Target, TargetError};
 use crate::topology::error::each;
 
 /// The reason why Sentinels name no server. A follower reports it inside an [`io::Error`].
+///
+/// ```
+/// use redtail::topology::{Sentinel, SentinelError};
+///
+/// let error = Sentinel::builder([] as [&str; 0], "mymaster").unwrap_err();
+/// assert_eq!(error, SentinelError::NoSentinel);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SentinelError {
@@ -53,6 +60,32 @@ pub enum SentinelError {
         run_id: String,
         /// The run id of the server that the Sentinel monitors.
         expected: String,
+    },
+    /// The Sentinel denies SUBSCRIBE to this user, so that the Sentinels are asked for the primary every 5 s instead.
+    #[error(
+        "the Sentinel {target} denies SUBSCRIBE: {reason}. The Sentinels are asked for the primary {name} every 5 s \
+         instead. To learn of a failover at once, run ACL SETUSER USER +subscribe &+switch-master on that Sentinel and \
+         connect again"
+    )]
+    NotSubscribed {
+        /// The name of the primary.
+        name: String,
+        /// The Sentinel.
+        target: Target,
+        /// The message of the Sentinel.
+        reason: String,
+    },
+    /// The thread that watches the Sentinels can't be started. A failover is noticed when the connection to the primary
+    /// ends.
+    #[error(
+        "can't start the thread that watches the Sentinels of {name}: {reason}. A primary that hangs is left only \
+         after the timeout of a silent connection. Raise the limit of threads or memory"
+    )]
+    NotWatched {
+        /// The name of the primary.
+        name: String,
+        /// The message of the system.
+        reason: String,
     },
     /// The list of Sentinels is empty.
     #[error("there is no Sentinel to ask: give at least one host:port")]

@@ -8,26 +8,43 @@ use crate::topology::access::Access;
 use crate::topology::sentinel::error::{SentinelError, ServerError};
 use crate::topology::sentinel::finder::{FoundServer, Identify, PrimaryFinder};
 use crate::topology::sentinel::state::{State, lock};
+use crate::topology::sentinel::warnings::Warnings;
 use crate::topology::sentinel::watch::Watch;
 
 /// A connector that asks the Sentinels each time. The first connection starts the thread that watches them.
-pub(super) fn connector(finder: PrimaryFinder, sentinels: Access, servers: Access, handle: Handle) -> Box<Ask<Socket>> {
+pub(super) fn connector(
+    finder: PrimaryFinder,
+    sentinels: Access,
+    servers: Access,
+    handle: Handle,
+    warnings: Warnings,
+) -> Box<Ask<Socket>> {
     let (sentinels, servers) = (sentinels.controlled_by(&handle), servers.controlled_by(&handle));
     let state = Arc::new(Mutex::new(State { finder, sentinels, servers, linked: None, may_ask_info: true }));
     let mut watch = None;
-    Box::new(move || connect(&state, &handle, &mut watch))
+    Box::new(move || connect(&state, &handle, &mut watch, &warnings))
 }
 
-fn connect(shared: &Arc<Mutex<State>>, handle: &Handle, watch: &mut Option<Watch>) -> io::Result<Socket> {
+fn connect(
+    shared: &Arc<Mutex<State>>,
+    handle: &Handle,
+    watch: &mut Option<Watch>,
+    warnings: &Warnings,
+) -> io::Result<Socket> {
     let mut guard = lock(shared);
     let state = &mut *guard;
     state.linked = None;
     let found = state.finder.find(&state.sentinels, Identify::Yes, || handle.is_stopped())?;
     let socket = link(state, &found)?;
     state.linked = Some(found.target);
+    let name = state.finder.name.clone();
+    drop(guard);
     if watch.is_none() {
-        // Without the thread a failover is noticed later, but noticed.
-        *watch = Watch::start(shared, handle).ok();
+        match Watch::start(shared, handle, warnings) {
+            Ok(started) => *watch = Some(started),
+            // A failover is noticed later, but noticed.
+            Err(error) => warnings.warn(&SentinelError::NotWatched { name, reason: error.to_string() }),
+        }
     }
     Ok(socket)
 }

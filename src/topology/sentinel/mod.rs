@@ -4,6 +4,7 @@ mod error;
 mod finder;
 mod link;
 mod state;
+mod warnings;
 mod watch;
 
 use std::io;
@@ -14,6 +15,7 @@ use crate::net::sealed::Sealed;
 use crate::net::{Builder, Dial, Dialer, Error, Handle, Login, LoginSource, Opened, Reconnect, Socket, Source, Target};
 use crate::topology::access::{Access, TIMEOUTS};
 use crate::topology::sentinel::finder::{Identify, PrimaryFinder};
+use crate::topology::sentinel::warnings::Warnings;
 
 pub use error::SentinelError;
 pub use finder::FoundServer;
@@ -26,7 +28,8 @@ pub use finder::FoundServer;
 /// again, and the server is believed. After a failover the follower resumes from its position on the new primary. If
 /// the new primary lacks that history, the follower delivers a [`Gap`](crate::Gap).
 ///
-/// A thread subscribes to `+switch-master` and asks the Sentinels every 5 s. It ends the connection to a primary that
+/// A thread subscribes to `+switch-master` and asks the Sentinels every 5 s. A Sentinel that denies SUBSCRIBE is
+/// reported ([`Builder::on_warning`]) and only asked. The thread ends the connection to a primary that
 /// hangs, or that was replaced and does not know it. Dropping the follower ends the thread at once. Outside Linux, a
 /// thread that is just connecting to a Sentinel ends after that attempt ([`Builder::connect_timeout`]).
 ///
@@ -68,6 +71,7 @@ pub struct Sentinel {
     sentinel_login: LoginSource,
     #[cfg(feature = "tls")]
     sentinel_tls: Option<Tls>,
+    warnings: Warnings,
     /// For the servers.
     dialer: Dialer,
 }
@@ -91,6 +95,7 @@ impl Sentinel {
             sentinel_login: LoginSource::default(),
             #[cfg(feature = "tls")]
             sentinel_tls: None,
+            warnings: Warnings::default(),
             dialer: Dialer::new(TIMEOUTS),
         }))
     }
@@ -120,6 +125,25 @@ impl Builder<Sentinel> {
     #[cfg(feature = "tls")]
     pub fn sentinel_tls(mut self, tls: Tls) -> Self {
         self.source.sentinel_tls = Some(tls);
+        self
+    }
+
+    /// A function that receives each reason why a failover may be noticed late or not at all, while the follower
+    /// continues: [`SentinelError::NotSubscribed`], [`SentinelError::NotWatched`], and, until a Sentinel answers again,
+    /// [`SentinelError::Silent`] or [`SentinelError::UnknownName`]. Each is delivered once; default: none is.
+    ///
+    /// The follower's thread calls it while it connects, and the thread that watches the Sentinels at any time.
+    /// Dropping the follower waits for a call that is in progress, so the function must not drop the follower.
+    ///
+    /// ```no_run
+    /// use redtail::topology::Sentinel;
+    ///
+    /// let builder = Sentinel::builder(["10.0.0.1:26379"], "mymaster")?;
+    /// let follower = builder.on_warning(|warning| eprintln!("{warning}")).connect()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_warning(mut self, call: impl FnMut(&SentinelError) + Send + 'static) -> Self {
+        self.source.warnings = Warnings::new(call);
         self
     }
 
@@ -159,6 +183,6 @@ impl Source for Sentinel {
         let sentinels = self.access();
         let servers = Access::new(self.dialer, login.clone());
         let name = self.finder.name.clone();
-        Ok(Opened { name, connector: link::connector(self.finder, sentinels, servers, handle.clone()) })
+        Ok(Opened { name, connector: link::connector(self.finder, sentinels, servers, handle.clone(), self.warnings) })
     }
 }

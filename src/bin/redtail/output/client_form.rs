@@ -12,6 +12,7 @@ use redtail::resp::Part;
 use crate::filter::trimmed;
 use crate::held_command::{HeldCommand, PartsState, write_argument, write_end};
 use crate::output::keys::command::write;
+use crate::output::payload_command::PayloadCommand;
 use crate::terminal::log;
 
 /// The channel on which Sentinels find each other.
@@ -39,7 +40,7 @@ const LONGEST_NAME: u64 = 14;
 /// The bytes held of a command until its form is known.
 const MOST_HELD: usize = 1 << 20;
 
-/// The same for a RESTORE, whose checksum is behind its value.
+/// The same for a command with a payload, whose checksum is behind its value.
 const MOST_OF_PAYLOAD: usize = 64 << 20;
 
 /// What to send instead of a command.
@@ -129,9 +130,9 @@ impl ClientForms {
                 let is_examined = self.held.arg(0).is_some_and(is_examined);
                 self.warn(is_examined.then_some(Omission::Unexamined));
                 self.held.part(part);
-                match self.held.arg(0).is_some_and(is_restore) {
-                    true => self.print_held(&[b"RESTORE".to_vec()], 1, out)?,
-                    false => self.print_held(&[], 0, out)?,
+                match self.payload_command().and_then(client_name) {
+                    Some(name) => self.print_held(&[name.to_vec()], 1, out)?,
+                    None => self.print_held(&[], 0, out)?,
                 }
             }
             (PartsState::Holding, _) => {
@@ -164,8 +165,12 @@ impl ClientForms {
 
     /// Whether the argument that begins does not fit.
     fn is_too_long(&self, index: usize, length: u64) -> bool {
-        let most = if self.held.arg(0).is_some_and(is_restore) { MOST_OF_PAYLOAD } else { MOST_HELD };
+        let most = if self.payload_command().is_some() { MOST_OF_PAYLOAD } else { MOST_HELD };
         (index == 0 && length > LONGEST_NAME) || length.max(self.held.size()) > most as u64
+    }
+
+    fn payload_command(&self) -> Option<PayloadCommand> {
+        PayloadCommand::of(self.held.arg(0)?, self.held.arg(1).unwrap_or_default())
     }
 
     /// An argument is complete.
@@ -262,44 +267,37 @@ fn verdict<'a>(argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> Verdict 
         b"REPLCONF" | b"PING" => omit(None),
         // With the option that a server stores bitmaps compactly: the same result for every client.
         b"BITROAROP" => rename(b"BITOP"),
-        b"RESTORE" | b"RESTORE-ASKING" => restoring(argc, 3, &[b"RESTORE"], name == b"RESTORE", arg),
-        b"FUNCTION" => match arg(1) {
-            None if argc > 1 => Verdict::Unknown,
-            Some(word) if word.eq_ignore_ascii_case(b"RESTORE") => restoring(argc, 2, &[b"FUNCTION"], true, arg),
-            _ => Verdict::Known(ClientForm::Same, None),
-        },
+        name if PayloadCommand::may_be(name) => restoring(argc, arg),
         _ => Verdict::Known(ClientForm::Same, None),
     }
 }
 
-fn is_restore(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"RESTORE") || name.eq_ignore_ascii_case(b"RESTORE-ASKING")
-}
-
 /// A command with a payload. HIMPORT and slot migrations write the checksum 0, which only Redis 8.10 and later accept
 /// from a client. RESTORE-ASKING is RESTORE outside of a migration, and access rules of the target may lack it.
-fn restoring<'a>(
-    argc: usize,
-    index: usize,
-    name: &[&[u8]],
-    is_named: bool,
-    arg: impl Fn(usize) -> Option<&'a [u8]>,
-) -> Verdict {
-    let Some(payload) = arg(index) else {
-        return if index < argc { Verdict::Unknown } else { Verdict::Known(ClientForm::Same, None) };
-    };
-    let mut arguments: Vec<Vec<u8>> = name.iter().map(|name| name.to_vec()).collect();
-    let of = match payload.split_last_chunk::<8>() {
-        Some((signed, [0, 0, 0, 0, 0, 0, 0, 0])) => {
-            let crc = Crc64::new().update(signed).value();
-            arguments.extend((1..index).filter_map(&arg).map(<[u8]>::to_vec));
-            arguments.push([signed, &crc.to_le_bytes()].concat());
-            index + 1
-        }
-        _ if is_named => return Verdict::Known(ClientForm::Same, None),
-        _ => 1,
-    };
+fn restoring<'a>(argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> Verdict {
+    let same = Verdict::Known(ClientForm::Same, None);
+    let missing = |index| if index < argc { Verdict::Unknown } else { Verdict::Known(ClientForm::Same, None) };
+    let (Some(name), Some(second)) = (arg(0), arg(1)) else { return missing(1) };
+    let Some(command) = PayloadCommand::of(name, second) else { return same };
+    let Some(payload) = arg(command.payload()) else { return missing(command.payload()) };
+    let mut arguments = vec![client_name(command).unwrap_or(name).to_vec()];
+    if let Some((signed, [0, 0, 0, 0, 0, 0, 0, 0])) = payload.split_last_chunk::<8>() {
+        let crc = Crc64::new().update(signed).value();
+        arguments.extend((1..command.payload()).filter_map(&arg).map(<[u8]>::to_vec));
+        arguments.push([signed, &crc.to_le_bytes()].concat());
+    } else if client_name(command).is_none() {
+        return same;
+    }
+    let of = arguments.len();
     Verdict::Known(ClientForm::Instead { arguments, of, then: None }, None)
+}
+
+/// The name for clients, where that is another one.
+const fn client_name(command: PayloadCommand) -> Option<&'static [u8]> {
+    match command {
+        PayloadCommand::RestoreAsking => Some(b"RESTORE"),
+        PayloadCommand::Restore | PayloadCommand::FunctionRestore => None,
+    }
 }
 
 /// XADD and XTRIM. A primary writes `MAXLEN ~ 3 LIMIT 10` with the exact result of the trimming, `MAXLEN = 3 LIMIT 10`.
@@ -380,10 +378,16 @@ mod tests {
 
     /// The form of a command, whole and in parts of every size.
     fn form(line: &str) -> String {
-        let args: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let bytes = form_of(&line.split(' ').map(str::as_bytes).collect::<Vec<_>>());
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        let words = text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with('$'));
+        words.map(|word| if word.starts_with('*') && word.len() > 1 { "|" } else { word }).collect::<Vec<_>>().join(" ")
+    }
+
+    fn form_of(args: &[&[u8]]) -> Vec<u8> {
         let mut whole = Vec::new();
         match ClientForms::default().of(args.len(), |index| args.get(index).copied()) {
-            ClientForm::Same => append(&mut whole, &args),
+            ClientForm::Same => append(&mut whole, args),
             ClientForm::Nothing => {}
             ClientForm::Instead { arguments, of, then } => {
                 let sent: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).chain(args[of..].iter().copied()).collect();
@@ -393,7 +397,8 @@ mod tests {
                 }
             }
         }
-        for size in 1..5 {
+        let longest = args.iter().map(|arg| arg.len()).max().unwrap_or_default();
+        for size in [1, 2, 3, 4].map(|size| size.max(longest / 100)) {
             let (mut forms, mut parts) = (ClientForms::default(), Vec::new());
             forms.part(&Part::Begin { argc: args.len() }, &mut parts).unwrap();
             for (index, arg) in args.iter().enumerate() {
@@ -401,11 +406,34 @@ mod tests {
                 arg.chunks(size).for_each(|piece| forms.part(&Part::Piece(piece), &mut parts).unwrap());
             }
             forms.end(&mut parts).unwrap();
-            assert_eq!(String::from_utf8_lossy(&parts), String::from_utf8_lossy(&whole), "{line}, pieces of {size}");
+            assert_eq!(String::from_utf8_lossy(&parts), String::from_utf8_lossy(&whole), "{args:?}, pieces of {size}");
         }
-        let text = String::from_utf8(whole).unwrap_or_default();
-        let words = text.split("\r\n").filter(|word| !word.is_empty() && !word.starts_with('$'));
-        words.map(|word| if word.starts_with('*') && word.len() > 1 { "|" } else { word }).collect::<Vec<_>>().join(" ")
+        whole
+    }
+
+    /// The payload is found in each command that carries one, also in a large one.
+    #[test]
+    fn each_payload_without_a_checksum_gets_one() {
+        for length in [10, (1 << 20) + 10] {
+            let body = [vec![0], vec![b'x'; length], vec![15, 0]].concat();
+            let (unsigned, crc) = ([&body[..], &[0; 8]].concat(), Crc64::new().update(&body).value().to_le_bytes());
+            let signed = [&body[..], &crc].concat();
+            for (before, name) in [
+                (&[&b"RESTORE"[..], b"k", b"0"][..], "RESTORE"),
+                (&[b"RESTORE-ASKING", b"k", b"0"], "RESTORE"),
+                (&[b"function", b"restore"], "function"),
+            ] {
+                let command = |name: &str, payload: &[u8]| {
+                    let rest = before[1..].iter().copied().chain([payload, b"REPLACE".as_slice()]);
+                    [name.as_bytes()].into_iter().chain(rest).map(<[u8]>::to_vec).collect::<Vec<_>>()
+                };
+                let given = String::from_utf8_lossy(before[0]).into_owned();
+                let (sent, wanted) = (command(&given, &unsigned[..]), command(name, &signed[..]));
+                let mut expected = Vec::new();
+                append(&mut expected, &wanted.iter().map(Vec::as_slice).collect::<Vec<_>>());
+                assert!(form_of(&sent.iter().map(Vec::as_slice).collect::<Vec<_>>()) == expected, "{given}");
+            }
+        }
     }
 
     #[test]

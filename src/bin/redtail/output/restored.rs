@@ -10,16 +10,19 @@ use crate::output::argument::Argument;
 use crate::output::json_argument::push_argument;
 use crate::output::keys::json::JsonKeys;
 use crate::output::keys::text::TextKeys;
+use crate::output::payload_command::{LONGEST_NAME, PayloadCommand};
+use crate::output::quoting::Quoting;
 
 /// The payload of a command with these arguments.
 pub(super) fn payload<'a>(mut args: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
     let name = args.next()?;
-    // Most commands are decided by the length of their name.
-    let second = if is(name, "FUNCTION") { args.next()? } else { b"" };
-    match payload_index(name, second)? {
-        2 => args.next(),
-        index => args.nth(index - 1),
+    // Most commands are decided by their name.
+    if !PayloadCommand::may_be(name) {
+        return None;
     }
+    let second = args.next()?;
+    // The name and the second argument have passed.
+    args.nth(PayloadCommand::of(name, second)?.payload() - 2)
 }
 
 /// Appends the JSON field of a payload.
@@ -38,10 +41,10 @@ pub(super) fn push_json(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io:
 }
 
 /// Appends a payload as text.
-pub(super) fn push_text(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io::Result<()> {
+pub(super) fn push_text(line: &mut Vec<u8>, payload: &[u8], max_arg: u64, quoting: Quoting) -> io::Result<()> {
     line.extend_from_slice(b" (restores");
     let begin = line.len();
-    let mut keys = TextKeys::of_payload(max_arg);
+    let mut keys = TextKeys::of_payload(max_arg, quoting);
     if let Err(error) = each(payload, |item| keys.item(item, line))? {
         line.truncate(begin);
         write!(line, " nothing readable: {}", describe(&error))?;
@@ -76,7 +79,8 @@ impl PayloadArgument {
         if self.index == 2
             && let Some(name) = self.held.arg(0)
         {
-            self.at = payload_index(name, self.held.arg(1).unwrap_or_default());
+            let second = self.held.arg(1).unwrap_or_default();
+            self.at = PayloadCommand::of(name, second).map(PayloadCommand::payload);
         }
     }
 
@@ -87,22 +91,6 @@ impl PayloadArgument {
             _ => None,
         }
     }
-}
-
-/// The length of the longest name, `RESTORE-ASKING`. A longer argument after the name is a key.
-const LONGEST_NAME: u64 = 14;
-
-/// The index of the payload in the arguments of a command with this name and second argument.
-pub(super) fn payload_index(name: &[u8], second: &[u8]) -> Option<usize> {
-    match () {
-        () if is(name, "RESTORE") || is(name, "RESTORE-ASKING") => Some(3),
-        () if is(name, "FUNCTION") && is(second, "RESTORE") => Some(2),
-        () => None,
-    }
-}
-
-fn is(name: &[u8], command: &str) -> bool {
-    name.eq_ignore_ascii_case(command.as_bytes())
 }
 
 fn json(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io::Result<Result<(), RdbError>> {

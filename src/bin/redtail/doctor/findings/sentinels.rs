@@ -20,6 +20,7 @@ pub(super) fn findings(name: &str, found: Option<&FoundServer>, reports: &[Senti
     findings.extend(down(name, &those));
     findings.extend(quorum(name, &those));
     findings.extend(acquaintance(&those));
+    findings.extend(subscription(&those));
     findings
 }
 
@@ -162,6 +163,18 @@ fn acquaintance(those: &[(&Target, &SentinelView)]) -> Option<Finding> {
                  majority",
             )
     })
+}
+
+fn subscription(those: &[(&Target, &SentinelView)]) -> Option<Finding> {
+    let denying: Vec<_> = those.iter().filter_map(|(at, view)| Some((*at, view.no_subscription.as_ref()?))).collect();
+    let (_, message) = denying.first()?;
+    let deny = if denying.len() == 1 { "denies" } else { "deny" };
+    let who = names(denying.iter().map(|it| it.0));
+    Some(
+        Finding::warn(ABOUT, format!("{who} {deny} SUBSCRIBE: {message}"))
+            .why("a follower asks the Sentinels every 5 s instead, and notices a failover later")
+            .fix("ACL SETUSER USER +subscribe &+switch-master   # on each of them"),
+    )
 }
 
 /// The different answers, and the Sentinels that gave them.

@@ -11,7 +11,7 @@ use redtail::resp::Part;
 use crate::held_command::{HeldCommand, write_argument, write_end};
 use crate::output::dialect::table::{Instead, When};
 use crate::output::dialect::{Rewriter, payload};
-use crate::output::restored::payload_index;
+use crate::output::payload_command::PayloadCommand;
 
 /// The version and the checksum at the end of a payload, in bytes.
 const FOOTER: usize = 10;
@@ -152,9 +152,7 @@ impl FlowingPayload {
     fn of(rewriter: &Rewriter, held: &HeldCommand) -> Option<Self> {
         let index = held.len().checked_sub(1)?;
         let (name, second) = (held.arg(0)?, held.arg(1)?);
-        if payload_index(name, second) != Some(index) {
-            return None;
-        }
+        let command = PayloadCommand::of(name, second).filter(|command| command.payload() == index)?;
         let mut head = HeldCommand::default();
         held.parts().for_each(|part| {
             head.part(&part);
@@ -162,7 +160,7 @@ impl FlowingPayload {
         Some(Self {
             head: Some(head),
             version: payload::shared_version(&rewriter.target),
-            is_function: index == 2,
+            is_function: command == PayloadCommand::FunctionRestore,
             missing: held.length(index),
             crc: Crc64::new(),
             footer: Vec::new(),

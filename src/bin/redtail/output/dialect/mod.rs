@@ -18,6 +18,7 @@ use crate::held_command::{HeldCommand, PartsState, write_argument, write_end};
 use crate::output::dialect::flowing::{Flowing, Outcome};
 use crate::output::keys::command::write;
 use crate::output::keys::resp::RespKeys;
+use crate::output::payload_command::PayloadCommand;
 use crate::releases::has_command;
 use crate::terminal::log;
 use table::{Instead, Row, When};
@@ -267,7 +268,7 @@ struct Rewriter {
 impl Rewriter {
     /// Whether a command with this name and number of arguments may change.
     fn examines(&self, name: &str, argc: u64) -> bool {
-        payload::is_payload(name.as_bytes())
+        PayloadCommand::may_be(name.as_bytes())
             || (!(name == "SET" && argc < 5) && self.rows(name).next().is_some())
             || self.lacks(name)
     }
@@ -311,7 +312,7 @@ impl Rewriter {
         if depth > DEEPEST {
             return vec![args];
         }
-        if payload::is_payload(name.as_bytes()) {
+        if PayloadCommand::may_be(name.as_bytes()) {
             return self.restore(args, depth);
         }
         if self.without_arguments(&name) {

@@ -9,18 +9,13 @@ use crate::failure::Failure;
 use crate::output::dialect::Rewriter;
 use crate::output::keys::resp::RespKeys;
 use crate::output::keys::shared_names::SharedNames;
-use crate::output::restored::payload_index;
+use crate::output::payload_command::PayloadCommand;
 
 /// The last version that Redis and Valkey share.
 const SHARED: u16 = 11;
 
 const MODULE: u8 = 7;
 const FUNCTION: u8 = 245;
-
-/// Whether commands with this name carry payloads.
-pub(super) fn is_payload(name: &[u8]) -> bool {
-    matches!(name, b"RESTORE" | b"RESTORE-ASKING" | b"FUNCTION")
-}
 
 impl Rewriter {
     /// RESTORE, RESTORE-ASKING or a subcommand of FUNCTION.
@@ -31,8 +26,8 @@ impl Rewriter {
             return self.function(args);
         }
         let first = |at: usize| args.get(at).map(Vec::as_slice).unwrap_or_default();
-        let Some(index) = payload_index(first(0), first(1)) else { return vec![args] };
-        let Some(payload) = args.get(index) else { return vec![args] };
+        let Some(command) = PayloadCommand::of(first(0), first(1)) else { return vec![args] };
+        let Some(payload) = args.get(command.payload()) else { return vec![args] };
         // The target says what is wrong with a damaged one.
         let Ok(dump) = Dump::new(payload) else { return vec![args] };
         let kind = payload.first().copied().unwrap_or_default();
@@ -45,12 +40,12 @@ impl Rewriter {
         let version = shared_version(&self.target);
         if kind == FUNCTION || last_type(version).is_some_and(|last| kind <= last) {
             let payload = stamped(payload, version);
-            if let Some(old) = args.get_mut(index) {
+            if let Some(old) = args.get_mut(command.payload()) {
                 *old = payload;
             }
             return vec![args];
         }
-        match opened(&mut self.keys, &args, payload) {
+        match opened(&mut self.keys, command, &args, payload) {
             Ok(commands) => commands.into_iter().flat_map(|args| self.translate(args, depth + 1)).collect(),
             Err(why) => {
                 self.say_lost(&format!(
@@ -128,8 +123,13 @@ fn stamped(payload: &[u8], version: u16) -> Vec<u8> {
 }
 
 /// The commands that make the key of a RESTORE. The error says why there are none.
-fn opened(keys: &mut RespKeys, args: &[Vec<u8>], payload: &[u8]) -> Result<Vec<Vec<Vec<u8>>>, String> {
-    let has = |word: &[u8]| args.iter().skip(4).any(|arg| arg.eq_ignore_ascii_case(word));
+fn opened(
+    keys: &mut RespKeys,
+    command: PayloadCommand,
+    args: &[Vec<u8>],
+    payload: &[u8],
+) -> Result<Vec<Vec<Vec<u8>>>, String> {
+    let has = |word: &[u8]| args.iter().skip(command.options()).any(|arg| arg.eq_ignore_ascii_case(word));
     let (Some(key), Some(time)) = (args.get(1), args.get(2)) else { return Err("it has no key".to_owned()) };
     let mut made = Vec::new();
     if has(b"REPLACE") {
@@ -142,7 +142,7 @@ fn opened(keys: &mut RespKeys, args: &[Vec<u8>], payload: &[u8]) -> Result<Vec<V
         let Ok(redtail::Status::Complete(command)) = parser.next(&mut rest) else {
             return Err("a command of it is incomplete".to_owned());
         };
-        if is_payload(&command.name().to_ascii_uppercase()) {
+        if PayloadCommand::may_be(command.name()) {
             return Err("only RESTORE makes its value".to_owned());
         }
         made.push(command.args().map(<[u8]>::to_vec).collect());

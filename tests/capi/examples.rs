@@ -1,0 +1,130 @@
+//! Examples for other loops, languages and standards, against a real server.
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use crate::build::{How, SONAME, folder, library, program, root, run};
+use crate::client::command;
+use crate::folder::Folder;
+use crate::live::{Example, attached, ways};
+use crate::server::{Kind, Server};
+
+/// Follows, survives a lost connection, and ends well after an interrupt.
+fn follows_and_reconnects(command_of: impl Fn() -> Command) {
+    let server = Server::start(Kind::Redis70);
+    let mut example = Example::start(command_of(), &[server.port.to_string()]);
+    attached(&server, 1);
+    server.call(&["SET", "k", "a\0b"]);
+    assert_eq!(example.line(), "SET k a\0b");
+    // The write is made while nobody follows.
+    let kill_and_write = [command(&["CLIENT", "KILL", "TYPE", "replica"]), command(&["SET", "during", "absence"])];
+    server.client().pipeline(&kill_and_write);
+    assert_eq!(example.line(), "SET during absence");
+    server.call(&["DEL", "k"]);
+    assert_eq!(example.line(), "DEL k");
+    let errors = example.interrupt();
+    assert!(errors.starts_with("the server closed the connection; trying again in "), "{errors}");
+    let refused = command_of().arg("1").output().unwrap();
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{errors}");
+    assert!(errors.to_lowercase().contains("connection refused"), "{errors}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_epoll_example_follows_and_reconnects() {
+    ways("examples/c/epoll.c").iter().for_each(follows_and_reconnects);
+}
+
+/// Not under valgrind: libuv keeps memory until the end.
+#[test]
+#[ignore = "needs real servers and libuv: tests/servers, tests/tools"]
+fn the_libuv_example_follows_and_reconnects() {
+    for how in [How::Debug, How::Sanitized] {
+        let program = program("examples/c/uv.c", how);
+        follows_and_reconnects(|| Command::new(&program));
+    }
+}
+
+#[test]
+#[ignore = "needs real servers and valgrind: tests/servers, tests/tools"]
+fn the_cpp20_example_counts_the_writes_to_each_key() {
+    for command_of in ways("examples/cpp/keys.cpp") {
+        let server = Server::start(Kind::Redis70);
+        let mut example = Example::start(command_of(), &[server.address(), "user:".into()]);
+        attached(&server, 1);
+        let commands: [&[&str]; 6] = [
+            &["SET", "user:a", "1"],
+            &["MSET", "user:a", "2", "other", "2", "user:b", "2"],
+            &["COPY", "user:a", "user:c"],
+            &["FLUSHALL"],
+            &["PUBLISH", "user:a", "text"],
+            &["SET", "user:a", "3"],
+        ];
+        server.client().pipeline(&commands.map(command));
+        let lines: Vec<String> = (0..5).map(|_| example.line()).collect();
+        assert_eq!(lines, ["user:a 1", "user:a 2", "user:b 1", "user:c 1", "user:a 3"]);
+    }
+}
+
+/// The shared library under the names that a linker and a program search for, and its pkg-config file.
+fn installed() -> Folder {
+    let folder = Folder::new("shared");
+    for name in ["libredtail.so", SONAME] {
+        symlink(library(How::Debug).join("libredtail.so"), folder.0.join(name)).unwrap();
+    }
+    let (include, place) = (root().join("include"), &folder.0);
+    let file = format!(
+        "Name: redtail\nDescription: redtail\nVersion: 0\nCflags: -I{}\nLibs: -L{place} -lredtail -Wl,-rpath,{place}\n",
+        include.display(),
+        place = place.display()
+    );
+    folder.write("redtail.pc", file);
+    folder
+}
+
+fn other_language(command_of: impl Fn() -> Command, line: impl Fn(u64, [&str; 3]) -> String) {
+    let server = Server::start(Kind::Redis70);
+    let mut example = Example::start(command_of(), &[server.address()]);
+    attached(&server, 1);
+    server.call(&["SET", "k", "v"]);
+    assert_eq!(example.line(), line(server.offset(), ["SET", "k", "v"]));
+    server.drop_replicas();
+    attached(&server, 1);
+    server.call(&["SET", "k", "w"]);
+    assert_eq!(example.line(), line(server.offset(), ["SET", "k", "w"]));
+    drop(example);
+    let refused = command_of().arg("127.0.0.1:1").output().unwrap();
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("can't connect to 127.0.0.1:1: Connection refused"), "{errors}");
+}
+
+#[test]
+#[ignore = "needs real servers and python3: tests/servers, tests/tools"]
+fn the_python_example_prints_every_write() {
+    let installed = installed();
+    let python = || {
+        let mut python = Command::new("python3");
+        python.env("LD_LIBRARY_PATH", &installed.0).arg(root().join("examples/python/tail.py"));
+        python
+    };
+    other_language(python, |offset, [name, key, value]| format!("{offset} b'{name}' b'{key}' b'{value}'"));
+}
+
+/// Go has more than 300 MB, so that tests/tools does not install it.
+#[test]
+#[ignore = "needs real servers: tests/servers"]
+fn the_go_example_prints_every_write() {
+    if Command::new("go").arg("version").output().is_err() {
+        eprintln!("SKIPPED: go is not on the PATH (Debian: golang-go)");
+        return;
+    }
+    let (installed, program) = (installed(), folder("programs").join("go-tail"));
+    let mut go = Command::new("go");
+    go.args(["build", "-o"]).arg(&program).arg(".").current_dir(root().join("examples/go"));
+    run(go.env("PKG_CONFIG_PATH", &installed.0).env("GOCACHE", folder("go-cache")).env("GOFLAGS", "-buildvcs=false"));
+    let quoted = |offset, [name, key, value]: [&str; 3]| format!("{offset} {name:?} {key:?} {value:?}");
+    other_language(|| Command::new(&program), quoted);
+}
