@@ -197,10 +197,12 @@ fn what_is_too_large_stops_it_or_is_left_out() {
     assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
 }
 
-/// A consumer's copy of the data, by the rules of docs/bridge-messages.md: type, value and whether it expires, by
-/// partition, database and key; and the number of parts beyond the first.
-fn copy_of(lines: &[Line]) -> (BTreeMap<(u16, u64, String), (String, Value, bool)>, usize) {
-    let (mut keys, mut begun, mut complete, mut parts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), 0);
+/// By partition, database and key: type, value and whether the key expires.
+type Keys = BTreeMap<(u16, u64, String), (String, Value, bool)>;
+
+/// A consumer's copy of the data, by the rules of docs/bridge-messages.md, and the number of parts beyond the first.
+fn copy_of(lines: &[Line]) -> (Keys, usize) {
+    let (mut keys, mut begun, mut complete, mut parts) = (Keys::new(), BTreeMap::new(), BTreeMap::new(), 0);
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     for (partition, line) in lines {
         let at = |key: &Value| (*partition, line["db"].as_u64().unwrap(), text(key));
