@@ -2240,8 +2240,9 @@ REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
 
 /**
- * Reports that a read found no data (EAGAIN), or that a wait ended without a readable socket. If nothing was received for silence_ms, the next redtail_session_next
- * counts the connection as lost. For programs that read themselves; all others call redtail_session_timer.
+ * Reports that a read found no data (EAGAIN), or that a wait ended without a readable socket. If nothing was received
+ * for silence_ms, the next redtail_session_next counts the connection as lost. For programs that read themselves; all
+ * others call redtail_session_timer.
  *
  * Returns REDTAIL_OK.
  */
@@ -2442,10 +2443,10 @@ REDTAIL_API void redtail_handle_free(redtail_handle *handle);
  *   }
  *
  * After REDTAIL_OK, further events may be in the follower while the socket is not readable: do not wait. After
- * REDTAIL_IDLE wait at most a second, for three reasons. An acknowledgement is due each second. A reconnect is due after a pause.
- * With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable. Request the
- * socket again after every REDTAIL_IDLE: each connection has another one. With epoll, add it again after every
- * REDTAIL_EVENT_DISCONNECTED, even if its number is the same. Do not read from the socket or close it. A
+ * REDTAIL_IDLE wait at most a second, for three reasons. An acknowledgement is due each second. A reconnect is due
+ * after a pause. With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable.
+ * Request the socket again after every REDTAIL_IDLE: each connection has another one. With epoll, add it again after
+ * every REDTAIL_EVENT_DISCONNECTED, even if its number is the same. Do not read from the socket or close it. A
  * reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that
  * must never block uses a session.
  */

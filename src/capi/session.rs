@@ -247,8 +247,9 @@ pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session,
     })
 }
 
-/// Reports that a read found no data (EAGAIN), or that a wait ended without a readable socket. If nothing was received for silence_ms, the next redtail_session_next
-/// counts the connection as lost. For programs that read themselves; all others call redtail_session_timer.
+/// Reports that a read found no data (EAGAIN), or that a wait ended without a readable socket. If nothing was received
+/// for silence_ms, the next redtail_session_next counts the connection as lost. For programs that read themselves; all
+/// others call redtail_session_timer.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]
