@@ -31,12 +31,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     let builder = Follower::builder(target).start(start).ack(Ack::Applied);
     let mut follower = builder.on_gap(OnGap::Continue).connect()?;
     let mut saved = None;
+    // `Event::Idle` after a second without an event; `None` only after a stop.
     while let Some(event) = follower.next_timeout(Duration::from_secs(1))? {
         match &event {
             Event::Command(command) => match command.history() {
                 Some(history) => println!("{history}:{} {}", command.offset, command.command()),
                 None => println!("{command}"),
             },
+            Event::Attached(at) => eprintln!("attached at {}", at.offset),
             Event::Gap(gap) => eprintln!("history lost, read the data anew: {gap}"),
             Event::Disconnected(lost) => eprintln!("{lost}"),
             _ => {}

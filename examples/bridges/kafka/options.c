@@ -33,7 +33,8 @@ static const char HELP[] =
     "\n"
     "Position:\n"
     "  --checkpoint FILE          the file with the position; FILE.lock and FILE.new are in the same folder\n"
-    "  --from START               the start without a FILE: now [default], or a position to resume after\n"
+    "  --from START               the start without a FILE: now [default], snapshot (all data, then the writes after\n"
+    "                             it), or a position to resume after\n"
     "  --on-gap stop|continue     if the server no longer has the next part of the stream: stop with exit code 4\n"
     "                             [default], or publish the event `gap` to each partition and continue\n"
     "  --ack applied|observe      acknowledge the position confirmed by Kafka, for WAIT [default], or nothing\n"
@@ -160,8 +161,11 @@ static void finish(options *options) {
         wrong("--user %s and the target name different users", options->user);
     options->user = options->user ? options->user : options->address.user;
     options->sentinel.name = options->address.name;
-    if (options->from && !strcmp(options->from, "now"))
+    options->starts_with_snapshot = options->from && !strcmp(options->from, "snapshot");
+    if (options->from && (options->starts_with_snapshot || !strcmp(options->from, "now")))
         options->from = NULL;
+    if (options->starts_with_snapshot && options->filter.commands.count)
+        wrong("the keys of a snapshot are no commands: --from snapshot and %s exclude each other", "--command");
     if (!options->uses_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
                                || options->tls.server_name || options->tls.verify))
         wrong("options of TLS want %s", "--tls or rediss://");

@@ -7,9 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use redtail::Position;
 use redtail::net::Login;
 use redtail::topology::Positions;
+use redtail::{Position, Start};
 
 use crate::filter::Filter;
 use crate::target::Target;
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// The file with the position that the broker has confirmed
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: PathBuf,
-    /// The start without a checkpoint: now, or a position to resume after
+    /// The start without a checkpoint: now, snapshot (all data, then later writes), or a position to resume after
     #[arg(long, value_name = "START", default_value = "now")]
     pub(crate) from: String,
     /// Acknowledge the position that the broker has confirmed, so that WAIT counts it; or nothing
@@ -194,6 +194,11 @@ impl Args {
         {
             return Err(format!("--user {user} and the target name different users"));
         }
+        if self.start() == Start::Snapshot && self.filter.selects_commands() {
+            return Err(
+                "the keys of a snapshot are no commands: --from snapshot and --command exclude each other".into()
+            );
+        }
         let to_sentinels = self.sentinel_user.is_some() || self.sentinel_password_file.is_some();
         match (&target.name, self.cluster) {
             (None, _) if to_sentinels || self.prefer_replica => {
@@ -219,11 +224,19 @@ impl Args {
         }
     }
 
-    /// The position of `--from`; `None`: now.
+    /// The position of `--from`; `None`: now, or a snapshot.
     pub(crate) fn position<P: FromStr<Err: Display>>(&self) -> Result<Option<P>, String> {
         match self.from.as_str() {
-            "now" => Ok(None),
+            "now" | "snapshot" => Ok(None),
             text => text.parse().map(Some).map_err(|error| format!("--from {text}: {error}")),
+        }
+    }
+
+    /// The start without a position.
+    pub(crate) fn start(&self) -> Start {
+        match self.from.as_str() {
+            "snapshot" => Start::Snapshot,
+            _ => Start::Now,
         }
     }
 

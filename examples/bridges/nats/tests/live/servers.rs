@@ -97,6 +97,8 @@ pub(crate) struct Node {
     link: Mutex<Link>,
     log: PathBuf,
     process: Process,
+    #[cfg(feature = "tls")]
+    pub(crate) tls_port: Option<u16>,
 }
 
 impl Node {
@@ -144,6 +146,16 @@ impl Node {
         Self::start(folder, port.unwrap_or_else(free_port), (0, 16_383), &[])
     }
 
+    /// A single server that listens with TLS too, for clients with a certificate.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_tls(folder: &Folder) -> Self {
+        let (port, tls) = (free_port(), free_port());
+        let [ca, cert, key] = ["ca.crt", "server.crt", "server.key"].map(certificate);
+        let tls_args = ["--tls-port", &tls.to_string(), "--tls-ca-cert-file", &ca, "--tls-cert-file", &cert];
+        let args = [&tls_args[..], &["--tls-key-file", &key, "--tls-auth-clients", "yes"]].concat();
+        Self { tls_port: Some(tls), ..Self::start(folder, port, (0, 16_383), &args) }
+    }
+
     fn start(folder: &Folder, port: u16, slots: (u16, u16), more: &[&str]) -> Self {
         let folder = folder.make(&format!("node-{port}"));
         let mut command = Command::new("redis-server");
@@ -157,7 +169,15 @@ impl Node {
             link = Link::to(port);
             link.is_some()
         });
-        Self { port, slots, link: Mutex::new(link.expect("a link")), log, process }
+        Self {
+            port,
+            slots,
+            link: Mutex::new(link.expect("a link")),
+            log,
+            process,
+            #[cfg(feature = "tls")]
+            tls_port: None,
+        }
     }
 
     /// A field of INFO.
@@ -278,9 +298,26 @@ impl Broker {
         eventually("the broker answers", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 
+    /// With TLS, for clients with a certificate.
+    #[cfg(feature = "tls")]
+    pub(crate) fn start_with_tls(&mut self) {
+        let mut command = Command::new("nats-server");
+        command.args(["-a", "127.0.0.1", "-js", "-p", &self.port.to_string(), "-sd"]).arg(&self.folder);
+        command.args(["--tlsverify", "--tlscacert", &certificate("ca.crt")]);
+        command.args(["--tlscert", &certificate("server.crt"), "--tlskey", &certificate("server.key")]);
+        self.process = Some(Process::start(&mut command, &self.folder.with_extension("log")));
+        eventually("the broker answers", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }
+}
+
+/// The path of a certificate or key for tests.
+#[cfg(feature = "tls")]
+pub(crate) fn certificate(name: &str) -> String {
+    format!("{}/../../../tests/data/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 pub(crate) struct Bridge {
