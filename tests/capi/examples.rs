@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::build::{How, SONAME, folder, library, program, root, run};
 use crate::client::command;
+use crate::folder::Folder;
 use crate::live::{Example, attached, ways};
 use crate::server::{Kind, Server};
 
@@ -69,8 +70,7 @@ fn the_cpp20_example_counts_the_writes_to_each_key() {
     }
 }
 
-/// The shared library under the names that a linker and a program search for, and its pkg-config file. The folder is
-/// the same in each run: Go keeps the paths of an earlier one.
+/// The shared library under the names that a linker and a program search for, and its pkg-config file.
 fn installed(name: &str) -> PathBuf {
     let place = folder(name);
     for name in ["libredtail.so", SONAME] {
@@ -120,10 +120,13 @@ fn the_go_example_prints_every_write() {
         eprintln!("SKIPPED: go is not on the PATH (Debian: golang-go)");
         return;
     }
-    let (installed, program) = (installed("go"), folder("programs").join("go-tail"));
+    let installed = installed("go");
+    // Go's cache keeps the flags of an earlier pkg-config file, and does not notice that they have changed.
+    let (cache, program) = (Folder::new("go-cache"), folder("programs").join("go-tail"));
+    let _ = fs::remove_file(&program);
     let mut go = Command::new("go");
     go.args(["build", "-o"]).arg(&program).arg(".").current_dir(root().join("examples/go"));
-    run(go.env("PKG_CONFIG_PATH", &installed).env("GOCACHE", folder("go-cache")).env("GOFLAGS", "-buildvcs=false"));
+    run(go.env("PKG_CONFIG_PATH", &installed).env("GOCACHE", &cache.0).env("GOFLAGS", "-buildvcs=false"));
     let quoted = |offset, [name, key, value]: [&str; 3]| format!("{offset} {name:?} {key:?} {value:?}");
     let tail = || {
         let mut tail = Command::new(&program);
