@@ -42,7 +42,7 @@ impl<M: TemplateMemory> Decoder<M> {
     }
 
     /// Passes the next elements of a value to `each`, as far as they are common. They are those of
-    /// [`fast_item`](Self::fast_item), without a look at the state before each. Moves `input` past them.
+    /// [`fast_item`](Self::fast_item); the state is read once. Moves `input` past them.
     #[inline(always)]
     pub(super) fn fast_run(
         &mut self,
