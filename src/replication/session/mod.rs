@@ -525,9 +525,9 @@ impl<M: TemplateMemory> Session<M> {
         }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a history
-    /// that a gap has ended is ignored. A position of a history before [`Rewound`](crate::AttachMethod::Rewound) counts
-    /// up to the offset where that history was left.
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a
+    /// history that a gap has ended is ignored. A position of a history before
+    /// [`Rewound`](crate::AttachMethod::Rewound) counts up to the offset where that history was left.
     ///
     /// Bytes behind the last committed event that no event delivers (PING, SELECT) are committed with it. If the
     /// primary has requested an acknowledgement, for example because a client waits in WAIT, and this commit reaches
