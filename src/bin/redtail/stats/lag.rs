@@ -11,6 +11,7 @@ use crate::background;
 use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::INTERVAL;
 use crate::target::address::Address;
+use crate::target::introduction::introduce;
 use crate::target::probe_error::TIMEOUT;
 use crate::terminal::log;
 
@@ -86,10 +87,15 @@ fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> R
         Reply::Text(text) => text,
         answer if answer.is_denied() => return Err(LagError::Denied(answer.error().unwrap_or_default().to_owned())),
         Reply::Error(text) => return Err(LagError::Other(text)),
-        _ => return Err(LagError::Other("the answer to INFO is no text".to_owned())),
+        _ => {
+            return Err(LagError::Other(
+                "the answer to INFO is no text".to_owned(),
+            ));
+        }
     };
     // After the first answer: a denial is not repeated.
     if counters.about().run_id.is_none() {
+        introduce(client, address.login.is_acl_user())?;
         let run_id = run_id(client);
         counters.change_about(|about| about.run_id = run_id);
     }
