@@ -68,7 +68,7 @@ pub enum ClientError {
         asked: String,
     },
     /// Nothing was received within the read timeout, or no whole reply within 60 s.
-    #[error("no reply in time")]
+    #[error("no reply within the time limit: the server is busy or stopped, or the network drops packets")]
     TimedOut,
     /// The connection failed.
     #[error(transparent)]

@@ -89,7 +89,7 @@ fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> R
         Reply::Error(text) => return Err(LagError::Other(text)),
         _ => {
             return Err(LagError::Other(
-                "the answer to INFO is no text".to_owned(),
+                "the answer to INFO is no text: check for a proxy in front of the server".to_owned(),
             ));
         }
     };

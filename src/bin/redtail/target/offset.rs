@@ -26,7 +26,9 @@ fn asked(address: &Address) -> Result<u64, String> {
         reply => {
             let lines = reply.text().unwrap_or_default().lines();
             let offset = lines.filter_map(|line| line.trim_end().strip_prefix("master_repl_offset:")).next();
-            offset.and_then(|offset| offset.parse().ok()).ok_or_else(|| "the reply has no master_repl_offset".into())
+            offset
+                .and_then(|offset| offset.parse().ok())
+                .ok_or_else(|| "the reply has no master_repl_offset: check for a proxy in front of the server".into())
         }
     }
 }
