@@ -353,6 +353,6 @@ fn a_reader_that_has_ended_is_a_failure() {
         let mut feed = Feed::start("ended", &primary, &line);
         assert_eq!(feed.end().code(), Some(1), "{}", feed.read("err"));
         let errors = feed.read("err");
-        assert!(errors.ends_with("the reader of standard output has ended\n"), "{errors}");
+        assert!(errors.ends_with("the reader of standard output has ended: its own messages say why\n"), "{errors}");
     }
 }
