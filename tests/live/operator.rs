@@ -483,6 +483,12 @@ fn clock_jumps() -> Row {
     drop(load);
     assert_eq!(unit.starts(), 1);
     assert!(!unit.errors().contains("lost"), "{}", unit.errors());
+    // The jumps have reached the tool: its lines have the time of each read.
+    let output = fs::read_to_string(unit.output()).expect("the output");
+    let events = output.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let times: Vec<u64> = events.filter_map(|event| event["received_ms"].as_u64()).collect();
+    let (first, last) = (times.iter().min().expect("a time"), times.iter().max().expect("a time"));
+    assert!(last - first > 5 * 86_400_000, "{first} to {last}");
     let lost = unit.loses_nothing(&server);
     fs::remove_file(offset).expect("remove the offset");
     unit.row("the clock jumps by three days, forward and back", lost)
