@@ -435,8 +435,21 @@ impl BufferedSession {
         if matches!(progress, Progress::Event) { None } else { self.pause(progress, now_ms) }
     }
 
+    /// As [`advance`](Self::advance), only for a command in the middle of the stream. False: `advance` decides. The
+    /// time must be that of the last call, and nothing may have been received since.
+    #[inline(always)]
+    pub(crate) fn fast(&mut self) -> bool {
+        if self.peeked {
+            return false;
+        }
+        self.drop_pending();
+        let found = self.session.fast(self.buffer.readable());
+        self.pending = self.session.consumed();
+        found
+    }
+
     /// The event that [`advance`](Self::advance) found.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn event(&self) -> Event<'_> {
         self.session.event(self.buffer.readable())
     }
