@@ -85,10 +85,17 @@ fn follow(mut follower: Follower, cache: &Mutex<Cache>) -> Result<(), redtail::E
     Ok(())
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("cache: {error}");
+        process::exit(1);
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".into());
+    let follower = Follower::builder(target.as_str()).on_gap(OnGap::Continue).connect()?;
     let mut client = Client::new(Socket::connect(&target.parse()?, &Timeouts::default())?, &Login::default())?;
-    let follower = Follower::builder(target).on_gap(OnGap::Continue).connect()?;
     let cache = Arc::<Mutex<Cache>>::default();
     let followed = Arc::clone(&cache);
     thread::Builder::new().spawn(move || {

@@ -29,7 +29,14 @@ impl Writes {
     }
 }
 
-fn main() -> Result<(), redtail::Error> {
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("replay_test: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn run() -> Result<(), redtail::Error> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".into());
     let mut follower = Follower::builder(target).connect()?;
     let mut writes = Writes::default();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::process;
 
 use redtail::owned::{Collector, Value, Whole};
 use redtail::{Event, Follower, SnapshotForm, Start};
@@ -12,7 +13,14 @@ use redtail::{Event, Follower, SnapshotForm, Start};
 /// A key that needs more bytes of memory is passed over.
 const LARGEST_KEY: usize = 64 << 20;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("snapshot: {error}");
+        process::exit(1);
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".into());
     let mut follower = Follower::builder(target).start(Start::Snapshot).snapshot(SnapshotForm::Items).connect()?;
     let (mut collector, mut keys) = (Collector::new(LARGEST_KEY), BTreeMap::new());

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() {
     let target = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".into());
     let mut options = Options::default();
     options.ack = Ack::Received;
@@ -27,7 +27,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ControlFlow::Continue(())
     };
-    follow(&target, options, print).await
+    if let Err(error) = follow(&target, options, print).await {
+        eprintln!("tokio: {error}");
+        std::process::exit(1);
+    }
 }
 
 /// Follows the server at `target` until `each` breaks: reconnects, resumes and acknowledges.

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::Write;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
-use std::{io, mem, thread};
+use std::{io, mem, process, thread};
 
 use redtail::owned::OwnedCommand;
 use redtail::replication::Touches;
@@ -19,7 +19,14 @@ const THREADS: usize = 4;
 /// Units that wait for each thread, at most. Beyond that nothing is read from the server.
 const WAITING: usize = 1_000;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("workers: {error}");
+        process::exit(1);
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let target = args.next().unwrap_or_else(|| "127.0.0.1:6379".into());
     let mut checkpoint = Checkpoint::open(args.next().unwrap_or_else(|| "position.txt".into()), &target)?;

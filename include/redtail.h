@@ -1707,8 +1707,9 @@ typedef struct redtail_tls {
 /** The start of the stream. */
 typedef enum redtail_start {
     /**
-     * With the next write. Requests a snapshot without data (about 200 bytes), for which the primary forks once.
-     * Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
+     * At the fork for a snapshot without data (about 200 bytes). The primary forks up to repl-diskless-sync-delay
+     * (5 seconds by default) after the request. Earlier writes are not delivered; REDTAIL_EVENT_ATTACHED marks the
+     * point. Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
      */
     REDTAIL_START_NOW = 0,
     /** With the next write, from the position in INFO. Requires a backlog and permission for INFO. */
@@ -2126,8 +2127,9 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  *   2. Call redtail_session_to_send, write the bytes, call redtail_session_sent. Wait until the socket is readable, or
  *      writable if bytes are left to send, at most until redtail_session_deadline_ms.
  *   3. If the socket is readable: call redtail_session_space, read, call redtail_session_received. After end of file
- *      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), call
- *      redtail_session_silent. Continue with step 1.
+ *      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), and after every wait that
+ *      ended without a readable socket, call redtail_session_silent: without it a primary that hangs is never noticed.
+ *      Continue with step 1.
  *
  * BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
  * redtail_session_next, if the queue has room for one event) and continue with step 2: the primary needs your
@@ -2147,7 +2149,8 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  *
  * WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline does not change.
  * No call is required. You may also call redtail_session_connected when the connect begins, and send when the socket
- * becomes writable. Report a failed connect with redtail_session_disconnected.
+ * becomes writable. Report a failed connect with redtail_session_disconnected. A session limits the time of a connect
+ * only after redtail_session_connected, by silence_ms.
  */
 
 /** The replication protocol with one primary, over one connection after another. One thread at a time. */
@@ -2237,8 +2240,9 @@ REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
 
 /**
- * Reports that a read found no data (EAGAIN). If nothing was received for silence_ms, the next redtail_session_next
- * counts the connection as lost. For programs that read themselves; all others call redtail_session_timer.
+ * Reports that a read found no data (EAGAIN), or that a wait ended without a readable socket. If nothing was received
+ * for silence_ms, the next redtail_session_next counts the connection as lost. For programs that read themselves; all
+ * others call redtail_session_timer.
  *
  * Returns REDTAIL_OK.
  */
@@ -2425,21 +2429,24 @@ REDTAIL_API void redtail_handle_free(redtail_handle *handle);
  * Followers: one blocking call per event; sockets, reconnection and waiting included
  *
  * IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is
- * readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+ * readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE, or
+ * for a number of events that leaves time for its other descriptors:
  *
  *   for (;;) {
- *       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+ *       for (int n = 0; n < 1000 && (status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK; n++)
  *           handle(event);
- *       if (status != REDTAIL_IDLE)
+ *       if (status != REDTAIL_OK && status != REDTAIL_IDLE)
  *           break;
  *       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
  *           fd = -1;                     no connection now: poll ignores -1
- *       wait_until_readable(fd, 1000);
+ *       wait_until_readable(fd, status == REDTAIL_IDLE ? 1000 : 0);
  *   }
  *
- * Wait at most a second for three reasons. An acknowledgement is due each second. A reconnect is due after a pause.
- * With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable. Request the
- * socket again after every REDTAIL_IDLE: each connection has another one. Do not read from the socket or close it. A
+ * After REDTAIL_OK, further events may be in the follower while the socket is not readable: do not wait. After
+ * REDTAIL_IDLE wait at most a second, for three reasons. An acknowledgement is due each second. A reconnect is due
+ * after a pause. With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable.
+ * Request the socket again after every REDTAIL_IDLE: each connection has another one. With epoll, add it again after
+ * every REDTAIL_EVENT_DISCONNECTED, even if its number is the same. Do not read from the socket or close it. A
  * reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that
  * must never block uses a session.
  */

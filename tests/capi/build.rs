@@ -92,7 +92,9 @@ pub(crate) fn program(source: &str, how: How) -> PathBuf {
     command
         .arg(root().join(source))
         .arg(library.join("libredtail.a"))
-        .args(["-lm", "-ldl", "-lgcc_s", "-o"])
+        .args(["-lm", "-ldl", "-lgcc_s"])
+        .args(source.ends_with("/uv.c").then_some("-luv"))
+        .arg("-o")
         .arg(&fresh);
     run(&mut command);
     for_this_machine(&fresh, &program);
@@ -113,8 +115,11 @@ pub(crate) fn for_this_machine(built: &Path, program: &Path) {
 
 /// A compiler for this source, with our header and all warnings as errors.
 pub(crate) fn compiler(source: &str) -> Command {
-    let (mut command, standard) =
-        if source.ends_with(".cpp") { (cc("CXX", "c++"), "-std=c++17") } else { (cc("CC", "cc"), "-std=c11") };
+    let (mut command, standard) = match source {
+        _ if source.starts_with("examples/cpp/") => (cc("CXX", "c++"), "-std=c++20"),
+        _ if source.ends_with(".cpp") => (cc("CXX", "c++"), "-std=c++17"),
+        _ => (cc("CC", "cc"), "-std=c11"),
+    };
     command.arg(standard).args(WARNINGS).arg("-I").arg(root().join("include"));
     command
 }

@@ -5,13 +5,14 @@ mod deployed;
 mod rig;
 mod tansu;
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::build::{How, root, run, stdout};
 use crate::client::{Client, command};
@@ -194,6 +195,128 @@ fn what_is_too_large_stops_it_or_is_left_out() {
     assert!(words(&folder).contains("raise --transaction-limit. Nothing of it was published"), "{}", words(&folder));
     assert_eq!(consumer.count(), 5 + 2, "and what begins, in each partition");
     assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
+}
+
+/// By partition, database and key: type, value and whether the key expires.
+type Keys = BTreeMap<(u16, u64, String), (String, Value, bool)>;
+
+/// A consumer's copy of the data, by the rules of docs/bridge-messages.md, and the number of parts beyond the first.
+fn copy_of(lines: &[Line]) -> (Keys, usize) {
+    let (mut keys, mut begun, mut complete, mut parts) = (Keys::new(), BTreeMap::new(), BTreeMap::new(), 0);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    for (partition, line) in lines {
+        let at = |key: &Value| (*partition, line["db"].as_u64().unwrap(), text(key));
+        match line["event"].as_str().unwrap() {
+            "snapshot_begin" => {
+                keys.retain(|key: &(u16, u64, String), _| key.0 != *partition);
+                begun.insert(partition, text(&line["snapshot_id"]));
+            }
+            "snapshot" => drop(complete.insert(partition, text(&line["snapshot_id"]))),
+            "key" if line["part"] == 1 => {
+                assert_eq!(begun[partition], text(&line["snapshot_id"]));
+                let key = (text(&line["type"]), line["value"].clone(), !line["expire_at_ms"].is_null());
+                assert!(keys.insert(at(&line["key"]), key).is_none(), "{line}");
+            }
+            "key" => {
+                parts += 1;
+                let whole = keys.get_mut(&at(&line["key"])).unwrap().1.as_array_mut().unwrap();
+                whole.extend(line["value"].as_array().unwrap().iter().cloned());
+            }
+            "command" if line["args"][0] == "SET" => {
+                drop(keys.insert(at(&line["args"][1]), ("string".into(), line["args"][2].clone(), false)));
+            }
+            "function" | "command" => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(begun, complete);
+    (keys, parts)
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_snapshot_and_the_writes_after_it_are_the_data() {
+    let how = How::Sanitized;
+    let (broker, server, folder) = (Broker::start(how, 2), Server::start(Kind::Redis70), Folder::new("kafka-snapshot"));
+    let mut consumer = Consumer::start(how, &broker);
+    let mut client = server.client();
+    let fill = "SET text a,SET user:1 b EX 1000,RPUSH list a b 3,SADD set a 2,ZADD zset 1.5 a 0.1 c inf b,HSET hash f v,\
+                XADD stream 1-1 f v,XADD stream 2-0 f v g w,SETBIT bits 0 1,SELECT 3,SET text c,SELECT 0";
+    for line in fill.split(',') {
+        client.call(&line.trim().split(' ').collect::<Vec<_>>());
+    }
+    let script = "for i=1,3000 do redis.call('HSET','large','field:'..i,'value:'..i) end";
+    client.call(&["EVAL", script, "0"]);
+    client.call(&["SET", "long", &"x".repeat(50_000)]);
+    let args = ["--from", "snapshot", "-X", "message.max.bytes=20000", "--too-large", "omit", "--not-key", "user:*"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    has_state(&folder);
+    server.call(&["SET", "text", "d"]);
+    end(&server);
+    consumer.end(broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let (keys, parts) = copy_of(&consumer.lines());
+    let mut got: BTreeMap<(u64, &str), (&str, &Value, bool)> = BTreeMap::new();
+    for ((_, db, key), (kind, value, expires)) in &keys {
+        assert!(got.insert((*db, key), (kind, value, *expires)).is_none());
+    }
+    let fields = got.remove(&(0, "large")).unwrap().1.as_array().unwrap();
+    let number = |text: &Value, prefix: &str| text.as_str().unwrap().strip_prefix(prefix).unwrap().to_owned();
+    assert!(fields.iter().all(|pair| number(&pair[0], "field:") == number(&pair[1], "value:")));
+    assert!(fields.len() == 3000 && parts > 2, "{} fields in {parts} parts", fields.len());
+    let set = got.remove(&(0, "set")).unwrap().1.as_array().unwrap();
+    assert!(set.len() == 2 && set.contains(&json!("a")) && set.contains(&json!("2")));
+    let stream =
+        json!({"entries": [["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]], "length": 2, "last_id": "2-0"});
+    let want = [
+        ((0, "bits"), "string", json!({"base64": "gA=="})),
+        ((0, "hash"), "hash", json!([["f", "v"]])),
+        ((0, "list"), "list", json!(["a", "b", "3"])),
+        ((0, "long"), "string", json!({"omitted": 50_000})),
+        ((0, "stream"), "stream", stream),
+        ((0, "text"), "string", json!("d")),
+        ((0, "zset"), "zset", json!([["c", 0.1], ["a", 1.5], ["b", "inf"]])),
+        ((3, "text"), "string", json!("c")),
+    ];
+    let want: BTreeMap<_, _> = want.iter().map(|(at, kind, value)| (*at, (*kind, value, false))).collect();
+    assert_eq!(got, want);
+}
+
+/// A snapshot that a crash broke off is repeated whole, under another name.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_snapshot_that_broke_off_is_repeated() {
+    let how = How::Sanitized;
+    let (mut broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-snapshot-killed");
+    let mut consumer = Consumer::start(how, &broker);
+    server.call(&["EVAL", "for i=1,30000 do redis.call('SET','key:'..i,i) end", "0"]);
+    let args = ["--from", "snapshot", "-X", "queue.buffering.max.messages=10"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    eventually("some keys are there", || consumer.count() > 100);
+    broker.obey("down");
+    bridge.kill();
+    assert!(!folder.0.join("state").exists());
+    broker.obey("up");
+    server.call(&["SET", "key:1", "changed"]);
+    server.call(&["DEL", "key:2"]);
+    let start = || Bridge::start(how, &broker, &folder, &server.address(), &["--from", "snapshot"]);
+    let bridge = start();
+    has_state(&folder);
+    bridge.kill();
+    // Now there is a position: no other snapshot.
+    let bridge = start();
+    server.call(&["SET", "key:3", "changed"]);
+    end(&server);
+    consumer.end(broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let mut want: BTreeMap<String, String> = (1..=30_000).map(|n| (format!("key:{n}"), n.to_string())).collect();
+    want.remove("key:2");
+    want.extend(["key:1", "key:3"].map(|key| (key.to_owned(), "changed".to_owned())));
+    let (keys, _) = copy_of(&consumer.lines());
+    let got: BTreeMap<_, _> =
+        keys.iter().map(|((_, _, key), it)| (key.clone(), it.1.as_str().unwrap().to_owned())).collect();
+    assert!(got == want, "{} keys, {} expected", got.len(), want.len());
 }
 
 /// The sum of a metric of the bridge.
@@ -393,6 +516,7 @@ fn what_it_refuses_and_why() {
     wrong(&with(&["--command", "SET,GTE"]), 2, "GTE: no known server has this command");
     wrong(&with(&["--command", "A B C"]), 2, "--command takes the name of a command");
     wrong(&with(&["--command", "publish"]), 2, "publish: it changes no data, and is never published");
+    wrong(&with(&["--from", "snapshot", "--command", "SET"]), 2, "--from snapshot and --command exclude each other");
     wrong(&with(&["--db", "0,x"]), 2, "--db 0,x: a database is a number");
     let at = |target: &str| -> Vec<String> {
         let start = whole[..whole.len() - 1].iter().map(|&arg| arg.to_owned());
@@ -403,6 +527,9 @@ fn what_it_refuses_and_why() {
         ("redis://cdc:secret@h:1", "--tls", "has a password in it"),
         ("redis+sentinel://h:1", "--tls", "the name of the primary is missing"),
         ("redis://h/3", "--tls", "a stream has all databases: use --db"),
+        ("h:1", "--sentinel-tls", "options of Sentinels want redis+sentinel://host,host/name"),
+        ("rediss+sentinel://h/watched", "--sentinel-tls", "--sentinel-tls is for servers without TLS"),
+        ("redis+sentinel://h/watched", "--sentinel-no-tls", "options of TLS want --tls or rediss://"),
         ("h:1,h:2", "--tls", "several addresses want --cluster or redis+sentinel://"),
         ("redis+sentinel://h/watched", "--cluster", "--cluster is for nodes, not for Sentinels"),
         ("cdc@h:1", "--user=other", "--user other and the target name different users"),

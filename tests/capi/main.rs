@@ -21,6 +21,7 @@ mod build;
 mod compressed;
 mod deployments;
 mod embedded;
+mod examples;
 mod header;
 mod install;
 mod kafka;

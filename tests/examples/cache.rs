@@ -65,7 +65,7 @@ fn a_cache_has_the_values_of_the_server() {
     }
 }
 
-/// A proxy that delivers no reply of the first connection while its lock is held.
+/// A proxy that delivers no reply of the second connection while its lock is held: the first one follows.
 fn holding_proxy(server: &Server) -> (u16, Arc<Mutex<()>>) {
     let (listener, server) = (TcpListener::bind("127.0.0.1:0").unwrap(), server.address());
     let (port, held) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(())));
@@ -76,7 +76,7 @@ fn holding_proxy(server: &Server) -> (u16, Arc<Mutex<()>>) {
             let (mut to_server, mut from_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
             thread::spawn(move || io::copy(&mut from_client, &mut to_server));
             let lock = Arc::clone(&lock);
-            thread::spawn(move || deliver(server, client, (number == 0).then_some(lock)));
+            thread::spawn(move || deliver(server, client, (number == 1).then_some(lock)));
         }
     });
     (port, held)

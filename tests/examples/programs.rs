@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use crate::cargo::cargo;
+use crate::folder::Folder;
 use crate::help::PATIENCE;
 
 /// A program of `examples/*.rs`.
@@ -81,5 +82,23 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.child.kill().expect("kill the program");
         self.child.wait().expect("wait for the program");
+    }
+}
+
+/// Each with its name and the error, as a message for people.
+#[test]
+#[ignore = "builds the examples: tests/run"]
+fn examples_end_with_the_message_of_an_error() {
+    let folder = Folder::new("refused");
+    let names = ["resume", "cache", "workers", "snapshot", "replay_test", "tokio"];
+    let mut programs: Vec<_> = names.iter().map(|name| (*name, example(name))).collect();
+    programs.push(("sqlite", sqlite().to_owned()));
+    for (name, program) in programs {
+        let output = Command::new(program).arg("127.0.0.1:1").current_dir(&folder.0).output().expect("run an example");
+        let message = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{name}: {message}");
+        let is_plain =
+            message.starts_with(&format!("{name}: ")) && message.ends_with("Connection refused (os error 111)\n");
+        assert!(is_plain, "{message}");
     }
 }

@@ -9,10 +9,9 @@ fn root() -> &'static Path {
 
 /// The sources of the examples: each of these folders, without those below it.
 fn sources() -> Vec<PathBuf> {
-    let folders = ["examples", "examples/c", "examples/sqlite/src"].map(|folder| root().join(folder));
-    let files =
-        folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().map(|entry| entry.unwrap().path());
-    let ends = ["rs", "c", "cpp"];
+    let folders = ["", "c", "cpp", "go", "python", "sqlite/src"].map(|folder| root().join("examples").join(folder));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let ends = ["rs", "c", "cpp", "go", "py"];
     let is_source = |path: &PathBuf| path.extension().is_some_and(|end| ends.iter().any(|it| end == *it));
     let sources: Vec<PathBuf> = files.filter(is_source).collect();
     assert!(sources.len() > 12, "the examples were not found");

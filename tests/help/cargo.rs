@@ -10,8 +10,8 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// Removes what cargo tells a test of its package. A cargo below it would run the build scripts of dependencies again, and
-/// so would the next cargo without these variables: ring and rustls take minutes.
+/// Removes what cargo tells a test of its package. A cargo below it would run the build scripts of dependencies again,
+/// and so would the next cargo without these variables: ring and rustls take minutes.
 pub(crate) fn without_package(command: &mut Command) -> &mut Command {
     let is_of_a_package =
         |name: &str| name == "OUT_DIR" || name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");

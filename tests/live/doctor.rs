@@ -136,6 +136,38 @@ fn a_good_server_is_good_and_stays_as_it_was() {
     }
 }
 
+/// The user of the documentation. The doctor finds out whether it may replicate, and begins no replication.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_documented_user_is_examined_to_the_end() {
+    let page = include_str!("../../docs/getting-started.md");
+    let rule = page.lines().find(|line| line.starts_with("ACL SETUSER cdc ")).expect("the rule of the page");
+    for kind in Kind::ALL {
+        let primary = good(kind);
+        let replica = Server::start(kind);
+        replica.replica_of(&primary);
+        for server in [&primary, &replica] {
+            server.call(&rule.replace(">PASSWORD", ">pw").split(' ').collect::<Vec<_>>());
+            server.call(&["ACL", "SETUSER", "less", "on", ">pw", "+replconf", "+ping", "+info"]);
+            let syncs = || {
+                let stats = server.info("stats");
+                ["sync_full", "sync_partial_ok", "sync_partial_err"].map(|name| stats[name].clone())
+            };
+            let (before, role) = (syncs(), server.info("replication")["role"].clone());
+            let examined = examine_as(&server.address(), &[("cdc", "pw")], &[]);
+            examined.says("good", &["the user cdc may replicate"]);
+            assert!(examined.all("bad").is_empty(), "{kind:?}: {:#}", examined.report);
+            // It may not use CONFIG GET, which following does not need.
+            let unknown = examined.all("unknown");
+            assert!(unknown.len() == 1 && unknown[0].contains("CONFIG GET is not allowed"), "{kind:?}: {unknown:?}");
+            assert_eq!(examined.possible("snapshot"), &Json::Bool(true), "{kind:?}");
+            let denied = examine_as(&server.address(), &[("less", "pw")], &[]);
+            denied.says("bad", &["the user less may not replicate: +psync is missing"]);
+            assert_eq!((syncs(), &server.info("replication")["role"]), (before, &role), "{kind:?}");
+        }
+    }
+}
+
 /// Permissions for all requests, except the ones that following needs.
 const MAY_ASK: [&str; 6] = ["+config|get", "+command", "+acl|whoami", "+acl|getuser", "+acl|dryrun", "+cluster"];
 

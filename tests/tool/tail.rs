@@ -773,3 +773,66 @@ fn a_folder_without_certificates_says_what_is_in_it() {
     let shown = format!("(PEM files are expected); {}: not PEM: ", folder.path("notes.txt"));
     assert!(broken.code == 1 && broken.err.contains(&shown), "{}", broken.err);
 }
+
+/// Pipes receive escapes, whatever the locale. A terminal with UTF-8 shows it; an option decides otherwise.
+#[cfg(target_os = "linux")]
+#[test]
+fn utf8_is_shown_on_terminals_and_escaped_in_pipes() {
+    let stream = commands(&["SET grüße 日本語"]);
+    let escaped = r#""SET" "gr\xc3\xbc\xc3\x9fe" "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e""#;
+    let shown = r#""SET" "grüße" "日本語""#;
+    let decoded = |arguments: &[&str]| {
+        let ran = run_on(&[&["decode"], arguments].concat(), &stream).ok();
+        ran.text().to_owned()
+    };
+    assert!(decoded(&[]).contains(escaped) && decoded(&["--raw", "--no-raw"]).contains(escaped));
+    assert!(decoded(&["--raw"]).contains(shown) && decoded(&["--max-arg", "1000000", "--raw"]).contains(shown));
+    // The last arguments arrive in parts, and the key of a payload and of a snapshot has the same form.
+    let large = [commands(&["SELECT 0"]), command(&[b"SET", "ü".as_bytes(), &vec![b'x'; 100_000]])].concat();
+    let ran = run_on(&["decode", "--raw", "--max-arg", "10"], &large).ok();
+    assert!(ran.text().contains("\"ü\" (omitted 100000 bytes)"), "{}", ran.text());
+    let mut dump = b"REDIS0010\xfe\x00\x00\x03k\xc3\xbc\x02\xc3\xb6\xff".to_vec();
+    dump.extend_from_slice(&[0; 8]);
+    let ran = run_on(&["decode", "--raw"], &dump).ok();
+    assert!(ran.text().contains("\"kü\" string \"ö\""), "{}", ran.text());
+
+    let folder = crate::folder::Folder::new("utf8");
+    folder.write("stream", &stream);
+    let in_terminal = |locale: &str, option: &str| {
+        let (tool, file) = (env!("CARGO_BIN_EXE_redtail"), folder.path("stream"));
+        let line = format!("LC_ALL={locale} NO_COLOR=1 exec '{tool}' decode '{file}' {option}");
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm-256color").stdin(Stdio::null());
+        String::from_utf8(script.output().expect("script, of util-linux, makes a terminal").stdout).unwrap()
+    };
+    assert!(in_terminal("C.UTF-8", "").contains(shown), "{}", in_terminal("C.UTF-8", ""));
+    assert!(in_terminal("C", "").contains(escaped) && in_terminal("C.UTF-8", "--no-raw").contains(escaped));
+    assert!(in_terminal("C", "--raw").contains(shown));
+}
+
+/// The password is typed once the terminal no longer shows what is typed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_password_is_typed_without_an_echo() {
+    let mut play = Playback::default();
+    play.password = Some(b"secret".to_vec());
+    let primary = primary(&stream(), play);
+    let tail = format!("tail {} --ask-password --count 1", primary.address());
+    let line = format!("tty; exec '{}' {tail}", env!("CARGO_BIN_EXE_redtail"));
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).env("TERM", "dumb").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = script.spawn().expect("script, of util-linux, makes a terminal");
+    let mut screen = BufReader::new(child.stdout.take().unwrap());
+    let mut terminal = String::new();
+    screen.read_line(&mut terminal).unwrap();
+    crate::signals::eventually("the terminal shows nothing that is typed", || {
+        let state = Command::new("stty").args(["-a", "-F", terminal.trim_end()]).output().unwrap();
+        String::from_utf8_lossy(&state.stdout).contains(" -echo ")
+    });
+    child.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    let mut rest = String::new();
+    screen.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+    assert!(rest.contains(&format!("Password of {}: ", primary.address())) && rest.contains("\"SET\" \"k\""), "{rest}");
+    assert!(!rest.contains("secret"), "{rest}");
+}

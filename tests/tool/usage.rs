@@ -27,6 +27,10 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["tail", "h:1", "--user", "cdc"], &["cdc", "--password-file", "REDTAIL_PASSWORD", "nopass user"]),
         (&["tail", "redis://a:b@h", "--user", "cdc"], &["--user", "URL"]),
         (&["tail", "redis://a:b@h", "--password-file", "x"], &["--password-file", "URL"]),
+        (&["tail", "redis://a:b@h", "--ask-password"], &["--ask-password", "remove it from the URL"]),
+        (&["tail", "h:1", "--ask-password", "--password-file", "x"], &["--ask-password", "--password-file"]),
+        (&["tail", "h:1", "--raw", "--format", "json"], &["--raw is for --format text"]),
+        (&["decode", "-", "--no-raw", "--format", "resp"], &["--no-raw is for --format text"]),
         (&["tail", "h:1", "--format", "yaml"], &["--format", "yaml", "text, json, resp"]),
         (&["tail", "h:1", "--format", "resp", "--all"], &["--all", "resp"]),
         (&["snapshot", "h:1", "--format", "resp"], &["--empty-target", "all keys and functions of the target"]),
@@ -144,7 +148,7 @@ fn help_has_examples() {
             &["redtail load new:6379", "--elements", "without a gap", "Exit codes", "-o dump.rdb", "--force"],
         ),
         (&["load", "--help"], &["--print-position", "--on-error", "redtail:position", "Exit codes"]),
-        (&["doctor", "--help"], &["--json", "PSYNC is never tried", "ACL LOG", "3 with warnings"]),
+        (&["doctor", "--help"], &["--json", "no replication begins", "ACL LOG", "3 with warnings"]),
         (&["tail", "--help"], &["--snapshot-to dump.rdb", "--force"]),
         (&["help", "tail"], &["Examples:"]),
     ] {
@@ -245,6 +249,55 @@ fn help_fits_into_80_columns() {
                 })
                 .collect();
             assert!(shown.chars().count() <= 80, "{arguments:?}: {shown:?}");
+        }
+    }
+}
+
+/// Without a terminal nobody can type it. The target of a test that has one would wait.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_password_is_asked_for_on_a_terminal_only() {
+    let mut command = std::process::Command::new("setsid");
+    command.args(["-w", env!("CARGO_BIN_EXE_redtail"), "tail", "cdc@localhost", "--ask-password"]);
+    let output = command.stdin(std::process::Stdio::null()).output().expect("setsid, of util-linux");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    let words =
+        ["needs a terminal to ask for the password of cdc at localhost:6379", "--password-file", "REDTAIL_PASSWORD"];
+    assert!(words.iter().all(|word| message.contains(word)), "{message}");
+}
+
+/// The least limit of memory with which the program runs at all depends on the build.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_memory_is_a_message() {
+    let limited = |kib: usize, arguments: &str| {
+        let line = format!("ulimit -v {kib}; exec '{}' {arguments}", env!("CARGO_BIN_EXE_redtail"));
+        let output = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let least = (8..200).map(|mib| mib << 10).find(|&kib| limited(kib, "--version").0 == Some(0)).unwrap();
+    let recording = "tests/data/pings-getack.bin";
+    for arguments in [
+        "tail 127.0.0.1:1",
+        "tail 127.0.0.1:1 --cluster",
+        "tail 127.0.0.1:1 --metrics 127.0.0.1:0 --stats",
+        "snapshot 127.0.0.1:1",
+        "record 127.0.0.1:1 -o /nowhere/at/all",
+        "load 127.0.0.1:1 /dev/null",
+        "doctor 127.0.0.1:1",
+        "doctor redis+sentinel://127.0.0.1:1,127.0.0.1:2,127.0.0.1:3/m",
+        "decode tests/data/redis-7.0.15.rdb",
+        "replay /nowhere/at/all",
+        &format!("decode {recording}"),
+    ] {
+        let (code, message) = limited(least + 2048, arguments);
+        assert_eq!(code, Some(1), "{arguments}: {message}");
+        assert!(message.contains("the limit of memory (ulimit -v) is too low"), "{arguments}: {message}");
+        for more in [16 << 10, 28 << 10, 32 << 10, 36 << 10, 48 << 10] {
+            let (code, message) = limited(least + more, arguments);
+            let is_clean = !["panicked", "memory allocation"].iter().any(|word| message.contains(word));
+            assert!(is_clean && matches!(code, Some(0 | 1)), "{arguments}, {more}: {code:?} {message}");
         }
     }
 }

@@ -95,8 +95,9 @@ typedef struct options {
     /* With a name: the target is a list of Sentinels. */
     redtail_sentinel sentinel;
     char *sentinel_password;
-    /* The start without a checkpoint, in the format of its file; NULL: now. */
+    /* The start without a checkpoint, in the format of its file; NULL: now, or with a snapshot. */
     const char *from;
+    int starts_with_snapshot;
     filter filter;
     int on_gap, ack;
     /* Not 0: leave long arguments out of messages that are too large; 0: stop there. */
@@ -106,7 +107,7 @@ typedef struct options {
     const char *user;
     char *password;
     size_t password_len;
-    int uses_tls;
+    int uses_tls, sentinel_tls, sentinel_no_tls;
     redtail_tls tls;
     rd_kafka_conf_t *kafka;
 } options;
@@ -158,7 +159,8 @@ typedef struct progress progress;
 
 progress *progress_new(void);
 void progress_free(progress *progress);
-/* Adds a step of this number of messages and the position after them. NULL for no messages. */
+/* Adds a step of this number of messages and the position after them. position: NULL if none can be resumed there.
+ * Returns NULL for no messages. */
 step *progress_add(progress *progress, const redtail_position *position, size_t messages);
 /* One message of the step is safe. Any thread. */
 void progress_confirm(step *step);
@@ -215,9 +217,24 @@ int filter_passes_db(const filter *filter, uint64_t db);
  * their length. With longest 0 all but the name are left out, and counted. route: the partitions. */
 void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration,
                   const redtail_migration_task *task, size_t longest, const route *route);
+/* Adds a string, or an object for bytes that are no text or are longer than longest. */
+void json_argument(text *out, redtail_slice arg, size_t longest);
 /* Add the events `begin` and `gap`. */
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);
+
+/* ---- snapshot.c: the items of a snapshot, as messages ---- */
+
+typedef struct publisher publisher;
+typedef struct snapshot snapshot;
+
+/* largest: of a body. */
+snapshot *snapshot_new(publisher *publisher, const options *options, const char *shard, size_t largest);
+void snapshot_free(snapshot *snapshot);
+/* Return 0; -1 if the bridge must end. */
+int snapshot_begin(snapshot *snapshot, const redtail_event *event);
+int snapshot_item(snapshot *snapshot, const redtail_rdb_item *item);
+int snapshot_end(snapshot *snapshot);
 
 /* ---- publish.c: converts events to messages ---- */
 
@@ -231,8 +248,6 @@ typedef struct topic {
     const options *options;
 } topic;
 
-typedef struct publisher publisher;
-
 /* The publisher of one shard. name: NULL if there is only one. resumes: not 0 if it starts at a saved position; else it
  * publishes `begin`. handle: sends a heartbeat about each second while an event has to wait; NULL for none. */
 publisher *publisher_new(const topic *topic, const char *name, int resumes, redtail_handle *handle);
@@ -242,6 +257,10 @@ void publisher_free(publisher *publisher);
 int publish(publisher *publisher, const redtail_event *event);
 /* Publishes that no shard continues from this position: later writes may be missing. Returns like publish. */
 int publish_lost(publisher *publisher, const redtail_position *position);
+/* Publishes a body to the partition of the key, or to all if key.data is NULL. No position follows it. */
+int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body);
+/* A key of a snapshot passes the filters. */
+void publish_passed(publisher *publisher);
 /* The position while nobody writes: the server's PINGs advance it. */
 void publish_idle(publisher *publisher, const redtail_position *position);
 progress *publisher_progress(publisher *publisher);

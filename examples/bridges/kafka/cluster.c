@@ -100,6 +100,11 @@ static int start(const topic *topic, const char *state) {
         .struct_size = sizeof callbacks, .event = on_event, .notice = on_notice, .idle = on_idle};
     redtail_options_init(&options, sizeof options);
     follow_options(&options, chosen);
+    options.snapshot_items = 1;
+    if (chosen->starts_with_snapshot) {
+        options.start = REDTAIL_START_SNAPSHOT;
+        cluster.added = REDTAIL_ADDED_SNAPSHOT;
+    }
     const char **nodes = addresses(chosen->address.hosts, &cluster.node_count);
     cluster.nodes = nodes;
     cluster.positions = state ? state : chosen->from;

@@ -60,7 +60,7 @@ static void add_base64(text *out, const unsigned char *bytes, size_t len) {
     }
 }
 
-static void add_argument(text *out, redtail_slice arg, size_t longest) {
+void json_argument(text *out, redtail_slice arg, size_t longest) {
     const unsigned char *bytes = (const unsigned char *)arg.data;
     if (arg.len > longest) {
         text_print(out, "{\"omitted\":%zu}", arg.len);
@@ -102,7 +102,7 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
     for (size_t i = 0; i < shown; i++) {
         if (i)
             text_add(out, ",", 1);
-        add_argument(out, event->args[i], longest ? longest : 1024);
+        json_argument(out, event->args[i], longest ? longest : 1024);
     }
     text_add(out, "]", 1);
     if (shown < event->argc)

@@ -33,6 +33,7 @@ struct publisher {
     redtail_migration_task task; /* of the last command */
     progress *progress;
     metrics *metrics;
+    snapshot *snapshot;
     route route;
     /* The messages to publish at the next end of a transaction. */
     text bytes;
@@ -58,6 +59,7 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
     publisher->progress = progress_new();
     publisher->metrics = metrics_new(name, handle != NULL);
     route_init(&publisher->route, topic->partitions);
+    publisher->snapshot = snapshot_new(publisher, topic->options, name, topic->largest - HEADERS);
     publisher->parts = memory(NULL, (size_t)topic->partitions * sizeof *publisher->parts);
     publisher->part = memory(NULL, (size_t)topic->partitions * sizeof *publisher->part);
     return publisher;
@@ -67,6 +69,7 @@ void publisher_free(publisher *publisher) {
     redtail_migrations_free(publisher->migrations);
     progress_free(publisher->progress);
     metrics_free(publisher->metrics);
+    snapshot_free(publisher->snapshot);
     route_free(&publisher->route);
     free(publisher->bytes.bytes);
     free(publisher->numbered.bytes);
@@ -180,15 +183,6 @@ static int add_command(publisher *publisher, const redtail_event *event) {
     return 0;
 }
 
-static rd_kafka_vu_t header(const char *name, const char *value) {
-    rd_kafka_vu_t header;
-    header.vtype = RD_KAFKA_VTYPE_HEADER;
-    header.u.header.name = name;
-    header.u.header.val = value;
-    header.u.header.size = (ssize_t)strlen(value);
-    return header;
-}
-
 static rd_kafka_resp_err_t produce(const topic *topic, rd_kafka_vu_t *fields, size_t count, char *words, size_t room) {
     rd_kafka_error_t *error = rd_kafka_produceva(topic->kafka, fields, count);
     rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -222,11 +216,15 @@ static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t
     return -1;
 }
 
+static void add_header(rd_kafka_headers_t *headers, const char *name, const char *value) {
+    rd_kafka_header_add(headers, name, -1, value, -1);
+}
+
 /* One copy of a message. */
 static int produce_copy(publisher *publisher, const message *message, int32_t partition, uint64_t tx, step *step) {
     const char *bytes = publisher->bytes.bytes;
     char omitted[24], id[24], at[16], of[16];
-    rd_kafka_vu_t fields[13];
+    rd_kafka_vu_t fields[7];
     size_t count = 0;
     fields[count].vtype = RD_KAFKA_VTYPE_RKT;
     fields[count++].u.rkt = publisher->topic->handle;
@@ -253,25 +251,33 @@ static int produce_copy(publisher *publisher, const message *message, int32_t pa
         fields[count].u.mem.ptr = (void *)(bytes + message->key);
         fields[count++].u.mem.size = message->key_len;
     }
-    fields[count++] = header("id", bytes + message->id);
+    /* Kafka owns them once it takes the message. As RD_KAFKA_VTYPE_HEADER each, librdkafka 2.0 frees them twice when it
+     * refuses one, for example for a partition that does not exist. */
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
+    add_header(headers, "id", bytes + message->id);
     if (tx) {
         snprintf(id, sizeof id, "%llu", (unsigned long long)tx);
-        fields[count++] = header("tx_id", id);
+        add_header(headers, "tx_id", id);
         snprintf(at, sizeof at, "%u", publisher->part[partition]);
-        fields[count++] = header("tx_at", at);
+        add_header(headers, "tx_at", at);
         snprintf(of, sizeof of, "%u", publisher->parts[partition]);
-        fields[count++] = header("tx_of", of);
+        add_header(headers, "tx_of", of);
     }
     if (message->omitted) {
         snprintf(omitted, sizeof omitted, "%zu", message->omitted);
-        fields[count++] = header("omitted", omitted);
+        add_header(headers, "omitted", omitted);
     }
     if (message->migration)
-        fields[count++] = header("migration", message->migration);
-    return produce_patiently(publisher, fields, count);
+        add_header(headers, "migration", message->migration);
+    fields[count].vtype = RD_KAFKA_VTYPE_HEADERS;
+    fields[count++].u.headers = headers;
+    int refused = produce_patiently(publisher, fields, count);
+    if (refused)
+        rd_kafka_headers_destroy(headers);
+    return refused;
 }
 
-/* Publishes all kept messages; this position follows them. tx: the transaction, or 0. */
+/* Publishes all kept messages; this position follows them, or none that can be resumed. tx: the transaction, or 0. */
 static int publish_all(publisher *publisher, const redtail_position *position, uint64_t tx) {
     size_t sizes = (size_t)publisher->topic->partitions * sizeof *publisher->parts;
     if (tx) {
@@ -313,6 +319,21 @@ int publish_lost(publisher *publisher, const redtail_position *position) {
     return publish_note(publisher, position, &gap);
 }
 
+int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body) {
+    if (key.data)
+        route_key(&publisher->route, key);
+    else
+        route_everywhere(&publisher->route);
+    message *message = begin(publisher, id);
+    text_add(&publisher->bytes, body->bytes, body->len);
+    message->body_len = body->len;
+    return publish_all(publisher, NULL, 0);
+}
+
+void publish_passed(publisher *publisher) {
+    metrics_passed(publisher->metrics);
+}
+
 void publish_idle(publisher *publisher, const redtail_position *position) {
     metrics_offset(publisher->metrics, position->offset);
     if (progress_is_idle(publisher->progress))
@@ -340,6 +361,13 @@ int publish(publisher *publisher, const redtail_event *event) {
         if (redtail_event_position(event, &position) != REDTAIL_OK)
             return 0;
         return publisher->resumes ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL);
+    case REDTAIL_EVENT_SNAPSHOT_BEGIN: return snapshot_begin(publisher->snapshot, event);
+    case REDTAIL_EVENT_SNAPSHOT_ITEM: return snapshot_item(publisher->snapshot, event->item);
+    case REDTAIL_EVENT_SNAPSHOT_END:
+        if (snapshot_end(publisher->snapshot) || redtail_event_position(event, &position) != REDTAIL_OK)
+            return -1;
+        publisher->resumes = 1;
+        return publish_all(publisher, &position, 0);
     case REDTAIL_EVENT_MULTI:
     case REDTAIL_EVENT_DISCONNECTED: /* commands after the MULTI are delivered again, or never */
         forget(publisher);

@@ -121,6 +121,9 @@ static int start(const topic *topic, const char *state) {
         end_with(state ? FAILED : USAGE, "%s: %s is no position", state ? chosen->checkpoint : "--from", from);
         return -1;
     }
+    options.snapshot_items = 1;
+    if (chosen->starts_with_snapshot)
+        options.start = REDTAIL_START_SNAPSHOT;
     if (from) {
         options.start = REDTAIL_START_AT;
         options.position = position;

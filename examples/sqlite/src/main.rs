@@ -4,7 +4,7 @@
 //! run resumes at that position. It also acknowledges the position, so WAIT on the server waits for the database.
 
 use std::error::Error;
-use std::process::ExitCode;
+use std::process;
 use std::time::Duration;
 
 use redtail::{Ack, Event, Follower, Position, Start, StreamCommand};
@@ -34,16 +34,13 @@ impl Row {
     }
 }
 
-fn main() -> ExitCode {
+fn main() {
     let mut args = std::env::args().skip(1);
     let target = args.next().unwrap_or_else(|| "127.0.0.1:6379".into());
     let file = args.next().unwrap_or_else(|| "writes.db".into());
-    match Connection::open(&file).map_err(Into::into).and_then(|database| run(&target, database)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("sqlite: {error}");
-            ExitCode::FAILURE
-        }
+    if let Err(error) = Connection::open(&file).map_err(Into::into).and_then(|database| run(&target, database)) {
+        eprintln!("sqlite: {error}");
+        process::exit(1);
     }
 }
 

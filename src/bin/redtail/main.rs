@@ -13,6 +13,7 @@ mod held_command;
 mod keepalive;
 mod load;
 mod manual;
+mod memory;
 mod output;
 mod output_writer;
 mod record;
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
     let verb = Arguments::read().verb;
     if let Some(Verb::Tail(_) | Verb::Snapshot(_) | Verb::Record(_) | Verb::Replay(_)) = &verb {
         stamp_lines();
+    }
+    if let Err(failure) = memory::check() {
+        return failure.report();
     }
     let outcome = match verb {
         None => demo::run(),

@@ -1,6 +1,6 @@
 //! Errors of Sentinel deployments.
 
-use std::io;
+use std::{fmt, io};
 
 use thiserror::Error;
 
@@ -15,7 +15,7 @@ use crate::topology::error::each;
 /// let error = Sentinel::builder([] as [&str; 0], "mymaster").unwrap_err();
 /// assert_eq!(error, SentinelError::NoSentinel);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SentinelError {
     /// No Sentinel answered.
@@ -93,6 +93,12 @@ pub enum SentinelError {
     /// The address of a Sentinel is invalid.
     #[error(transparent)]
     Target(#[from] TargetError),
+}
+
+impl fmt::Debug for SentinelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 fn others(tried: &[(Target, String)]) -> String {

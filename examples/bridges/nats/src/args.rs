@@ -7,9 +7,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use redtail::Position;
 use redtail::net::Login;
 use redtail::topology::Positions;
+use redtail::{Position, Start};
 
 use crate::filter::Filter;
 use crate::target::Target;
@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// The file with the position that the broker has confirmed
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: PathBuf,
-    /// The start without a checkpoint: now, or a position to resume after
+    /// The start without a checkpoint: now, snapshot (all data, then later writes), or a position to resume after
     #[arg(long, value_name = "START", default_value = "now")]
     pub(crate) from: String,
     /// Acknowledge the position that the broker has confirmed, so that WAIT counts it; or nothing
@@ -154,6 +154,12 @@ struct Tls {
     /// Verify nothing: an attacker on the network can then read and change everything
     #[arg(long, conflicts_with = "verify")]
     insecure: bool,
+    /// Connect to the Sentinels with TLS although the servers have none; the options above are then for the Sentinels
+    #[arg(long, conflicts_with = "tls")]
+    sentinel_tls: bool,
+    /// Connect to the Sentinels without TLS although the servers have TLS
+    #[arg(long, conflicts_with = "sentinel_tls")]
+    sentinel_no_tls: bool,
 }
 
 #[cfg(feature = "tls")]
@@ -194,6 +200,11 @@ impl Args {
         {
             return Err(format!("--user {user} and the target name different users"));
         }
+        if self.start() == Start::Snapshot && self.filter.selects_commands() {
+            return Err(
+                "the keys of a snapshot are no commands: --from snapshot and --command exclude each other".into()
+            );
+        }
         let to_sentinels = self.sentinel_user.is_some() || self.sentinel_password_file.is_some();
         match (&target.name, self.cluster) {
             (None, _) if to_sentinels || self.prefer_replica => {
@@ -206,8 +217,17 @@ impl Args {
             _ => {}
         }
         #[cfg(feature = "tls")]
-        if !self.uses_tls() && self.tls.is_any() {
-            return Err("options of TLS need --tls or rediss://".into());
+        {
+            let Tls { sentinel_tls, sentinel_no_tls, .. } = self.tls;
+            if (sentinel_tls || sentinel_no_tls) && target.name.is_none() {
+                return Err("options of Sentinels need redis+sentinel://host,host/name".into());
+            }
+            if sentinel_tls && self.uses_tls() {
+                return Err("with TLS to the servers the Sentinels have it too: --sentinel-tls has no effect".into());
+            }
+            if !self.uses_tls() && !sentinel_tls && (self.tls.is_any() || sentinel_no_tls) {
+                return Err("options of TLS need --tls or rediss://".into());
+            }
         }
         #[cfg(not(feature = "tls"))]
         if target.uses_tls {
@@ -219,11 +239,19 @@ impl Args {
         }
     }
 
-    /// The position of `--from`; `None`: now.
+    /// The position of `--from`; `None`: now, or a snapshot.
     pub(crate) fn position<P: FromStr<Err: Display>>(&self) -> Result<Option<P>, String> {
         match self.from.as_str() {
-            "now" => Ok(None),
+            "now" | "snapshot" => Ok(None),
             text => text.parse().map(Some).map_err(|error| format!("--from {text}: {error}")),
+        }
+    }
+
+    /// The start without a position.
+    pub(crate) fn start(&self) -> Start {
+        match self.from.as_str() {
+            "snapshot" => Start::Snapshot,
+            _ => Start::Now,
         }
     }
 
@@ -256,6 +284,12 @@ impl Args {
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<redtail::net::Tls> {
         self.uses_tls().then(|| self.tls.chosen())
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn sentinel_tls(&self) -> Option<redtail::net::Tls> {
+        let wanted = self.tls.sentinel_tls || (self.uses_tls() && !self.tls.sentinel_no_tls);
+        wanted.then(|| self.tls.chosen())
     }
 }
 

@@ -54,7 +54,22 @@ impl Filter {
         }
     }
 
-    fn passes_key(&self, key: &[u8]) -> bool {
+    /// Whether keys of this database are published.
+    pub(crate) fn passes_db(&self, db: u32) -> bool {
+        self.db.is_empty() || self.db.contains(&db)
+    }
+
+    /// Whether functions are published: they are no keys.
+    pub(crate) fn passes_functions(&self) -> bool {
+        self.key.is_empty() && self.not_key.is_empty()
+    }
+
+    /// Whether commands are selected by name.
+    pub(crate) fn selects_commands(&self) -> bool {
+        !self.command.is_empty()
+    }
+
+    pub(crate) fn passes_key(&self, key: &[u8]) -> bool {
         let matches = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(key));
         (self.key.is_empty() || matches(&self.key)) && !matches(&self.not_key)
     }

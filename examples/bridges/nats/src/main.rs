@@ -16,6 +16,7 @@ mod outbox;
 mod publisher;
 mod reader;
 mod route;
+mod snapshot;
 mod source;
 mod state;
 mod target;

@@ -106,6 +106,14 @@ pub(crate) fn shortened(
     with_arguments(command, id, shard, migration, 0, 0)
 }
 
+/// Adds a string if the bytes are valid UTF-8, else `{"base64":"…"}`.
+pub(crate) fn argument(body: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(serde_json::to_writer(body, text)?),
+        Err(_) => write!(body, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD)),
+    }
+}
+
 fn with_arguments(
     command: &StreamCommand<'_>,
     id: &str,
@@ -143,10 +151,9 @@ fn with_arguments(
         if at > 0 {
             body.push(b',');
         }
-        match std::str::from_utf8(arg) {
-            _ if arg.len() > longest => write!(body, "{{\"omitted\":{}}}", arg.len())?,
-            Ok(text) => serde_json::to_writer(&mut body, text)?,
-            Err(_) => write!(body, "{{\"base64\":\"{}\"}}", Base64Display::new(arg, &BASE64_STANDARD))?,
+        match arg.len() > longest {
+            true => write!(body, "{{\"omitted\":{}}}", arg.len())?,
+            false => argument(&mut body, arg)?,
         }
     }
     body.push(b']');

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use redtail::rdb;
 use redtail::topology::{Migration, Migrations};
 use redtail::{Event, Gap, Position, StreamCommand};
 
@@ -18,6 +19,7 @@ use crate::message::{self, Message, OVERHEAD};
 use crate::metrics::{Metrics, Stream};
 use crate::outbox::{Item, Outbox};
 use crate::route::{Route, route};
+use crate::snapshot::Snapshot;
 
 pub(crate) struct Settings {
     partitions: u16,
@@ -53,6 +55,8 @@ pub(crate) struct Reader {
     /// The messages of an open transaction, whose bodies lack their last fields.
     open: Vec<Message>,
     open_bytes: usize,
+    /// The snapshot that arrives.
+    snapshot: Option<Snapshot>,
     /// The last position put into the outbox.
     reached: Option<Position>,
     /// The stream has messages before the next one, or a message that says that it has none.
@@ -73,6 +77,7 @@ impl Reader {
             open: Vec::new(),
             open_bytes: 0,
             reached: None,
+            snapshot: None,
         }
     }
 
@@ -88,6 +93,7 @@ impl Reader {
             // Commands after the MULTI are delivered again, or never.
             Event::Disconnected(_) => {
                 self.void();
+                self.snapshot = None;
                 ControlFlow::Continue(())
             }
             Event::Gap(gap) => {
@@ -100,11 +106,54 @@ impl Reader {
                 self.begin(attached.position)?;
                 self.reach(attached.position)
             }
-            // Only changes are published, not the data set.
-            Event::SnapshotEnd(end) => self.reach(end.position),
+            Event::SnapshotBegin(begin) => {
+                let Settings { partitions, too_large, .. } = *self.settings;
+                let largest = self.largest();
+                self.snapshot = Some(Snapshot::begin(begin, self.lane.name(), partitions, largest, too_large));
+                self.push_snapshot()
+            }
+            Event::SnapshotItem(item) => self.item(item),
+            Event::SnapshotEnd(end) => {
+                if let Some(snapshot) = &mut self.snapshot {
+                    snapshot.end();
+                    self.push_snapshot()?;
+                }
+                self.snapshot = None;
+                self.has_begun = true;
+                self.reach(end.position)
+            }
             Event::Idle(idle) => self.reach(idle.position),
             _ => ControlFlow::Continue(()),
         }
+    }
+
+    fn item(&mut self, item: &rdb::Item<'_>) -> ControlFlow<()> {
+        let Some(snapshot) = &mut self.snapshot else { return ControlFlow::Continue(()) };
+        match snapshot.item(item, &self.settings.filter) {
+            Ok(is_published) => {
+                if is_published {
+                    self.stream.passed();
+                }
+                self.push_snapshot()
+            }
+            Err(error) => {
+                self.end.fail(Failure::new(1, error.to_string()));
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn push_snapshot(&mut self) -> ControlFlow<()> {
+        for message in self.snapshot.as_mut().map(Snapshot::take).unwrap_or_default() {
+            self.push(message)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The largest body of a message. A partition number has up to five digits and a comma.
+    fn largest(&self) -> usize {
+        let max_payload = self.settings.largest.load(Ordering::Relaxed);
+        max_payload.saturating_sub(OVERHEAD + 6 * usize::from(self.settings.partitions))
     }
 
     /// At a start without a saved position.
@@ -180,8 +229,7 @@ impl Reader {
 
     fn body(&self, command: &StreamCommand<'_>, id: &str, migration: Option<&Migration<'_>>) -> io::Result<Vec<u8>> {
         let max_payload = self.settings.largest.load(Ordering::Relaxed);
-        // A partition number has up to five digits and a comma.
-        let largest = max_payload.saturating_sub(OVERHEAD + 6 * usize::from(self.settings.partitions));
+        let largest = self.largest();
         if let Some(body) = message::body(command, id, self.lane.name(), migration, largest)? {
             return Ok(body);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use redtail::net;
 use redtail::replication::SessionError;
 use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Notice, Positions, Sentinel, Shard};
-use redtail::{Ack, Builder, Checkpoint, Error, Event, Follower, Handle, OnGap, Position, Start};
+use redtail::{Ack, Builder, Checkpoint, Error, Event, Follower, Handle, OnGap, Position, SnapshotForm, Start};
 
 use crate::args::{self, Args};
 use crate::end::{End, Failure};
@@ -96,8 +96,8 @@ fn cluster(
     if let Some(tls) = args.tls() {
         cluster = cluster.tls(tls);
     }
-    cluster = cluster.login(args.login()).start(Start::Now).added(Start::Now).positions(positions).ack(args.ack());
-    cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH);
+    cluster = cluster.login(args.login()).start(args.start()).added(args.start()).positions(positions).ack(args.ack());
+    cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH).snapshot(SnapshotForm::Items);
     let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
     let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
     let may_save = Arc::new(AtomicBool::new(false));
@@ -136,6 +136,7 @@ fn cluster(
 /// The start of one server, found by its address or through Sentinels.
 struct Begin {
     position: Option<Position>,
+    start: Start,
     on_gap: OnGap,
     ack: Ack,
     handle: Handle,
@@ -143,7 +144,11 @@ struct Begin {
 
 impl Begin {
     fn connect<S: net::Source + net::Reconnect>(self, builder: Builder<S>) -> Result<Follower<S::Transport>, Error> {
-        let builder = builder.start(self.position.map_or(Start::Now, Start::At)).on_gap(self.on_gap).ack(self.ack);
+        let builder = builder
+            .snapshot(SnapshotForm::Items)
+            .start(self.position.map_or(self.start, Start::At))
+            .on_gap(self.on_gap)
+            .ack(self.ack);
         // A server that is down when the bridge restarts is waited for.
         builder.retry_first(self.position.is_some()).handle(self.handle).connect()
     }
@@ -157,14 +162,19 @@ fn single(args: &Args, reader: &impl Fn(Lane, bool) -> Reader, end: &Arc<End>) -
     };
     let single = Arc::new(Single::default());
     let handle = single.handle.clone();
-    let start = Begin { position, on_gap: on_gap(args), ack: args.ack(), handle };
+    let start = Begin { position, start: args.start(), on_gap: on_gap(args), ack: args.ack(), handle };
     let followed = match &args.target.name {
         Some(name) => {
             let sentinel =
                 Sentinel::builder(&args.target.hosts, name).map_err(|error| Failure::new(2, error.to_string()))?;
             #[cfg(feature = "tls")]
             let sentinel = match args.tls() {
-                Some(tls) => sentinel.sentinel_tls(tls.clone()).tls(tls),
+                Some(tls) => sentinel.tls(tls),
+                None => sentinel,
+            };
+            #[cfg(feature = "tls")]
+            let sentinel = match args.sentinel_tls() {
+                Some(tls) => sentinel.sentinel_tls(tls),
                 None => sentinel,
             };
             let sentinel = sentinel.sentinel_login(args.sentinel_login()).prefer_replica(args.prefer_replica);

@@ -19,12 +19,14 @@ Examples:
   redtail doctor localhost:6379 --json | jq -r '.findings[].fix[]'
 
 Use the credentials of the follower, since many findings depend on its
-permissions. For all checks the user also needs
-  +info +config|get +command|info +command|list +acl|whoami +acl|dryrun
+permissions. +psync +replconf +ping +info are enough to find out whether the
+server can be followed. For all checks the user also needs
+  +config|get +command|info +command|list +acl|whoami +acl|dryrun
 (before Redis 7.0 +acl|getuser instead of +acl|dryrun).
 
-Nothing on the server is changed, and PSYNC is never tried. Each command that
-the user may not use leaves an entry in the server's ACL LOG.
+Nothing on the server is changed, and no replication begins. A user without
+ACL DRYRUN is tested with a PSYNC that every server since 6.2 refuses. Each
+command that the user may not use leaves an entry in the server's ACL LOG.
 
 With --json the report is one object:
   target, verdict (good, warnings, impossible), exit_code

@@ -21,8 +21,9 @@ pub(crate) struct Output {
 
     /// Write to FILE instead of standard output
     ///
-    /// FILE is appended to; an unfinished line at its end is ended first. SIGHUP opens it again, at the end of a line:
-    /// rename it, then send SIGHUP. With --checkpoint it is synced to disk before each save.
+    /// FILE is appended to; an unfinished line at its end is ended first. SIGHUP opens it again, at the end of a
+    /// line, or with --format resp of a command or transaction: rename it, then send SIGHUP. With --checkpoint it is
+    /// synced to disk before each save.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -57,6 +58,18 @@ pub(crate) struct Output {
     /// Replace arguments longer than N bytes by their length [default: 16777216]
     #[arg(long, value_name = "N")]
     pub(crate) max_arg: Option<u64>,
+
+    /// With --format text: print UTF-8 as it is, and other bytes with escapes
+    ///
+    /// This is the default if the output is a terminal and the locale (LC_ALL, LC_CTYPE, LANG) is UTF-8.
+    #[arg(long, overrides_with = "no_raw")]
+    pub(crate) raw: bool,
+
+    /// With --format text: print each byte that is not printable ASCII as an escape, as redis-cli --no-raw does
+    ///
+    /// This is the default for files, pipes and other terminals.
+    #[arg(long, overrides_with = "raw")]
+    pub(crate) no_raw: bool,
 
     /// With --format resp: the database of commands before the first SELECT
     ///

@@ -79,13 +79,25 @@ const fn always(verbs: &'static [&'static str], options: &'static [&'static str]
 const SENTINEL: &[&str] = &["sentinel-user", "sentinel-password-file", "sentinel-tls", "sentinel-no-tls"];
 const TLS_OPTIONS: &[&str] = &["tls", "cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
 const OF_TLS: &[&str] = &["cacert", "cacertdir", "cert", "cert-key", "sni", "verify", "insecure"];
-const OF_KEYS: &[&str] =
-    &["format", "count", "db", "key", "not-key", "all", "elements", "max-arg", "empty-target", "target-version"];
+const OF_KEYS: &[&str] = &[
+    "format",
+    "count",
+    "db",
+    "key",
+    "not-key",
+    "all",
+    "elements",
+    "max-arg",
+    "raw",
+    "no-raw",
+    "empty-target",
+    "target-version",
+];
 
 /// The first row that refuses an option gives the message.
 pub(super) const RULES: &[Rule] = &[
     // The connection.
-    always(CONNECTED, &["user", "password-file"]),
+    always(CONNECTED, &["user", "password-file", "ask-password"]),
     rule(CONNECTED, SENTINEL, SENTINELS, "{} is for targets that begin with redis+sentinel://"),
     rule(
         CONNECTED,
@@ -274,6 +286,8 @@ pub(super) const RULES: &[Rule] = &[
         &[
             "offset",
             "all",
+            "raw",
+            "no-raw",
             "until",
             "assume-db",
             "elements",
@@ -325,6 +339,12 @@ pub(super) const RULES: &[Rule] = &[
         TEXT | JSON,
         "{} can't be used with --format resp: servers can't load a command without one of its arguments; remove \
          --max-arg (values of any size need little memory)",
+    ),
+    rule(
+        PRINTING,
+        &["raw", "no-raw"],
+        TEXT,
+        "{} is for --format text: json is UTF-8, and resp has no escapes; remove {}",
     ),
     rule(
         PRINTING,

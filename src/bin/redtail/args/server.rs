@@ -33,6 +33,12 @@ pub(crate) struct Server {
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 
+    /// Ask for the password on the terminal
+    ///
+    /// The terminal does not show it. It is asked for once, and used for each connect of the run.
+    #[arg(long, conflicts_with = "password_file")]
+    pub(crate) ask_password: bool,
+
     /// The ACL user of the Sentinels
     #[arg(long, value_name = "NAME", help_heading = "Sentinel")]
     pub(crate) sentinel_user: Option<String>,

@@ -107,6 +107,18 @@ pub(crate) struct Snapshot {
     /// Replace strings longer than N bytes by their length [default: 16777216]
     #[arg(long, value_name = "N")]
     max_arg: Option<u64>,
+
+    /// With --format text: print UTF-8 as it is, and other bytes with escapes
+    ///
+    /// This is the default if the output is a terminal and the locale (LC_ALL, LC_CTYPE, LANG) is UTF-8.
+    #[arg(long, overrides_with = "no_raw")]
+    raw: bool,
+
+    /// With --format text: print each byte that is not printable ASCII as an escape, as redis-cli --no-raw does
+    ///
+    /// This is the default for files, pipes and other terminals.
+    #[arg(long, overrides_with = "raw")]
+    no_raw: bool,
 }
 
 impl Snapshot {
@@ -143,6 +155,8 @@ impl Snapshot {
             all,
             elements,
             max_arg,
+            raw: self.raw,
+            no_raw: self.no_raw,
             assume_db: None,
             empty_target: self.empty_target,
             target_version: self.target_version,

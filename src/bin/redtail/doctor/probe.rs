@@ -1,4 +1,4 @@
-//! The questions to a server, in order. None changes the server, and PSYNC is never sent.
+//! The questions to a server, in order. None changes the server, and none begins a replication.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -171,7 +171,26 @@ fn permissions(client: &mut Client, facts: &mut Facts) -> Result<(), ProbeError>
             facts.may.sync = rules::allow(rules, "sync").into();
         }
     }
+    if facts.may.psync == Known::Unknown && facts.has.psync != Known::No && refuses_failover(facts) {
+        let reply = client.ask(&["PSYNC", NO_REPLID, "0", "FAILOVER"])?;
+        facts.may.psync = match reply.error() {
+            Some(message) if message.starts_with("ERR PSYNC FAILOVER ") => Known::Yes,
+            Some(_) if reply.is_denied() => Known::No,
+            _ => Known::Unknown,
+        };
+    }
     Ok(())
+}
+
+/// The id in a PSYNC that tests a permission. Servers print it in their log.
+const NO_REPLID: &str = "redtail-doctor-checks-the-permission";
+
+/// Whether the server refuses a request for a failover by PSYNC before it does anything: since 6.2 a primary refuses
+/// each, and a replica each one with another replication id than its own. The permission is checked first.
+fn refuses_failover(facts: &Facts) -> bool {
+    let Some(kind) = facts.info.as_ref().map(ServerKind::of) else { return false };
+    let is_ours = matches!(kind.family, Family::Redis | Family::Valkey);
+    is_ours && kind.server.is_some_and(|server| server.is_since(Some((6, 2)), Some((7, 2))))
 }
 
 /// The answer of ACL DRYRUN. `None` if it is denied or does not exist.

@@ -5,6 +5,7 @@ use std::{io, thread};
 
 use redtail::net::{Client, ClientError, Login, Reply, Target, Timeouts};
 
+use crate::background;
 use crate::doctor::facts::address;
 use crate::target::address::Address;
 
@@ -47,17 +48,23 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
     let mut reports = Vec::new();
     let mut round: Vec<Target> = sentinels.to_vec();
     while !round.is_empty() {
-        let each = |target: Target| {
-            let login = &login;
-            move || {
-                let answers = view(address, &target, login, name).map_err(|error| error.to_string());
-                SentinelReport { target, answers }
-            }
-        };
+        let login = &login;
         // All are asked at the same time, so that dead ones cost one timeout together.
         reports.extend(thread::scope(|scope| {
-            let asked: Vec<_> = round.drain(..).map(|target| scope.spawn(each(target))).collect();
-            asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
+            let begin = |target: Target| {
+                let of = target.clone();
+                let ask = move || view(address, &of, login, name).map_err(|error| error.to_string());
+                (target, thread::Builder::new().spawn_scoped(scope, ask))
+            };
+            let asked: Vec<_> = round.drain(..).map(begin).collect();
+            let report = |(target, asked): (Target, io::Result<thread::ScopedJoinHandle<'_, _>>)| {
+                let answers = match asked {
+                    Ok(asked) => asked.join().ok()?,
+                    Err(error) => Err(background::not_started("sentinel", &error)),
+                };
+                Some(SentinelReport { target, answers })
+            };
+            asked.into_iter().filter_map(report).collect::<Vec<_>>()
         }));
         let answers = || reports.iter().filter_map(|report| report.answers.as_ref().ok());
         for (id, target) in answers().flat_map(|view| &view.others) {

@@ -15,6 +15,7 @@ mod migrations;
 mod payload_command;
 mod position_mark;
 mod printer;
+mod quoting;
 mod resp;
 mod restored;
 mod stream_context;

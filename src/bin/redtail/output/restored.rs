@@ -11,6 +11,7 @@ use crate::output::json_argument::push_argument;
 use crate::output::keys::json::JsonKeys;
 use crate::output::keys::text::TextKeys;
 use crate::output::payload_command::{LONGEST_NAME, PayloadCommand};
+use crate::output::quoting::Quoting;
 
 /// The payload of a command with these arguments.
 pub(super) fn payload<'a>(mut args: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
@@ -40,10 +41,10 @@ pub(super) fn push_json(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io:
 }
 
 /// Appends a payload as text.
-pub(super) fn push_text(line: &mut Vec<u8>, payload: &[u8], max_arg: u64) -> io::Result<()> {
+pub(super) fn push_text(line: &mut Vec<u8>, payload: &[u8], max_arg: u64, quoting: Quoting) -> io::Result<()> {
     line.extend_from_slice(b" (restores");
     let begin = line.len();
-    let mut keys = TextKeys::of_payload(max_arg);
+    let mut keys = TextKeys::of_payload(max_arg, quoting);
     if let Err(error) = each(payload, |item| keys.item(item, line))? {
         line.truncate(begin);
         write!(line, " nothing readable: {}", describe(&error))?;

@@ -14,6 +14,7 @@ use crate::args;
 use crate::output::argument::Argument;
 use crate::output::gather::Gather;
 use crate::output::keys::text::TextKeys;
+use crate::output::quoting::Quoting;
 use crate::output::restored;
 use crate::output::restored::PayloadArgument;
 use crate::output::stream_context::StreamContext;
@@ -34,6 +35,7 @@ pub(super) struct Text {
     restored: Vec<u8>,
     keys: TextKeys,
     colors: Colors,
+    quoting: Quoting,
     /// The migration of the current command, or empty.
     pub(super) migration: Vec<u8>,
     /// The kind and number of the file that contains the next lines.
@@ -48,8 +50,9 @@ pub(super) struct Text {
 impl Text {
     pub(super) fn new(options: &args::Output) -> Self {
         let (all, max_arg) = (options.all, options.max_arg());
+        let quoting = Quoting::of(options);
         // A long string of a snapshot is shortened anyway.
-        let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX));
+        let keys = TextKeys::new(all, options.max_arg.unwrap_or(u64::MAX), quoting);
         let (gather, colors) = (Gather::new(max_arg), Colors::of_output(options.output.is_some()));
         Self {
             all,
@@ -61,6 +64,7 @@ impl Text {
             restored: Vec::new(),
             keys,
             colors,
+            quoting,
             migration: Vec::new(),
             file: None,
             time: None,
@@ -75,7 +79,7 @@ impl Text {
             return Ok(());
         }
         (self.file, self.time) = (this, None);
-        writeln!(out, "# file {}", Quoted(file.name().as_bytes()))
+        writeln!(out, "# file {}", self.quoting.of_bytes(file.name().as_bytes()))
     }
 
     /// Sets the time of the next line, which a filter may drop.
@@ -121,10 +125,10 @@ impl Text {
         push_migration(&mut self.line, self.colors, &self.migration)?;
         for (index, arg) in command.args().enumerate() {
             let colors = (index == 0).then_some(self.colors);
-            push(&mut self.line, Argument::of(arg, self.max_arg), colors)?;
+            push(&mut self.line, Argument::of(arg, self.max_arg), colors, self.quoting)?;
         }
         if let Some(payload) = restored::payload(command.args()) {
-            restored::push_text(&mut self.line, payload, self.max_arg)?;
+            restored::push_text(&mut self.line, payload, self.max_arg, self.quoting)?;
         }
         self.line.push(b'\n');
         out.write_all(&self.line)
@@ -139,11 +143,11 @@ impl Text {
         self.payload.part(part);
         if let Some(argument) = self.gather.part(part) {
             if let Some(payload) = self.payload.argument(argument) {
-                restored::push_text(&mut self.restored, payload, self.max_arg)?;
+                restored::push_text(&mut self.restored, payload, self.max_arg, self.quoting)?;
             }
             if self.line.len() < LONGEST_LINE {
                 let colors = self.line.is_empty().then_some(self.colors);
-                push(&mut self.line, argument, colors)?;
+                push(&mut self.line, argument, colors, self.quoting)?;
             } else {
                 self.left_out += 1;
             }
@@ -213,7 +217,7 @@ fn push_migration(line: &mut impl Write, colors: Colors, migration: &[u8]) -> io
 }
 
 /// `colors`: set for the name of the command.
-fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>) -> io::Result<()> {
+fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>, quoting: Quoting) -> io::Result<()> {
     line.push(b' ');
     if let Some(colors) = colors {
         line.extend_from_slice(colors.bold.as_bytes());
@@ -224,7 +228,7 @@ fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>) -> i
             line.extend_from_slice(bytes);
             line.push(b'"');
         }
-        Argument::Whole(bytes) => write!(line, "{}", Quoted(bytes))?,
+        Argument::Whole(bytes) => write!(line, "{}", quoting.of_bytes(bytes))?,
         Argument::Omitted(length) | Argument::Pieces(length) => write!(line, "(omitted {length} bytes)")?,
     }
     if let Some(colors) = colors {

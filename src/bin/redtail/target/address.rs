@@ -13,7 +13,6 @@ use crate::args::{Scheme, Server};
 use crate::failure::Failure;
 use crate::target::credentials::{Credentials, ENCODING, Password, from_environment, percent_decoded};
 use crate::target::endpoint::Endpoint;
-#[cfg(feature = "tls")]
 use crate::terminal::log;
 
 /// A server as given on the command line.
@@ -85,6 +84,7 @@ impl Address {
     /// Reads the address from arguments and environment.
     pub(crate) fn of(server: &Server) -> Result<Self, String> {
         let address = Self::read(&server.target).map_err(|message| format!("TARGET: {message}"))?;
+        let address = if server.ask_password { address.asking(server.user.as_deref())? } else { address };
         let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
         #[cfg(feature = "tls")]
         let address = address.with_tls(&server.tls);
@@ -295,6 +295,17 @@ impl Address {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let target = Target::Tcp { host: host.into(), port: url.port().unwrap_or(6379) };
         Ok(Self::at(Endpoint::Server(target), login))
+    }
+
+    /// Asks a person for the password of this user, or of the user in the address.
+    fn asking(mut self, user: Option<&str>) -> Result<Self, String> {
+        if self.login.password.is_some() {
+            return Err("the URL and --ask-password both give a password: remove it from the URL".into());
+        }
+        let user = user.or(self.login.user.as_deref());
+        let of = user.map_or_else(|| self.endpoint.to_string(), |user| format!("{user} at {}", self.endpoint));
+        self.login.password = Some(Password::asked(&of)?);
+        Ok(self)
     }
 
     /// Adds `--user`, `--password-file` and the environment.

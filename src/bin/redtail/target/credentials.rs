@@ -19,6 +19,8 @@ pub(super) enum Password {
     /// A part of the address.
     Given(Vec<u8>),
     Environment(Vec<u8>),
+    /// Typed by a person.
+    Asked(Vec<u8>),
     File(PathBuf),
 }
 
@@ -27,7 +29,9 @@ impl Credentials {
     pub(crate) fn read(&self) -> io::Result<Login> {
         let password = match &self.password {
             None => None,
-            Some(Password::Given(password) | Password::Environment(password)) => Some(password.clone()),
+            Some(Password::Given(password) | Password::Environment(password) | Password::Asked(password)) => {
+                Some(password.clone())
+            }
             Some(Password::File(file)) => Some(password_in(file)?),
         };
         let mut login = Login::default();
@@ -39,13 +43,28 @@ impl Credentials {
     /// FILE takes its part.
     pub(crate) fn options(&self, prefix: &str) -> Vec<String> {
         let user = self.user.as_ref().map(|user| format!("{prefix}user {}", quoted(user)));
-        let file = match &self.password {
-            Some(Password::File(file)) => Some(quoted(&file.display().to_string())),
-            Some(Password::Given(_)) => Some("FILE".into()),
+        let password = match &self.password {
+            Some(Password::File(file)) => {
+                Some(format!("{prefix}password-file {}", quoted(&file.display().to_string())))
+            }
+            Some(Password::Given(_)) => Some(format!("{prefix}password-file FILE")),
+            Some(Password::Asked(_)) => Some("--ask-password".into()),
             Some(Password::Environment(_)) | None => None,
         };
-        let file = file.map(|file| format!("{prefix}password-file {file}"));
-        user.into_iter().chain(file).collect()
+        user.into_iter().chain(password).collect()
+    }
+}
+
+impl Password {
+    /// Asks for a password on the terminal, which does not show it.
+    pub(super) fn asked(of: &str) -> Result<Self, String> {
+        match rpassword::prompt_password(format!("Password of {of}: ")) {
+            Ok(password) => Ok(Self::Asked(password.into_bytes())),
+            Err(error) => Err(format!(
+                "--ask-password needs a terminal to ask for the password of {of}: {error}; use --password-file FILE, or \
+                 the environment variable REDTAIL_PASSWORD"
+            )),
+        }
     }
 }
 

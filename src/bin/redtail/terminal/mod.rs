@@ -1,6 +1,6 @@
 //! Standard error, and the capabilities of the terminal.
 
-mod capability;
+pub(crate) mod capability;
 pub(crate) mod color;
 pub(crate) mod line_start;
 pub(crate) mod log;

@@ -8,6 +8,9 @@ mod random;
 mod servers;
 mod silence;
 mod single;
+mod snapshot;
 mod soak;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod writer;

@@ -63,10 +63,23 @@ impl Sentinel {
     pub(crate) fn of(folder: &Folder, node: &Node) -> Self {
         let port = free_port();
         let file = folder.make("sentinel").join("conf");
-        let text = format!("port {port}\nbind 127.0.0.1\nsentinel monitor orders 127.0.0.1 {} 1\n", node.port);
-        fs::write(&file, text).expect("write");
+        Self::monitoring(port, &file, node.port, "")
+    }
+
+    /// Without TLS itself, of a server with TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn of_tls(folder: &Folder, node: &Node) -> Self {
+        let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(certificate);
+        let more = format!("tls-replication yes\ntls-ca-cert-file {ca}\ntls-cert-file {cert}\ntls-key-file {key}\n");
+        let file = folder.make("sentinel").join("conf");
+        Self::monitoring(free_port(), &file, node.tls_port.expect("a port"), &more)
+    }
+
+    fn monitoring(port: u16, file: &Path, server: u16, more: &str) -> Self {
+        let text = format!("port {port}\nbind 127.0.0.1\n{more}sentinel monitor orders 127.0.0.1 {server} 1\n");
+        fs::write(file, text).expect("write");
         let mut command = Command::new("redis-server");
-        let process = Process::start(command.arg(&file).arg("--sentinel"), &file.with_extension("log"));
+        let process = Process::start(command.arg(file).arg("--sentinel"), &file.with_extension("log"));
         eventually("the Sentinel answers", || Link::to(port).is_some());
         Self { port, _process: process }
     }
@@ -97,6 +110,8 @@ pub(crate) struct Node {
     link: Mutex<Link>,
     log: PathBuf,
     process: Process,
+    #[cfg(feature = "tls")]
+    pub(crate) tls_port: Option<u16>,
 }
 
 impl Node {
@@ -144,6 +159,16 @@ impl Node {
         Self::start(folder, port.unwrap_or_else(free_port), (0, 16_383), &[])
     }
 
+    /// A single server that listens with TLS too, for clients with a certificate.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_tls(folder: &Folder) -> Self {
+        let (port, tls) = (free_port(), free_port());
+        let [ca, cert, key] = ["ca.crt", "server.crt", "server.key"].map(certificate);
+        let tls_args = ["--tls-port", &tls.to_string(), "--tls-ca-cert-file", &ca, "--tls-cert-file", &cert];
+        let args = [&tls_args[..], &["--tls-key-file", &key, "--tls-auth-clients", "yes"]].concat();
+        Self { tls_port: Some(tls), ..Self::start(folder, port, (0, 16_383), &args) }
+    }
+
     fn start(folder: &Folder, port: u16, slots: (u16, u16), more: &[&str]) -> Self {
         let folder = folder.make(&format!("node-{port}"));
         let mut command = Command::new("redis-server");
@@ -157,7 +182,15 @@ impl Node {
             link = Link::to(port);
             link.is_some()
         });
-        Self { port, slots, link: Mutex::new(link.expect("a link")), log, process }
+        Self {
+            port,
+            slots,
+            link: Mutex::new(link.expect("a link")),
+            log,
+            process,
+            #[cfg(feature = "tls")]
+            tls_port: None,
+        }
     }
 
     /// A field of INFO.
@@ -278,9 +311,26 @@ impl Broker {
         eventually("the broker answers", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 
+    /// With TLS, for clients with a certificate.
+    #[cfg(feature = "tls")]
+    pub(crate) fn start_with_tls(&mut self) {
+        let mut command = Command::new("nats-server");
+        command.args(["-a", "127.0.0.1", "-js", "-p", &self.port.to_string(), "-sd"]).arg(&self.folder);
+        command.args(["--tlsverify", "--tlscacert", &certificate("ca.crt")]);
+        command.args(["--tlscert", &certificate("server.crt"), "--tlskey", &certificate("server.key")]);
+        self.process = Some(Process::start(&mut command, &self.folder.with_extension("log")));
+        eventually("the broker answers", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }
+}
+
+/// The path of a certificate or key for tests.
+#[cfg(feature = "tls")]
+pub(crate) fn certificate(name: &str) -> String {
+    format!("{}/../../../tests/data/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 pub(crate) struct Bridge {

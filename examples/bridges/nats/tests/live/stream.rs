@@ -35,6 +35,14 @@ pub(crate) fn close(broker: &Broker, is_closed: bool) {
     });
 }
 
+/// The number of messages; 0 without a stream.
+pub(crate) fn count(broker: &Broker) -> u64 {
+    with(broker, async |context| match context.get_stream("writes").await {
+        Ok(stream) => stream.cached_info().state.messages,
+        Err(_) => 0,
+    })
+}
+
 /// Waits until this number of messages is there, or no more arrive. `begin` events are not counted: they are there
 /// before the first write of a test.
 pub(crate) fn wait(broker: &Broker, expected: u64) {

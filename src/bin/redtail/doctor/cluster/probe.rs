@@ -1,12 +1,13 @@
 //! Asks each node about the cluster, and each primary the questions that matter for following.
 
-use std::thread;
 use std::time::Instant;
+use std::{io, thread};
 
 use redtail::net::{Client, ClientError, Login, Reply, Target};
 use redtail::topology::{Node, Topology};
 
 use crate::args::Doctor;
+use crate::background;
 use crate::doctor::cluster::facts::{Asked, ClusterFacts, Denied, Seen};
 use crate::doctor::cluster::findings::no_cluster;
 use crate::doctor::findings::finding::Finding;
@@ -63,17 +64,22 @@ pub(in crate::doctor) fn probe(
         .collect();
     let mut nodes = Vec::new();
     for some in all.chunks(AT_ONCE) {
-        let ask = |&(shard, node, is_primary): &(usize, &Node, bool)| {
-            let options = is_primary.then_some(options);
-            let node = node.clone();
-            move || {
-                let seen = see(address, &node.target, login, options, denied);
-                Asked { node, shard, is_primary, seen }
-            }
-        };
         nodes.extend(thread::scope(|scope| {
-            let asked: Vec<_> = some.iter().map(|one| scope.spawn(ask(one))).collect();
-            asked.into_iter().filter_map(|one| one.join().ok()).collect::<Vec<_>>()
+            let begin = |&(shard, node, is_primary): &(usize, &Node, bool)| {
+                let options = is_primary.then_some(options);
+                let target = node.target.clone();
+                let ask = move || see(address, &target, login, options, denied);
+                (shard, node.clone(), is_primary, thread::Builder::new().spawn_scoped(scope, ask))
+            };
+            let asked: Vec<_> = some.iter().map(begin).collect();
+            let report = |(shard, node, is_primary, asked): (_, _, _, io::Result<thread::ScopedJoinHandle<'_, _>>)| {
+                let seen = match asked {
+                    Ok(asked) => asked.join().ok()?,
+                    Err(error) => Err(ProbeError::Connect(io::Error::other(background::not_started("node", &error)))),
+                };
+                Some(Asked { node, shard, is_primary, seen })
+            };
+            asked.into_iter().filter_map(report).collect::<Vec<_>>()
         }));
     }
     // Each node has its own ACL.

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use redtail::rdb::{Item, Role, Text, Type};
-use redtail::resp::Quoted;
 
 use crate::output::keys::key_facts::KeyFacts;
 use crate::output::keys::object::Number;
+use crate::output::quoting::Quoting;
 
 /// The shown bytes of an element and of a key's name, and the characters of a line before further elements are
 /// only counted.
@@ -20,6 +20,7 @@ pub(in crate::output) struct TextKeys {
     is_payload: bool,
     all: bool,
     max_arg: u64,
+    quoting: Quoting,
     line: String,
     /// The first bytes of a string that arrives in pieces.
     beginning: Vec<u8>,
@@ -33,11 +34,12 @@ pub(in crate::output) struct TextKeys {
 }
 
 impl TextKeys {
-    pub(in crate::output) fn new(all: bool, max_arg: u64) -> Self {
+    pub(in crate::output) fn new(all: bool, max_arg: u64, quoting: Quoting) -> Self {
         Self {
             is_payload: false,
             all,
             max_arg,
+            quoting,
             line: String::new(),
             beginning: Vec::new(),
             key: None,
@@ -50,8 +52,8 @@ impl TextKeys {
         }
     }
 
-    pub(in crate::output) fn of_payload(max_arg: u64) -> Self {
-        Self { is_payload: true, ..Self::new(false, max_arg) }
+    pub(in crate::output) fn of_payload(max_arg: u64, quoting: Quoting) -> Self {
+        Self { is_payload: true, ..Self::new(false, max_arg, quoting) }
     }
 
     pub(in crate::output) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> io::Result<()> {
@@ -113,10 +115,13 @@ impl TextKeys {
             Role::KeyName => NAME,
             _ => SHOWN,
         };
-        let shown = Shown { bytes: self.beginning.get(..most).unwrap_or(&self.beginning), length: text.length };
-        let shown = match text.length > self.max_arg {
-            true => format!("(omitted {} bytes)", text.length),
-            false => shown.to_string(),
+        let shown = self.beginning.get(..most).unwrap_or(&self.beginning);
+        let shown = match text.length {
+            length if length > self.max_arg => format!("(omitted {length} bytes)"),
+            length if length > shown.len() as u64 => {
+                format!("{}... ({length} bytes)", self.quoting.of_beginning(shown))
+            }
+            _ => self.quoting.of_bytes(shown).to_string(),
         };
         match text.role {
             Role::KeyName => {
@@ -211,16 +216,3 @@ impl TextKeys {
 }
 
 const MORE: &str = " ...";
-
-/// A string, or its first bytes and its length.
-struct Shown<'a> {
-    bytes: &'a [u8],
-    length: u64,
-}
-
-impl std::fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", Quoted(self.bytes))?;
-        if self.length > self.bytes.len() as u64 { write!(f, "... ({} bytes)", self.length) } else { Ok(()) }
-    }
-}
