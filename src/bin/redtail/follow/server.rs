@@ -118,6 +118,9 @@ impl Run<'_> {
                 // The goal of an earlier connection is void. A snapshot has none.
                 goal.due = is_start.then(Instant::now);
                 sink.stop_at(u64::MAX, 0);
+            } else if matches!(event, Event::Disconnected(_)) {
+                // The next connection may be to another server, and begin with a snapshot.
+                goal.due = None;
             }
             let before_multi = self.printed.filter(|_| matches!(event, Event::Multi(_)));
             let is_last = keepalive.while_printing(|| {
