@@ -107,7 +107,7 @@ typedef struct options {
     const char *user;
     char *password;
     size_t password_len;
-    int uses_tls;
+    int uses_tls, sentinel_tls, sentinel_no_tls;
     redtail_tls tls;
     rd_kafka_conf_t *kafka;
 } options;

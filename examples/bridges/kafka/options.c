@@ -54,6 +54,8 @@ static const char HELP[] =
     "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
     "  --tls                      use TLS, as with rediss:// (needs a redtail built with TLS)\n"
     "  --cacert FILE, --cacertdir DIR, --cert FILE, --cert-key FILE, --sni NAME, --verify full|ca, --insecure\n"
+    "  --sentinel-tls, --sentinel-no-tls\n"
+    "                             use TLS only to the Sentinels, or only to the servers\n"
     "\n"
     "  --metrics ADDR             serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port\n"
     "  -h, --help\n"
@@ -126,7 +128,7 @@ static char *read_password(const char *path, const char *name, const char *other
 enum {
     CLUSTERED = 256, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, CHECKPOINT, FROM, ON_GAP, ACK,
     DB, COMMAND, NOT_COMMAND, KEY, NOT_KEY, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT,
-    CERT_KEY, SNI, VERIFY, INSECURE, METRICS
+    CERT_KEY, SNI, VERIFY, INSECURE, SENTINEL_TLS, SENTINEL_NO_TLS, METRICS
 };
 
 static const struct option NAMES[] = {
@@ -145,7 +147,8 @@ static const struct option NAMES[] = {
     {"cacert", required_argument, NULL, CACERT}, {"cacertdir", required_argument, NULL, CACERTDIR},
     {"cert", required_argument, NULL, CERT}, {"cert-key", required_argument, NULL, CERT_KEY},
     {"sni", required_argument, NULL, SNI}, {"verify", required_argument, NULL, VERIFY},
-    {"insecure", no_argument, NULL, INSECURE}, {"metrics", required_argument, NULL, METRICS}, {"help", no_argument, NULL, 'h'},
+    {"insecure", no_argument, NULL, INSECURE}, {"sentinel-tls", no_argument, NULL, SENTINEL_TLS},
+    {"sentinel-no-tls", no_argument, NULL, SENTINEL_NO_TLS}, {"metrics", required_argument, NULL, METRICS}, {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
 static void finish(options *options) {
@@ -166,14 +169,20 @@ static void finish(options *options) {
         options->from = NULL;
     if (options->starts_with_snapshot && options->filter.commands.count)
         wrong("the keys of a snapshot are no commands: --from snapshot and %s exclude each other", "--command");
-    if (!options->uses_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
+    if ((options->sentinel_tls || options->sentinel_no_tls) && !options->sentinel.name)
+        wrong("options of Sentinels want %s", "redis+sentinel://host,host/name");
+    if (options->sentinel_tls && (options->uses_tls || options->sentinel_no_tls))
+        wrong("%s is for servers without TLS", "--sentinel-tls");
+    if (options->sentinel_no_tls && !options->uses_tls)
+        wrong("options of TLS want %s", "--tls or rediss://");
+    if (!options->uses_tls && !options->sentinel_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
                                || options->tls.server_name || options->tls.verify))
         wrong("options of TLS want %s", "--tls or rediss://");
     if (options->is_cluster && options->sentinel.name)
         wrong("%s is for nodes, not for Sentinels", "--cluster");
     if (!options->is_cluster && !options->sentinel.name && strchr(options->address.hosts, ','))
         wrong("several addresses want %s or redis+sentinel://", "--cluster");
-    if (options->uses_tls)
+    if (options->sentinel_tls || (options->uses_tls && !options->sentinel_no_tls))
         options->sentinel.tls = &options->tls;
     settings_set(options->kafka, "bootstrap.servers", options->brokers);
     settings_check(options->kafka);
@@ -224,6 +233,8 @@ void read_options(options *options, int argc, char **argv) {
         case VERIFY:
             options->tls.verify = one_of("--verify", optarg, "full", REDTAIL_VERIFY_FULL, "ca", REDTAIL_VERIFY_AUTHORITY);
             break;
+        case SENTINEL_TLS: options->sentinel_tls = 1; break;
+        case SENTINEL_NO_TLS: options->sentinel_no_tls = 1; break;
         case INSECURE: options->tls.verify = REDTAIL_VERIFY_NOTHING; break;
         case 'h': fputs(HELP, stdout); exit(DONE);
         case 'V':

@@ -154,6 +154,12 @@ struct Tls {
     /// Verify nothing: an attacker on the network can then read and change everything
     #[arg(long, conflicts_with = "verify")]
     insecure: bool,
+    /// Connect to the Sentinels with TLS although the servers have none; the options above are then for the Sentinels
+    #[arg(long, conflicts_with = "tls")]
+    sentinel_tls: bool,
+    /// Connect to the Sentinels without TLS although the servers have TLS
+    #[arg(long, conflicts_with = "sentinel_tls")]
+    sentinel_no_tls: bool,
 }
 
 #[cfg(feature = "tls")]
@@ -211,8 +217,17 @@ impl Args {
             _ => {}
         }
         #[cfg(feature = "tls")]
-        if !self.uses_tls() && self.tls.is_any() {
-            return Err("options of TLS need --tls or rediss://".into());
+        {
+            let Tls { sentinel_tls, sentinel_no_tls, .. } = self.tls;
+            if (sentinel_tls || sentinel_no_tls) && target.name.is_none() {
+                return Err("options of Sentinels need redis+sentinel://host,host/name".into());
+            }
+            if sentinel_tls && self.uses_tls() {
+                return Err("with TLS to the servers the Sentinels have it too: --sentinel-tls has no effect".into());
+            }
+            if !self.uses_tls() && !sentinel_tls && (self.tls.is_any() || sentinel_no_tls) {
+                return Err("options of TLS need --tls or rediss://".into());
+            }
         }
         #[cfg(not(feature = "tls"))]
         if target.uses_tls {
@@ -269,6 +284,12 @@ impl Args {
     #[cfg(feature = "tls")]
     pub(crate) fn tls(&self) -> Option<redtail::net::Tls> {
         self.uses_tls().then(|| self.tls.chosen())
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn sentinel_tls(&self) -> Option<redtail::net::Tls> {
+        let wanted = self.tls.sentinel_tls || (self.uses_tls() && !self.tls.sentinel_no_tls);
+        wanted.then(|| self.tls.chosen())
     }
 }
 

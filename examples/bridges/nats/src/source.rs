@@ -169,7 +169,12 @@ fn single(args: &Args, reader: &impl Fn(Lane, bool) -> Reader, end: &Arc<End>) -
                 Sentinel::builder(&args.target.hosts, name).map_err(|error| Failure::new(2, error.to_string()))?;
             #[cfg(feature = "tls")]
             let sentinel = match args.tls() {
-                Some(tls) => sentinel.sentinel_tls(tls.clone()).tls(tls),
+                Some(tls) => sentinel.tls(tls),
+                None => sentinel,
+            };
+            #[cfg(feature = "tls")]
+            let sentinel = match args.sentinel_tls() {
+                Some(tls) => sentinel.sentinel_tls(tls),
                 None => sentinel,
             };
             let sentinel = sentinel.sentinel_login(args.sentinel_login()).prefer_replica(args.prefer_replica);

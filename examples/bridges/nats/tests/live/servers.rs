@@ -63,10 +63,23 @@ impl Sentinel {
     pub(crate) fn of(folder: &Folder, node: &Node) -> Self {
         let port = free_port();
         let file = folder.make("sentinel").join("conf");
-        let text = format!("port {port}\nbind 127.0.0.1\nsentinel monitor orders 127.0.0.1 {} 1\n", node.port);
-        fs::write(&file, text).expect("write");
+        Self::monitoring(port, &file, node.port, "")
+    }
+
+    /// Without TLS itself, of a server with TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn of_tls(folder: &Folder, node: &Node) -> Self {
+        let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(certificate);
+        let more = format!("tls-replication yes\ntls-ca-cert-file {ca}\ntls-cert-file {cert}\ntls-key-file {key}\n");
+        let file = folder.make("sentinel").join("conf");
+        Self::monitoring(free_port(), &file, node.tls_port.expect("a port"), &more)
+    }
+
+    fn monitoring(port: u16, file: &Path, server: u16, more: &str) -> Self {
+        let text = format!("port {port}\nbind 127.0.0.1\n{more}sentinel monitor orders 127.0.0.1 {server} 1\n");
+        fs::write(file, text).expect("write");
         let mut command = Command::new("redis-server");
-        let process = Process::start(command.arg(&file).arg("--sentinel"), &file.with_extension("log"));
+        let process = Process::start(command.arg(file).arg("--sentinel"), &file.with_extension("log"));
         eventually("the Sentinel answers", || Link::to(port).is_some());
         Self { port, _process: process }
     }
