@@ -370,9 +370,9 @@ impl BufferedSession {
         if self.peeked { self.before } else { self.session.position() }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): the caller has stored everything up to this position. The call is
-    /// ignored if the history of the position is not that of [`position`](Self::position). If the primary has requested
-    /// an acknowledgement that this commit makes possible, [`to_send`](Self::to_send) contains it at once: send it.
+    /// For [`Ack::Applied`](crate::Ack::Applied): the caller has stored everything up to this position. A position of a
+    /// history that a gap has ended is ignored. If the primary has requested an acknowledgement that this commit makes
+    /// possible, [`to_send`](Self::to_send) contains it at once: send it.
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
