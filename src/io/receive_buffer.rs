@@ -172,13 +172,15 @@ impl fmt::Debug for ReceiveBuffer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BufferFull {
     /// The buffer is full of unread bytes, and may not grow.
-    #[error("the buffer is full: {limit} bytes are unread, and it may not grow")]
+    #[error(
+        "the buffer is full: {limit} bytes are unread, and it may not grow; raise the limit for commands (Limits::command)"
+    )]
     Limit {
         /// The limit in bytes.
         limit: usize,
     },
     /// The system has no memory left.
-    #[error("no memory for a buffer of {wanted} bytes")]
+    #[error("no memory for a buffer of {wanted} bytes: raise the limit of the process (ulimit -v, cgroup)")]
     Memory {
         /// The size asked for in bytes.
         wanted: usize,

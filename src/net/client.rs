@@ -80,7 +80,7 @@ pub enum ClientError {
         asked: String,
     },
     /// Nothing was received within the read timeout, or no whole reply within 60 s.
-    #[error("no reply in time")]
+    #[error("no reply within the time limit: the server is busy or stopped, or the network drops packets")]
     TimedOut,
     /// The connection failed.
     #[error(transparent)]
@@ -135,6 +135,37 @@ impl Client {
     /// If there is no reply. The connection is unusable then.
     pub fn ask(&mut self, command: &[&str]) -> Result<Reply, ClientError> {
         self.exchange(&command.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>())
+    }
+
+    /// Tells the server which program this is, for its `CLIENT LIST`: the name and the version of this library
+    /// (`CLIENT SETINFO`, which servers have since 7.2), and `name`, if there is one (`CLIENT SETNAME`). A refusal is
+    /// no error.
+    ///
+    /// Returns whether the user may tell it. If not, don't repeat it: each denial adds an entry to the server's ACL
+    /// LOG.
+    ///
+    /// ```no_run
+    /// use redtail::net::{Client, Login, Socket, Timeouts};
+    ///
+    /// let socket = Socket::connect(&"127.0.0.1:6379".parse()?, &Timeouts::default())?;
+    /// let mut client = Client::new(socket, &Login::default())?;
+    /// let is_allowed = client.introduce(Some("orders"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub fn introduce(&mut self, name: Option<&str>) -> Result<bool, ClientError> {
+        if let Some(name) = name
+            && self.ask(&["CLIENT", "SETNAME", name])?.is_denied()
+        {
+            return Ok(false);
+        }
+        let reply = self.ask(&["CLIENT", "SETINFO", "LIB-NAME", env!("CARGO_PKG_NAME")])?;
+        if reply.error().is_none() {
+            self.ask(&["CLIENT", "SETINFO", "LIB-VER", env!("CARGO_PKG_VERSION")])?;
+        }
+        Ok(!reply.is_denied())
     }
 
     /// The server's description of a command (`COMMAND INFO`), which gives the keys of a command that the table of this

@@ -34,7 +34,7 @@ pub enum RecordingError {
     #[error("the recording is compressed ({0}; {remedy})", remedy = Remedy(*.0))]
     Compressed(Compression),
     /// No connection in it reached the stream.
-    #[error("there is nothing in this recording to be played: it ends before a stream begins")]
+    #[error("there is nothing in this recording to be played: it ends before a stream begins; record again")]
     Nothing,
     /// It was recorded after SYNC.
     #[error(
@@ -42,6 +42,8 @@ pub enum RecordingError {
     )]
     NoPositions,
     /// It was recorded after `+CONTINUE`, without a head.
-    #[error("this recording does not have the offset at which its stream begins")]
+    #[error(
+        "this recording does not have the offset at which its stream begins: give the bytes from the reply to PSYNC on"
+    )]
     NoOffset,
 }

@@ -33,7 +33,7 @@ pub enum SessionError {
         heard: Excerpt<80>,
     },
     /// An answer that no primary gives at this point.
-    #[error("unexpected answer to {asked}: {answer}")]
+    #[error("unexpected answer to {asked}: {answer}; check for a proxy in front of the server")]
     Unexpected {
         /// The command that was answered.
         asked: &'static str,

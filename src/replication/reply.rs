@@ -84,7 +84,7 @@ pub(crate) fn judge(asked: Question, message: &[u8]) -> Verdict {
     let code = message.split(|&b| b == b' ').next().unwrap_or_default();
     match code {
         b"NOAUTH" => Fatal("the server asks for a password: give one (and a user, if it has ACL users)"),
-        b"WRONGPASS" => Fatal("wrong user or password, or the user is disabled"),
+        b"WRONGPASS" => Fatal("wrong user or password, or the user is disabled: compare with ACL GETUSER name"),
         b"NOPERM" if asked.is_optional() => Continue,
         b"NOPERM" => Fatal(
             "the user may not replicate: ACL SETUSER name +psync +replconf +ping (and +info for all that INFO tells; +sync for SYNC); \
@@ -120,8 +120,8 @@ fn judge_plain(asked: Question, message: &[u8]) -> Verdict {
             Question::CapaEof | Question::CapaPsync2 => Fatal(
                 "the server knows no REPLCONF: it is renamed or blocked (as managed services do), or this is not Redis or Valkey",
             ),
-            Question::Auth => Fatal("the server knows no AUTH: is this Redis or Valkey?"),
-            Question::Ping => Fatal("the server knows no PING: is this Redis or Valkey?"),
+            Question::Auth => Fatal("the server knows no AUTH: check host and port, another service may listen there"),
+            Question::Ping => Fatal("the server knows no PING: check host and port, another service may listen there"),
             _ => Continue,
         };
     }

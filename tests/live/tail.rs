@@ -366,5 +366,9 @@ fn a_reader_that_has_enough_ends_it_with_a_message() {
     assert!(lines.contains("\"SET\" \"k1\" \"1\"\n") && lines.ends_with("tail ended\n"), "{lines}");
     assert_eq!(lines.lines().count(), 2, "{lines}");
     shell.wait();
-    assert!(shell.errors().ends_with("the reader of standard output has ended\n"), "{}", shell.errors());
+    assert!(
+        shell.errors().ends_with("the reader of standard output has ended: its own messages say why\n"),
+        "{}",
+        shell.errors()
+    );
 }

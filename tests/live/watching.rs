@@ -8,7 +8,7 @@ use crate::cluster::nodes::Nodes;
 use crate::failover::replicas_known_to;
 use crate::help::eventually;
 use crate::server::{Kind, Server};
-use crate::tool::Tool;
+use crate::tool::{Tool, redtail};
 
 #[test]
 #[ignore = "needs real servers: tests/run"]
@@ -22,6 +22,43 @@ fn followers_have_names() {
             let shown: Vec<_> = ["slave0", "slave1"].iter().filter_map(|field| info.get(*field)).collect();
             names.iter().all(|name| shown.iter().any(|it| it.contains(&format!("ip={name}.redtail.invalid,"))))
         });
+    }
+}
+
+/// The connection that asks for the lag has the name and the library of the run in CLIENT LIST. A user who may not tell
+/// them is followed as before, and the attempt is not repeated.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_connections_of_a_run_are_named() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
+        let server = Server::start(kind);
+        server.make_backlog();
+        server.call(&["ACL", "SETUSER", "cdc", "on", ">pw", "+psync", "+replconf", "+ping", "+info"]);
+        let (tail, record) = (server.folder().join("tail"), server.folder().join("record"));
+        let path = |path: &std::path::Path| path.to_str().expect("a path").to_owned();
+        let address = server.address();
+        let _tail = Tool::start(&["tail", &address, "--name", "orders", "--status", &path(&tail)]);
+        let recording = path(&server.folder().join("recording"));
+        let record = path(&record);
+        let _record = Tool::start(&["record", &address, "-o", &recording, "--name", "audit", "--status", &record]);
+        eventually("the server shows both names", || {
+            let list = server.call(&["CLIENT", "LIST"]).text();
+            ["orders", "audit"].iter().all(|name| list.contains(&format!("name={name}.redtail.invalid ")))
+        });
+        if kind != Kind::Redis70 {
+            let version = format!("lib-name=redtail lib-ver={}", env!("CARGO_PKG_VERSION"));
+            eventually("the server shows the library", || {
+                let list = server.call(&["CLIENT", "LIST"]).text();
+                list.lines().filter(|line| line.contains(&version)).count() == 2
+            });
+        }
+        let denied = path(&server.folder().join("denied"));
+        let mut command = redtail(&["tail", &address, "--user", "cdc", "--name", "denied", "--status", &denied]);
+        let _denied = Tool::start_command(command.env("REDTAIL_PASSWORD", "pw"));
+        eventually("the lag is known", || fs::read_to_string(&denied).is_ok_and(|it| it.contains("\"lag_bytes\":0")));
+        let log = server.call(&["ACL", "LOG"]);
+        let about = log.items().iter().filter(|entry| format!("{entry:?}").contains("setname")).count();
+        assert!(about <= 1, "{kind:?}: {log:?}");
     }
 }
 

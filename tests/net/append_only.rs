@@ -393,7 +393,10 @@ fn what_can_not_be_read_is_named() {
         format!("{} is missing: the manifest {} names it", name("a.1.base.rdb"), name("a.manifest"))
     );
     fs::create_dir(folder.path("a.1.base.rdb")).unwrap();
-    assert_eq!(error(&folder.0), format!("{} is no regular file", name("a.1.base.rdb")));
+    assert_eq!(
+        error(&folder.0),
+        format!("{} is no regular file: copy the directory again, with regular files", name("a.1.base.rdb"))
+    );
     folder.write("b.manifest", "");
     assert!(error(&folder.0).contains("more than one manifest, a.manifest and b.manifest"), "{}", error(&folder.0));
     #[cfg(unix)]

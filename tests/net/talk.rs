@@ -40,6 +40,25 @@ fn answers_of_every_kind_own_what_they_say() {
     assert!(matches!(talk.ask(&["PING"]), Err(ClientError::Closed { asked }) if asked == "PING"));
 }
 
+/// A refused introduction is no error. A denied one is not continued.
+#[test]
+fn an_introduction_is_refused_without_an_error() {
+    let introduced = |answers: &[&'static [u8]], name| {
+        let mut talk = talk(answers, &Login::default()).unwrap();
+        let is_allowed = talk.introduce(name);
+        (is_allowed.unwrap(), talk.ask(&["PING"]).unwrap())
+    };
+    let pong = || Reply::Text("PONG".to_owned());
+    let (ok, denied) = (b"+OK\r\n", b"-NOPERM User cdc has no permissions to run the 'client|setname' command\r\n");
+    assert_eq!(introduced(&[ok, ok, ok, b"+PONG\r\n"], Some("orders")), (true, pong()));
+    assert_eq!(introduced(&[ok, ok, b"+PONG\r\n"], None), (true, pong()));
+    // Before 7.2 there is no SETINFO.
+    let unknown = b"-ERR Unknown subcommand or wrong number of arguments for 'SETINFO'. Try CLIENT HELP.\r\n";
+    assert_eq!(introduced(&[ok, unknown, b"+PONG\r\n"], Some("orders")), (true, pong()));
+    assert_eq!(introduced(&[denied, b"+PONG\r\n"], Some("orders")), (false, pong()));
+    assert_eq!(introduced(&[denied, b"+PONG\r\n"], None), (false, pong()));
+}
+
 #[test]
 fn a_client_with_a_user_has_a_password() {
     let mut login = Login::default();

@@ -76,13 +76,16 @@ impl Nodes {
         let harmless =
             ["PING", "INFO", "ROLE", "REPLCONF capa", "REPLCONF rdb", "COMMAND INFO", "COMMAND LIST", "CONFIG GET"];
         let harmless_too =
-            ["ACL WHOAMI", "ACL DRYRUN", "CLUSTER SHARDS", "CLUSTER SLOTS", "CLUSTER INFO", "CLUSTER MYID"];
+            ["ACL WHOAMI", "ACL DRYRUN", "CLUSTER SHARDS", "CLUSTER SLOTS", "CLUSTER INFO", "CLUSTER MYID", NAMING];
         for question in asked.iter().flat_map(|asked| asked.lock().unwrap().clone()) {
             assert!(harmless.iter().chain(&harmless_too).any(|words| question.starts_with(words)), "{question}");
         }
         Examined::of(ran, Vec::new())
     }
 }
+
+/// The name of this program, for CLIENT LIST.
+const NAMING: &str = "CLIENT SETINFO LIB-NAME redtail";
 
 #[test]
 fn a_good_cluster_is_good_on_one_page() {

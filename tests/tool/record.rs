@@ -154,7 +154,7 @@ fn a_pipe_takes_it_as_well() {
     let output = child.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert!(errors.ends_with("the reader of standard output has ended\n"), "{errors}");
+    assert!(errors.ends_with("the reader of standard output has ended: its own messages say why\n"), "{errors}");
 }
 
 #[test]

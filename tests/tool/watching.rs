@@ -298,3 +298,25 @@ fn alerts_dashboard_and_page_use_metrics_that_exist() {
     feed.signal("TERM");
     assert_eq!(feed.end().code(), Some(0), "{}", feed.read("err"));
 }
+
+/// A recording is watched as `tail` is.
+#[test]
+fn a_recording_is_watched_too() {
+    let stream = commands(&["SELECT 2", "SET k v", "SET k w", "DEL k"]);
+    let primary = primary(&stream, playback! { cuts: vec![Cut::Offset(1050)] });
+    let line = "exec $TOOL record $AT -o out --metrics 127.0.0.1:0 --status status";
+    let mut feed = Feed::start("record-watched", &primary, line);
+    let end = (1000 + stream.len()) as f64;
+    eventually("everything is received", || metrics(&feed).get("redtail_replication_offset_bytes") == Some(&end));
+    let shown = metrics(&feed);
+    for (name, value) in
+        [("commands", 3.0), ("printed", 3.0), ("reconnects", 1.0), ("received_bytes", stream.len() as f64)]
+    {
+        assert_eq!(shown.get(&format!("redtail_{name}_total")), Some(&value), "{name}");
+    }
+    eventually("the lag is known", || metrics(&feed).get("redtail_lag_bytes") == Some(&0.0));
+    eventually("the file shows it", || status(&feed)["streams"][0]["commands"] == 3);
+    assert_eq!(status(&feed)["streams"][0]["address"], json!(primary.address().to_string()));
+    feed.signal("TERM");
+    assert_eq!(feed.end().code(), Some(0), "{}", feed.read("err"));
+}

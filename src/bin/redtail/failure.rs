@@ -61,7 +61,9 @@ impl Failure {
     /// A reader that leaves a feed is a failure: a supervisor has to start both again.
     pub(crate) fn of_feed(self) -> Self {
         match self {
-            Self::ClosedPipe => Self::Message(format!("the reader of {} has ended", output_writer::name())),
+            Self::ClosedPipe => {
+                Self::Message(format!("the reader of {} has ended: its own messages say why", output_writer::name()))
+            }
             failure => failure,
         }
     }

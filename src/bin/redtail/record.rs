@@ -15,8 +15,10 @@ use crate::failure::Failure;
 use crate::keepalive::Keepalive;
 use crate::output_writer::OutputWriter;
 use crate::signals;
+use crate::stats::{Tally, Watching, tally_of_stream, watch_lag};
 use crate::stop_condition::StopCondition;
 use crate::target::address::Address;
+use crate::target::endpoint::Endpoint;
 use crate::terminal::log;
 use crate::terminal::status::Status;
 
@@ -28,24 +30,34 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     signals::on_stop(move || stopper.stop());
     let target = address.endpoint.to_string();
     let name = options.output.display().to_string();
+    let watching = Watching::start(&options.watch)?;
     let destination = Destination::open(options, &target)?;
+    let mut tally = tally_of_stream(None);
+    if let Endpoint::Server(target) = &address.endpoint {
+        tally.set_address(target.to_string());
+    }
+    if options.watch.is_any() {
+        watch_lag(&tally, address.clone());
+    }
     let mut settings = recording_options();
     settings.start = destination.start;
     settings.allow_probe = options.allow_probe;
+    settings.label = options.watch.name.as_deref().copied().unwrap_or_default();
     survive(options.reconnect, options.on_gap.into(), &mut settings);
     let followed = address.follow(handle.clone(), settings, Some(destination.recorder)).and_then(|mut follower| {
         let keepalive = Keepalive::watch(&handle);
-        let mut tally = Recorded::default();
-        let outcome = follow(&mut follower, &keepalive, &mut tally, options, &target);
+        let mut recorded = Recorded::default();
+        let outcome = follow(&mut follower, &keepalive, (&mut recorded, &mut tally), options, &target);
         let written =
             follower.finish_recording().and_then(|()| destination.kept.as_ref().map_or(Ok(()), RecordingFile::sync));
-        if tally.attached {
+        if recorded.attached {
             let bytes = HumanBytes(follower.recorded_bytes());
             let position = follower.position().map_or(String::new(), |position| format!(", up to {position}"));
-            log::say(format_args!("recorded {} commands ({bytes}) in {name}{position}", tally.commands));
+            log::say(format_args!("recorded {} commands ({bytes}) in {name}{position}", recorded.commands));
         }
         outcome.and(written.map_err(|error| Error::Recording(error).into()))
     });
+    drop(watching);
     if let Some(kept) = &destination.kept {
         kept.remove_if_empty(&options.output);
     }
@@ -69,6 +81,8 @@ fn recording_options() -> redtail::Options {
     (limits.command, limits.bulk) = (4 << 20, 1 << 40);
     let mut options = redtail::Options::default();
     (options.parts, options.limits) = (Some(parts), limits);
+    // PINGs are signs of life for those who watch the run.
+    options.control = true;
     options
 }
 
@@ -81,7 +95,7 @@ struct Recorded {
 fn follow(
     follower: &mut Follower,
     keepalive: &Keepalive,
-    tally: &mut Recorded,
+    (recorded, tally): (&mut Recorded, &mut Tally),
     options: &Record,
     target: &str,
 ) -> Result<(), Failure> {
@@ -89,6 +103,9 @@ fn follow(
     let deadline = options.duration.map(|duration| Instant::now() + duration);
     let mut status = Status::new();
     loop {
+        if follower.is_drained() {
+            tally.flush();
+        }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) && end.open_transaction().is_none() {
             return Ok(());
@@ -100,10 +117,11 @@ fn follow(
             None => follower.next_event(),
         })?;
         let Some(event) = next else { return signals::end_of_stream() };
+        tally.event(&event, true);
         match &event {
-            Event::Command(_) => tally.commands += 1,
-            Event::Part(part) => tally.commands += u64::from(part.offset.is_some()),
-            Event::Attached(_) => tally.attached = true,
+            Event::Command(_) => recorded.commands += 1,
+            Event::Part(part) => recorded.commands += u64::from(part.offset.is_some()),
+            Event::Attached(_) => recorded.attached = true,
             _ => {}
         }
         let enough = end.after(&event, true);
@@ -116,7 +134,7 @@ fn follow(
         if status.due_in().is_some_and(|timeout| timeout.is_zero()) {
             let bytes = HumanBytes(follower.recorded_bytes());
             let offset = follower.position().map_or(String::new(), |position| format!(", offset {}", position.offset));
-            status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends the recording)", tally.commands));
+            status.show(format_args!("{} commands, {bytes}{offset}  (Ctrl-C ends the recording)", recorded.commands));
         }
     }
 }

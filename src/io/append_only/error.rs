@@ -66,7 +66,7 @@ pub enum AppendOnlyError {
         source: ManifestError,
     },
     /// A manifest that lists nothing to read.
-    #[error("{} names no file to read", path.display())]
+    #[error("{} names no file to read: copy the directory again while no rewrite is running", path.display())]
     Nothing {
         /// The manifest.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum AppendOnlyError {
         manifest: PathBuf,
     },
     /// A pipe, a device or a folder where a file should be.
-    #[error("{} is no regular file", path.display())]
+    #[error("{} is no regular file: copy the directory again, with regular files", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,

@@ -31,7 +31,7 @@ pub enum ClusterError {
         tried: Vec<(Target, String)>,
     },
     /// [`Options::single_link`](crate::Options::single_link) is set.
-    #[error("single_link is set: a cluster is never followed over one connection")]
+    #[error("single_link is set: remove it, a cluster is never followed over one connection")]
     SingleLink,
     /// The system starts no thread.
     #[error("can't start a thread: {0}")]

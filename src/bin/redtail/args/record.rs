@@ -10,6 +10,7 @@ use crate::args::fact::{Facts, NOW, POSITION, either};
 use crate::args::parse::{BACKOFF, START, facts_of_file, facts_of_start, seconds};
 use crate::args::server::Server;
 use crate::args::tail::{GapChoice, facts_of_gap};
+use crate::args::watch::Watch;
 
 const RECORD_EXAMPLES: &str = "\
 Examples:
@@ -84,6 +85,9 @@ pub(crate) struct Record {
     /// End after N seconds, but not inside a transaction
     #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) duration: Option<Duration>,
+
+    #[command(flatten)]
+    pub(crate) watch: Watch,
 }
 
 impl Record {

@@ -193,7 +193,8 @@ pub(super) const RULES: &[Rule] = &[
     ),
     always(RECORD, &["from"]),
     always(TAIL_AND_RECORD, &["reconnect"]),
-    always(TAIL, &["checkpoint-commands", "checkpoint-interval", "heartbeat", "metrics", "status", "name"]),
+    always(TAIL, &["checkpoint-commands", "checkpoint-interval", "heartbeat"]),
+    always(TAIL_AND_RECORD, &["metrics", "status", "name"]),
     // The file that is written.
     rule(TAIL, &["snapshot-to"], ONE_SERVER, "{} writes the snapshot of one server: remove --cluster"),
     rule(TAIL, &["snapshot-to"], SNAPSHOT | SYNC, "{} needs a snapshot: add --from snapshot"),

@@ -63,9 +63,10 @@ impl Save {
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.whole {
             true => Ok(()),
-            false if signals::is_stopped() => {
-                Err(Failure::Message(format!("interrupted; {} was not written", self.file.path().display())))
-            }
+            false if signals::is_stopped() => Err(Failure::Message(format!(
+                "interrupted; {} was not written: run it again",
+                self.file.path().display()
+            ))),
             false => Err(self.nothing(&"the input")),
         }
     }

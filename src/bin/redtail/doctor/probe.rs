@@ -13,6 +13,7 @@ use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permission
 use crate::doctor::kind::{Family, ServerKind};
 use crate::doctor::rules;
 use crate::target::address::Address;
+use crate::target::introduction::introduce;
 use crate::target::probe_error::{ProbeError, TIMEOUT};
 
 /// Asks the server all permitted questions.
@@ -42,6 +43,7 @@ pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result
         facts.certificate = stream.expires_within(SOON);
     }
     info(&mut client, &mut facts)?;
+    introduce(&mut client, login.user.is_some())?;
     Ok((client, facts))
 }
 

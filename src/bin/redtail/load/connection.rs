@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::load::counts::Counts;
 use crate::load::report::Report;
 use crate::target::address::Address;
+use crate::target::introduction::introduce;
 use crate::terminal::log;
 
 /// In bytes. A buffer of this size is sent, and then the replies to the one before it are read.
@@ -92,6 +93,7 @@ impl Connection {
         if let Some(message) = client.ask(&["PING"]).map_err(|error| failed(&error))?.error() {
             return Err(failed(&message));
         }
+        introduce(&mut client, address.login.is_acl_user()).map_err(|error| failed(&error))?;
         let cluster = client.ask(&["CLUSTER", "INFO"]).map_err(|error| failed(&error))?;
         let mut limits = Limits::default();
         // A reply has as many elements and bytes as the commands of the input make it.

@@ -53,8 +53,10 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     outcome?;
     match connection.refused() {
         0 => Ok(()),
-        1 => Err(Failure::Message("1 command was refused".into())),
-        refused => Err(Failure::Message(format!("{refused} commands were refused"))),
+        1 => Err(Failure::Message("1 command was refused: its message is above".into())),
+        refused => {
+            Err(Failure::Message(format!("{refused} commands were refused: the messages of the first ones are above")))
+        }
     }
 }
 

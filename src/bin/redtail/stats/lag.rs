@@ -10,6 +10,7 @@ use crate::background;
 use crate::stats::tally::{Counters, Tally};
 use crate::stats::ticker::INTERVAL;
 use crate::target::address::Address;
+use crate::target::introduction::introduce;
 use crate::target::offset::{OffsetError, field, offset_of};
 use crate::target::probe_error::TIMEOUT;
 use crate::terminal::log;
@@ -68,6 +69,7 @@ fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> R
     let offset = offset_of(client, counters.replid());
     // After the first answer: a denial is not repeated.
     if !matches!(offset, Err(OffsetError::Denied(_))) && counters.about().run_id.is_none() {
+        introduce(client, address.login.is_acl_user())?;
         let run_id = run_id(client);
         counters.change_about(|about| about.run_id = run_id);
     }

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::stats::metrics;
 use crate::stats::report::Report;
 use crate::stats::ticker::INTERVAL;
+use crate::target::introduction;
 use crate::terminal::log;
 
 /// Shows the state of the run until dropped.
@@ -21,6 +22,7 @@ pub(crate) struct Watching {
 impl Watching {
     /// Begins before the server is asked for anything, so that a wrong address or path is reported at once.
     pub(crate) fn start(options: &args::Watch) -> Result<Self, Failure> {
+        introduction::set_name(options.name.as_deref());
         if let Some(address) = &options.metrics {
             let unusable = |error| Failure::Message(format!("can't listen on {address} for --metrics: {error}"));
             let address = metrics::serve(address).map_err(unusable)?;

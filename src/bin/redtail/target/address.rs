@@ -349,7 +349,10 @@ fn split_login(text: &str) -> Result<(Credentials, &str), String> {
         None => (login, None),
     };
     let user = Some(user).filter(|user| !user.is_empty()).map(percent_decoded).transpose()?;
-    let user = user.map(String::from_utf8).transpose().map_err(|_| "the user in the URL is not UTF-8")?;
+    let user = user
+        .map(String::from_utf8)
+        .transpose()
+        .map_err(|_| "the user in the URL is not UTF-8: correct its % escapes, or use --user")?;
     Ok((Credentials { user, password }, location))
 }
 

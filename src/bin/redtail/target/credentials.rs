@@ -25,6 +25,11 @@ pub(super) enum Password {
 }
 
 impl Credentials {
+    /// Whether they are those of an ACL user, and not of the default user.
+    pub(crate) const fn is_acl_user(&self) -> bool {
+        self.user.is_some()
+    }
+
     /// Reads the credentials. A file is read before each connect, since a password may change during a run.
     pub(crate) fn read(&self) -> io::Result<Login> {
         let password = match &self.password {

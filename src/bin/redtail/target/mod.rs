@@ -5,5 +5,6 @@ mod command_forms;
 pub(crate) mod command_specs;
 pub(crate) mod credentials;
 pub(crate) mod endpoint;
+pub(crate) mod introduction;
 pub(crate) mod offset;
 pub(crate) mod probe_error;

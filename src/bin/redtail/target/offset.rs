@@ -48,7 +48,7 @@ pub(crate) fn offset_of(client: &mut Client, replid: Option<ReplicationId>) -> R
             return Err(OffsetError::Denied(answer.error().unwrap_or_default().to_owned()));
         }
         Reply::Error(text) => return Err(OffsetError::Other(text)),
-        _ => return Err(OffsetError::other("the answer to INFO is no text")),
+        _ => return Err(OffsetError::other("the answer to INFO is no text: check for a proxy in front of the server")),
     };
     let replid = replid.map(|replid| replid.to_string());
     let offset = field(&info, "master_repl_offset").filter(|_| field(&info, "master_replid") == replid.as_deref());
