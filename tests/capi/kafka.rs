@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, thread};
 
 use serde_json::{Value, json};
@@ -366,6 +366,8 @@ fn metrics_show_the_state_of_the_bridge() {
     broker.obey("down");
     (0..20).for_each(|number| drop(server.call(&["SET", "a", &number.to_string()])));
     eventually("the queue is full", || get("redtail_output_blocked_now_seconds") > 0.0);
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    eventually("nothing is saved", || now() - get("redtail_checkpoint_timestamp_seconds") > 3.0);
     broker.obey("up");
     eventually("the queue has room", || get("redtail_output_blocked_now_seconds") == 0.0);
     assert!(get("redtail_output_blocked_seconds_total") > 0.0);

@@ -34,7 +34,6 @@ static void run(const topic *topic, const source *source) {
             continue;
         if (source->save())
             return;
-        metrics_saved();
         saved = now_ms();
     }
 }

@@ -159,6 +159,7 @@ static int save(void) {
         return -1;
     one.saved = position;
     one.has_saved = 1;
+    metrics_saved();
     redtail_handle_commit(one.handle, &position);
     return 0;
 }

@@ -74,15 +74,16 @@ fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
 
     let outcome = source.and_then(|mut source| {
         while !end.wait(EVERY) {
-            source.save()?;
-            metrics.saved();
+            if source.save()? {
+                metrics.saved();
+            }
         }
         // The join would otherwise wait for threads that wait for room.
         outbox.seal();
         source.stop();
         // No new messages; those inside may still be confirmed.
         outbox.finish(PATIENCE);
-        source.save()
+        source.save().map(drop)
     });
     outbox.close();
     end.stop();

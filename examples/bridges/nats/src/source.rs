@@ -56,14 +56,14 @@ pub(crate) fn start(
 }
 
 impl Source {
-    /// Saves the position that the broker has confirmed.
-    pub(crate) fn save(&mut self) -> Result<(), Failure> {
+    /// Saves the position that the broker has confirmed. Returns whether the file has changed.
+    pub(crate) fn save(&mut self) -> Result<bool, Failure> {
         match self {
-            Self::Cluster { may_save, .. } if !may_save.load(Ordering::Acquire) => Ok(()),
-            Self::Cluster { following, checkpoint, .. } => state::saved(checkpoint.save(following.committed())),
+            Self::Cluster { may_save, .. } if !may_save.load(Ordering::Acquire) => Ok(false),
+            Self::Cluster { following, checkpoint, .. } => state::save(checkpoint, following.committed()),
             Self::Single { single, checkpoint, .. } => match single.committed() {
-                Some(position) => state::saved(checkpoint.save(position)),
-                None => Ok(()),
+                Some(position) => state::save(checkpoint, position),
+                None => Ok(false),
             },
         }
     }

@@ -4,7 +4,6 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use redtail::CheckpointError;
 use redtail::io::CheckpointFile;
 use redtail::io::CheckpointPosition;
 
@@ -50,6 +49,10 @@ fn warn_of_repetitions(args: &Args, saved_at: SystemTime) {
     }
 }
 
-pub(crate) fn saved(outcome: Result<(), CheckpointError>) -> Result<(), Failure> {
-    outcome.map_err(|error| Failure::new(1, error.to_string()))
+/// Saves a position. Returns whether the file has changed.
+pub(crate) fn save<P: CheckpointPosition>(file: &mut CheckpointFile<P>, position: P) -> Result<bool, Failure> {
+    let saved_ms = |file: &CheckpointFile<P>| file.saved().map(|saved| saved.saved_ms);
+    let before = saved_ms(file);
+    file.save(position).map_err(|error| Failure::new(1, error.to_string()))?;
+    Ok(saved_ms(file) != before)
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -285,7 +286,10 @@ fn metrics_show_the_state_of_the_bridge() {
     assert!(get("redtail_last_write_timestamp_seconds") >= get("redtail_start_timestamp_seconds"));
     broker.kill();
     eventually("the broker is away", || get("redtail_bridge_broker_connected") == 0.0);
+    node.ask(&["SET", "a", "2"]);
     node.ask(&["CLIENT", "KILL", "TYPE", "replica"]);
     eventually("it is attached again", || get("redtail_reconnects_total") == 1.0);
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64();
+    eventually("nothing is saved", || now() - get("redtail_checkpoint_timestamp_seconds") > 3.0);
     bridge.kill();
 }
