@@ -14,9 +14,16 @@ static size_t lengths(const redtail_slice *args, size_t argc) {
     return lengths;
 }
 
+static size_t span_lengths(const redtail_item *item) {
+    size_t lengths = 0;
+    for (size_t i = 0; i < item->argc; i++)
+        lengths += item->spans[i].len;
+    return lengths;
+}
+
 static int each(void *context, const redtail_item *item) {
     (void)context;
-    sum += lengths(item->args, item->argc);
+    sum += span_lengths(item);
     return 0;
 }
 
@@ -28,7 +35,6 @@ int main(int argc, char **argv) {
     char *bytes = malloc(1 << 20);
     size_t size = fread(bytes, 1, 1 << 20, file);
     fclose(file);
-    redtail_slice args[64];
     if (strcmp(argv[1], "session") == 0) {
         redtail_session *session = redtail_session_new_recorded(NULL, 0);
         const redtail_event *event;
@@ -56,10 +62,10 @@ int main(int argc, char **argv) {
         for (long round = 0; round < rounds; round++) {
             redtail_slice input = {bytes, size};
             if (strcmp(argv[1], "batch") == 0)
-                redtail_parser_batch(parser, &input, args, 64, each, NULL);
+                redtail_parser_batch(parser, &input, each, NULL);
             else
-                while (redtail_parser_next(parser, &input, args, 64, &item) == REDTAIL_OK)
-                    sum += lengths(item->args, item->argc);
+                while (redtail_parser_next(parser, &input, &item) == REDTAIL_OK)
+                    sum += span_lengths(item);
         }
         redtail_parser_free(parser);
     }

@@ -7,11 +7,19 @@
 use std::error::Error;
 use std::fs;
 use std::io::ErrorKind;
+use std::process;
 use std::time::Duration;
 
 use redtail::{Ack, Event, Follower, OnGap, Start};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("resume: {error}");
+        process::exit(1);
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let target = args.next().unwrap_or_else(|| "127.0.0.1:6379".into());
     let file = args.next().unwrap_or_else(|| "position.txt".into());
@@ -23,12 +31,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let builder = Follower::builder(target).start(start).ack(Ack::Applied);
     let mut follower = builder.on_gap(OnGap::Continue).connect()?;
     let mut saved = None;
+    // `Event::Idle` after a second without an event; `None` only after a stop.
     while let Some(event) = follower.next_timeout(Duration::from_secs(1))? {
         match &event {
             Event::Command(command) => match command.history() {
                 Some(history) => println!("{history}:{} {}", command.offset, command.command()),
                 None => println!("{command}"),
             },
+            Event::Attached(at) => eprintln!("attached at {}", at.offset),
             Event::Gap(gap) => eprintln!("history lost, read the data anew: {gap}"),
             Event::Disconnected(lost) => eprintln!("{lost}"),
             _ => {}

@@ -7,6 +7,7 @@ fn main() -> Result<(), redtail::Error> {
     let mut follower = Follower::builder(target).connect()?;
     while let Some(event) = follower.next_event()? {
         match event {
+            Event::Attached(at) => eprintln!("attached at {}", at.offset),
             Event::Command(command) => println!("{command}"), // 1311 [0] "SET" "k" "v"
             Event::Gap(gap) => eprintln!("history lost: {gap}"),
             _ => {}

@@ -10,10 +10,12 @@ use redtail::replication::Credentials;
 use redtail::{Ack, Event, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() {
     let target = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".into());
     let mut options = Options::default();
     options.ack = Ack::Received;
@@ -25,7 +27,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         ControlFlow::Continue(())
     };
-    follow(&target, options, print).await
+    if let Err(error) = follow(&target, options, print).await {
+        eprintln!("tokio: {error}");
+        std::process::exit(1);
+    }
 }
 
 /// Follows the server at `target` until `each` breaks: reconnects, resumes and acknowledges.
@@ -59,12 +64,13 @@ pub(crate) async fn follow(
             (Step::Connect { at_ms }, _) => {
                 stream = None;
                 sleep_until(at(at_ms)).await;
-                match TcpStream::connect(target).await {
-                    Ok(connected) => {
+                match timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await {
+                    Ok(Ok(connected)) => {
                         stream = Some(connected);
                         session.connected(Credentials::default(), now_ms());
                     }
-                    Err(error) => session.connect_failed(Closed::Failed(&error.to_string())),
+                    Ok(Err(error)) => session.connect_failed(Closed::Failed(&error.to_string())),
+                    Err(_) => session.connect_failed(Closed::Failed("no connection in time")),
                 }
             }
             (Step::Failed(error), _) => return Err(error.into()),

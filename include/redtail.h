@@ -304,6 +304,9 @@ REDTAIL_API int redtail_position_format(const redtail_position *position,
  * Items: the results of a parser
  */
 
+/** Number of arguments whose positions are in redtail_item.spans. redtail_parser_next_arg delivers the others. */
+#define REDTAIL_SPANS 64
+
 /** The grammar of the input. */
 typedef enum redtail_mode {
     /** Replies of a server: every type of RESP2 and RESP3. Items are frames. */
@@ -390,6 +393,14 @@ typedef enum redtail_kind {
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
 
+/** The position of an argument in the bytes of its command. */
+typedef struct redtail_span {
+    /** The index of its first byte. */
+    uint32_t start;
+    /** Its length in bytes. */
+    uint32_t len;
+} redtail_span;
+
 /** A complete command or frame. Owned by the parser; its slices point into the input. */
 typedef struct redtail_item {
     /** One of redtail_item_kind. */
@@ -403,12 +414,12 @@ typedef struct redtail_item {
     uint64_t offset;
     /** The exact bytes of the item. The bytes of all parts, one after another, are the bytes of the command. */
     redtail_slice raw;
-    /** COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL. */
-    const redtail_slice *args;
     /**
-     * COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE
-     * beyond the capacity of the array: redtail_parser_next_arg.
+     * COMMAND, INLINE: the positions in raw of the arguments, at most REDTAIL_SPANS. The first is the name. Argument i
+     * is at raw.data + spans[i].start and has spans[i].len bytes: redtail_item_arg. Otherwise NULL.
      */
+    const redtail_span *spans;
+    /** COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. */
     size_t argc;
     /** PART_ARGUMENT: the index of the argument; the name is 0. */
     size_t index;
@@ -446,6 +457,13 @@ typedef struct redtail_token {
      */
     redtail_slice raw;
 } redtail_token;
+
+/**
+ * Argument index of a COMMAND or INLINE; the name is 0. A slice without data if item is NULL or of another kind, or if
+ * index is REDTAIL_SPANS or more, or not below argc. Any thread, while the item is valid.
+ */
+REDTAIL_API redtail_slice redtail_item_arg(const redtail_item *item,
+                                           size_t index);
 
 /** The name of a redtail_item_kind, for example "inline"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_item_name(int kind);
@@ -618,36 +636,29 @@ REDTAIL_API int redtail_parser_set_parts(redtail_parser *parser,
                                          uint64_t threshold);
 
 /**
- * Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
- * first arguments of a command to args, which has room for capacity slices. The rest of the array is undefined. In
- * REDTAIL_MODE_FRAMES args may be NULL. input->data may be NULL only if its length is 0. Do not change the bytes
- * while you use the item.
+ * Finds the next complete item in input, and advances input past it and past skipped bytes before it. input->data may
+ * be NULL only if its length is 0. Do not change the bytes while you use the item.
  *
- * Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more
- * arguments than capacity. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
+ * Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more than
+ * REDTAIL_SPANS arguments. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
  * REDTAIL_ERROR_PROTOCOL and REDTAIL_ERROR_LIMIT are final: see redtail_parser_error_kind and
  * redtail_parser_error_offset. REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
  */
 REDTAIL_API int redtail_parser_next(redtail_parser *parser,
                                     redtail_slice *input,
-                                    redtail_slice *args,
-                                    size_t capacity,
                                     const redtail_item **item);
 
 /**
- * Passes every complete item in input to the callback each, with context, and advances input past the items. args and
- * capacity: as for redtail_parser_next. If item->argc exceeds capacity, redtail_parser_next_arg delivers the other
- * arguments. If the callback returns another value than 0, the batch ends after that item. The callback may call
- * _next_arg, _next_token, _rewind_tokens and _message of this parser. It must return normally: no longjmp, no C++
- * exception.
+ * Passes every complete item in input to the callback each, with context, and advances input past the items. If
+ * item->argc exceeds REDTAIL_SPANS, redtail_parser_next_arg delivers the other arguments. If the callback returns
+ * another value than 0, the batch ends after that item. The callback may call _next_arg, _next_token, _rewind_tokens
+ * and _message of this parser. It must return normally: no longjmp, no C++ exception.
  *
  * Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if the callback ended the batch; errors as
  * redtail_parser_next.
  */
 REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      redtail_slice *input,
-                                     redtail_slice *args,
-                                     size_t capacity,
                                      int (*each)(void *context, const redtail_item *item),
                                      void *context);
 
@@ -671,13 +682,11 @@ REDTAIL_API int redtail_parser_tokens(redtail_parser *parser,
                                       size_t *count);
 
 /**
- * The next argument of the last item beyond the array of redtail_parser_next. With a capacity of 0 it delivers all
- * arguments, one by one.
+ * The next argument of the last item beyond its spans: the first call delivers argument REDTAIL_SPANS.
  *
  * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last argument.
  */
-REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser,
-                                        redtail_slice *arg);
+REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser, redtail_slice *arg);
 
 /**
  * The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
@@ -1698,8 +1707,9 @@ typedef struct redtail_tls {
 /** The start of the stream. */
 typedef enum redtail_start {
     /**
-     * With the next write. Requests a snapshot without data (about 200 bytes), for which the primary forks once.
-     * Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
+     * At the fork for a snapshot without data (about 200 bytes). The primary forks up to repl-diskless-sync-delay
+     * (5 seconds by default) after the request. Earlier writes are not delivered; REDTAIL_EVENT_ATTACHED marks the
+     * point. Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
      */
     REDTAIL_START_NOW = 0,
     /** With the next write, from the position in INFO. Requires a backlog and permission for INFO. */
@@ -2117,8 +2127,9 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  *   2. Call redtail_session_to_send, write the bytes, call redtail_session_sent. Wait until the socket is readable, or
  *      writable if bytes are left to send, at most until redtail_session_deadline_ms.
  *   3. If the socket is readable: call redtail_session_space, read, call redtail_session_received. After end of file
- *      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), call
- *      redtail_session_silent. Continue with step 1.
+ *      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), and after every wait that
+ *      ended without a readable socket, call redtail_session_silent: without it a primary that hangs is never noticed.
+ *      Continue with step 1.
  *
  * BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
  * redtail_session_next, if the queue has room for one event) and continue with step 2: the primary needs your
@@ -2138,7 +2149,8 @@ REDTAIL_API const char *redtail_disconnect_reason_name(int reason);
  *
  * WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline does not change.
  * No call is required. You may also call redtail_session_connected when the connect begins, and send when the socket
- * becomes writable. Report a failed connect with redtail_session_disconnected.
+ * becomes writable. Report a failed connect with redtail_session_disconnected. A session limits the time of a connect
+ * only after redtail_session_connected, by silence_ms.
  */
 
 /** The replication protocol with one primary, over one connection after another. One thread at a time. */
@@ -2228,8 +2240,9 @@ REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
 
 /**
- * Reports that a read found no data (EAGAIN). If nothing was received for silence_ms, the next redtail_session_next
- * counts the connection as lost. For programs that read themselves; all others call redtail_session_timer.
+ * Reports that a read found no data (EAGAIN), or that a wait ended without a readable socket. If nothing was received
+ * for silence_ms, the next redtail_session_next counts the connection as lost. For programs that read themselves; all
+ * others call redtail_session_timer.
  *
  * Returns REDTAIL_OK.
  */
@@ -2416,21 +2429,24 @@ REDTAIL_API void redtail_handle_free(redtail_handle *handle);
  * Followers: one blocking call per event; sockets, reconnection and waiting included
  *
  * IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is
- * readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+ * readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE, or
+ * for a number of events that leaves time for its other descriptors:
  *
  *   for (;;) {
- *       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+ *       for (int n = 0; n < 1000 && (status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK; n++)
  *           handle(event);
- *       if (status != REDTAIL_IDLE)
+ *       if (status != REDTAIL_OK && status != REDTAIL_IDLE)
  *           break;
  *       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
  *           fd = -1;                     no connection now: poll ignores -1
- *       wait_until_readable(fd, 1000);
+ *       wait_until_readable(fd, status == REDTAIL_IDLE ? 1000 : 0);
  *   }
  *
- * Wait at most a second for three reasons. An acknowledgement is due each second. A reconnect is due after a pause.
- * With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable. Request the
- * socket again after every REDTAIL_IDLE: each connection has another one. Do not read from the socket or close it. A
+ * After REDTAIL_OK, further events may be in the follower while the socket is not readable: do not wait. After
+ * REDTAIL_IDLE wait at most a second, for three reasons. An acknowledgement is due each second. A reconnect is due
+ * after a pause. With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable.
+ * Request the socket again after every REDTAIL_IDLE: each connection has another one. With epoll, add it again after
+ * every REDTAIL_EVENT_DISCONNECTED, even if its number is the same. Do not read from the socket or close it. A
  * reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that
  * must never block uses a session.
  */

@@ -962,16 +962,20 @@ private:
 class item {
 public:
     item() noexcept = default;
-    item(redtail_parser *parser, const redtail_item *from, std::size_t capacity) noexcept
-        : parser_(parser), item_(from), capacity_(capacity) {}
+    item(redtail_parser *parser, const redtail_item *from, redtail_slice *args) noexcept
+        : parser_(parser), item_(from), args_(args) {}
     /** One of redtail_item_kind. */
     int kind() const noexcept { return item_->kind; }
     std::uint64_t offset() const noexcept { return item_->offset; }
     std::string_view raw() const noexcept { return view(item_->raw); }
     /** Number of all arguments. */
     std::size_t argc() const noexcept { return item_->argc; }
-    /** The first arguments, at most 64. next_arg delivers the others. */
-    redtail::args args() const noexcept { return {item_->args, item_->argc < capacity_ ? item_->argc : capacity_}; }
+    /** The first arguments, at most REDTAIL_SPANS. next_arg delivers the others. Valid until the next item. */
+    redtail::args args() const noexcept {
+        std::size_t count = item_->spans == nullptr ? 0 : item_->argc < REDTAIL_SPANS ? item_->argc : REDTAIL_SPANS;
+        for (std::size_t i = 0; i < count; i++) args_[i] = {item_->raw.data + item_->spans[i].start, item_->spans[i].len};
+        return {args_, count};
+    }
     /** The next argument beyond args(). False after the last one. */
     bool next_arg(std::string_view &arg) const noexcept {
         redtail_slice found;
@@ -989,22 +993,22 @@ public:
 private:
     redtail_parser *parser_ = nullptr;
     const redtail_item *item_ = nullptr;
-    std::size_t capacity_ = 0;
+    redtail_slice *args_ = nullptr;
 };
 
 /** Finds frames or commands in bytes that you hold. */
 class parser {
 public:
-    explicit parser(int mode, const redtail::limits &limits = {}) : parser_(create(mode, limits.c())), args_(new redtail_slice[room]) {}
+    explicit parser(int mode, const redtail::limits &limits = {}) : parser_(create(mode, limits.c())), args_(new redtail_slice[REDTAIL_SPANS]) {}
 
     /** The next item in input. Advances input past the item. False if no complete item is left. */
     bool next(std::string_view &input, item &next) {
         redtail_slice unread{input.data(), input.size()};
         const redtail_item *found = nullptr;
-        int number = redtail_parser_next(c(), &unread, args_.get(), room, &found);
+        int number = redtail_parser_next(c(), &unread, &found);
         if (number >= 0) input = view(unread);
         check(number);
-        if (found != nullptr) next = item(c(), found, room);
+        if (found != nullptr) next = item(c(), found, args_.get());
         return found != nullptr;
     }
     /** As above, with the input of the last call of items(). */
@@ -1019,13 +1023,14 @@ public:
         struct context {
             callback call;
             redtail_parser *owner;
-        } context{callback(each), c()};
+            redtail_slice *args;
+        } context{callback(each), c(), args_.get()};
         redtail_slice unread{input.data(), input.size()};
         int number = redtail_parser_batch(
-            c(), &unread, args_.get(), room,
+            c(), &unread,
             [](void *given, const redtail_item *found) noexcept {
                 auto &its = *static_cast<struct context *>(given);
-                return its.call(item(its.owner, found, room));
+                return its.call(item(its.owner, found, its.args));
             },
             &context);
         input = view(unread);
@@ -1078,7 +1083,6 @@ private:
         if (number < 0) throw error(number, message());
         return number;
     }
-    static constexpr std::size_t room = 64;
     detail::owner<redtail_parser, redtail_parser_free> parser_;
     std::unique_ptr<redtail_slice[]> args_;
     std::string_view *input_ = nullptr;

@@ -72,6 +72,7 @@ int redtail_position_parse(const char *text,
 int redtail_position_format(const redtail_position *position,
                                         char *text,
                                         size_t size);
+static const int REDTAIL_SPANS = 64;
 typedef enum redtail_mode {
     REDTAIL_MODE_FRAMES = 0,
     REDTAIL_MODE_REQUESTS = 1,
@@ -112,12 +113,16 @@ typedef enum redtail_kind {
     REDTAIL_KIND_PUSH = 14,
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
+typedef struct redtail_span {
+    uint32_t start;
+    uint32_t len;
+} redtail_span;
 typedef struct redtail_item {
     int kind;
     int frame;
     uint64_t offset;
     redtail_slice raw;
-    const redtail_slice *args;
+    const redtail_span *spans;
     size_t argc;
     size_t index;
     uint64_t length;
@@ -133,6 +138,8 @@ typedef struct redtail_token {
     char format[4];
     redtail_slice raw;
 } redtail_token;
+redtail_slice redtail_item_arg(const redtail_item *item,
+                                           size_t index);
 const char *redtail_item_name(int kind);
 const char *redtail_token_name(int step);
 const char *redtail_kind_name(int kind);
@@ -184,13 +191,9 @@ int redtail_parser_set_parts(redtail_parser *parser,
                                          uint64_t threshold);
 int redtail_parser_next(redtail_parser *parser,
                                     redtail_slice *input,
-                                    redtail_slice *args,
-                                    size_t capacity,
                                     const redtail_item **item);
 int redtail_parser_batch(redtail_parser *parser,
                                      redtail_slice *input,
-                                     redtail_slice *args,
-                                     size_t capacity,
                                      int (*each)(void *context, const redtail_item *item),
                                      void *context);
 int redtail_parser_tokens(redtail_parser *parser,
@@ -198,8 +201,7 @@ int redtail_parser_tokens(redtail_parser *parser,
                                       redtail_token *tokens,
                                       size_t capacity,
                                       size_t *count);
-int redtail_parser_next_arg(redtail_parser *parser,
-                                        redtail_slice *arg);
+int redtail_parser_next_arg(redtail_parser *parser, redtail_slice *arg);
 int redtail_parser_next_token(redtail_parser *parser, const redtail_token **token);
 int redtail_parser_rewind_tokens(redtail_parser *parser);
 int redtail_parser_needed(redtail_parser *parser, size_t *needed);

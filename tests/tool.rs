@@ -40,6 +40,8 @@ mod filters;
 mod folder;
 #[path = "help/listening.rs"]
 mod listening;
+#[path = "tool/load.rs"]
+mod load;
 #[path = "tool/manual.rs"]
 mod manual;
 #[path = "tool/memory.rs"]

@@ -7,6 +7,7 @@ mod commands;
 mod random;
 mod replies;
 pub(crate) mod server;
+mod snapshots;
 
 use random::Random;
 
@@ -47,12 +48,15 @@ pub(crate) const CORPORA: &[(&str, Kind, &str)] = &[
 ];
 
 /// Makes the corpus of this name: at least `size` bytes, ending after a whole item. [`server`] makes `captured`
-/// instead.
+/// instead. A name that begins with `rdb_` is that of a snapshot.
 ///
 /// # Panics
 /// If there is no corpus of this name.
 pub(crate) fn make(name: &str, size: usize) -> Vec<u8> {
     let mut random = Random::new(0x9e37_79b9_7f4a_7c15);
+    if name.starts_with("rdb_") {
+        return snapshots::make(name, size, &mut random);
+    }
     let mut bytes = Vec::with_capacity(size + (8 << 20));
     let mut number = 0;
     while bytes.len() < size {

@@ -76,7 +76,7 @@ static void transfer(follower_t *f, short ready) {
         redtail_session_sent(f->session, (size_t)count);
     if (count < 0 && errno != EAGAIN && errno != EINTR) lost(f, strerror(errno));
     if (f->socket < 0 || queued >= FULL || redtail_session_space(f->session, &in, &len) != REDTAIL_OK) return;
-    count = recv(f->socket, in, len, 0);
+    count = recv(f->socket, in, len, 0); /* also if it is not readable: EAGAIN proves silence */
     if (count > 0) redtail_session_received(f->session, (size_t)count);
     else if (count == 0) lost(f, NULL); /* the server closed it */
     else if (errno == EAGAIN) redtail_session_silent(f->session);

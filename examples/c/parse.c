@@ -52,7 +52,7 @@ int main(void) {
         redtail_slice unread;
         unread.data = buffer;
         unread.len = filled += (size_t)count;
-        while ((status = redtail_parser_next(parser, &unread, NULL, 0, &frame)) == REDTAIL_OK)
+        while ((status = redtail_parser_next(parser, &unread, &frame)) == REDTAIL_OK)
             print_frame(parser);
         fflush(stdout);
         memmove(buffer, unread.data, filled = unread.len); /* the incomplete item stays, at the front */

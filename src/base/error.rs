@@ -101,6 +101,13 @@ pub enum ProtocolErrorKind {
 }
 
 /// One byte. Prints in a readable form: `'a'`, `CR`, `0x00`.
+///
+/// ```
+/// use redtail::resp::Byte;
+///
+/// assert_eq!(Byte(b'a').to_string(), "'a'");
+/// assert_eq!(Byte(b'\r').to_string(), "CR");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Byte(pub u8);
 

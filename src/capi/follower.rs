@@ -1,21 +1,24 @@
 //! Followers: one blocking call per event; sockets, reconnection and waiting included
 //!
 //! IN A POLL LOOP. redtail_follower_fd gives the socket of the connection. The loop waits until the socket is
-//! readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE:
+//! readable, at most a second, and then calls redtail_follower_next_timeout with 0 until it returns REDTAIL_IDLE, or
+//! for a number of events that leaves time for its other descriptors:
 //!
 //!   for (;;) {
-//!       while ((status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK)
+//!       for (int n = 0; n < 1000 && (status = redtail_follower_next_timeout(follower, 0, &event)) == REDTAIL_OK; n++)
 //!           handle(event);
-//!       if (status != REDTAIL_IDLE)
+//!       if (status != REDTAIL_OK && status != REDTAIL_IDLE)
 //!           break;
 //!       if (redtail_follower_fd(follower, &fd) != REDTAIL_OK)
 //!           fd = -1;                     no connection now: poll ignores -1
-//!       wait_until_readable(fd, 1000);
+//!       wait_until_readable(fd, status == REDTAIL_IDLE ? 1000 : 0);
 //!   }
 //!
-//! Wait at most a second for three reasons. An acknowledgement is due each second. A reconnect is due after a pause.
-//! With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable. Request the
-//! socket again after every REDTAIL_IDLE: each connection has another one. Do not read from the socket or close it. A
+//! After REDTAIL_OK, further events may be in the follower while the socket is not readable: do not wait. After
+//! REDTAIL_IDLE wait at most a second, for three reasons. An acknowledgement is due each second. A reconnect is due
+//! after a pause. With TLS, received bytes may be buffered inside the TLS connection while the socket is not readable.
+//! Request the socket again after every REDTAIL_IDLE: each connection has another one. With epoll, add it again after
+//! every REDTAIL_EVENT_DISCONNECTED, even if its number is the same. Do not read from the socket or close it. A
 //! reconnect inside redtail_follower_next_timeout blocks for at most connect_timeout_ms for each address. A loop that
 //! must never block uses a session.
 

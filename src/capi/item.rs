@@ -2,9 +2,11 @@
 
 use std::ffi::{c_char, c_int};
 
+use crate::base::limits::TAPE_LENGTH;
 use crate::capi::basics::*;
+use crate::capi::boundary::there;
 use crate::capi::names::name_of;
-use crate::resp::{Frame, Kind, Token};
+use crate::resp::{Frame, Kind, Span, Token};
 
 /// The grammar of the input.
 #[repr(C)]
@@ -101,6 +103,22 @@ pub(super) use redtail_kind::*;
 pub(super) use redtail_mode::*;
 pub(super) use redtail_token_step::*;
 
+/// The position of an argument in the bytes of its command.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct redtail_span {
+    /// The index of its first byte.
+    pub start: u32,
+    /// Its length in bytes.
+    pub len: u32,
+}
+
+/// Number of arguments whose positions are in redtail_item.spans. redtail_parser_next_arg delivers the others.
+pub const REDTAIL_SPANS: usize = 64;
+
+const _: () = assert!(REDTAIL_SPANS == TAPE_LENGTH);
+const _: () = assert!(size_of::<redtail_span>() == size_of::<Span>());
+
 /// A complete command or frame. Owned by the parser; its slices point into the input.
 #[repr(C)]
 #[derive(Debug)]
@@ -114,10 +132,10 @@ pub struct redtail_item {
     pub offset: u64,
     /// The exact bytes of the item. The bytes of all parts, one after another, are the bytes of the command.
     pub raw: redtail_slice,
-    /// COMMAND, INLINE: the array of the caller, with the first arguments. Otherwise NULL.
-    pub args: *const redtail_slice,
-    /// COMMAND, INLINE, PART_BEGIN: number of arguments, including the name. Arguments of a COMMAND or INLINE
-    /// beyond the capacity of the array: redtail_parser_next_arg.
+    /// COMMAND, INLINE: the positions in raw of the arguments, at most REDTAIL_SPANS. The first is the name. Argument i
+    /// is at raw.data + spans[i].start and has spans[i].len bytes: redtail_item_arg. Otherwise NULL.
+    pub spans: *const redtail_span,
+    /// COMMAND, INLINE, PART_BEGIN: number of arguments, including the name.
     pub argc: usize,
     /// PART_ARGUMENT: the index of the argument; the name is 0.
     pub index: usize,
@@ -150,6 +168,22 @@ pub struct redtail_token {
     /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
     /// bytes of all steps, one after another, are the frame.
     pub raw: redtail_slice,
+}
+
+/// Argument index of a COMMAND or INLINE; the name is 0. A slice without data if item is NULL or of another kind, or if
+/// index is REDTAIL_SPANS or more, or not below argc. Any thread, while the item is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_item_arg(item: *const redtail_item, index: usize) -> redtail_slice {
+    // SAFETY: NULL, or an item of a parser, as the header asks.
+    let Some(item) = (unsafe { there(item) }) else { return redtail_slice::NONE };
+    if item.spans.is_null() || index >= item.argc.min(REDTAIL_SPANS) {
+        return redtail_slice::NONE;
+    }
+    // SAFETY: a valid item has as many spans, within its bytes.
+    unsafe {
+        let span = *item.spans.add(index);
+        redtail_slice { data: item.raw.data.add(span.start as usize), len: span.len as usize }
+    }
 }
 
 /// The name of a redtail_item_kind, for example "inline"; "unknown" for other numbers. Static. Any thread.

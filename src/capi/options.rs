@@ -17,8 +17,9 @@ pub const REDTAIL_FOREVER: u64 = u64::MAX;
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_start {
-    /// With the next write. Requests a snapshot without data (about 200 bytes), for which the primary forks once.
-    /// Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
+    /// At the fork for a snapshot without data (about 200 bytes). The primary forks up to repl-diskless-sync-delay
+    /// (5 seconds by default) after the request. Earlier writes are not delivered; REDTAIL_EVENT_ATTACHED marks the
+    /// point. Requires Redis 7.0 or Valkey; on older servers as REDTAIL_START_NOW_WITHOUT_FORK.
     REDTAIL_START_NOW = 0,
     /// With the next write, from the position in INFO. Requires a backlog and permission for INFO.
     REDTAIL_START_NOW_WITHOUT_FORK = 1,

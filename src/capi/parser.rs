@@ -15,14 +15,15 @@ use std::ops::ControlFlow;
 use crate::base::error::ProtocolError;
 use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
 use crate::base::status::Status;
-use crate::capi::array::Array;
 use crate::capi::basics::*;
-use crate::capi::boundary::{Guard, Guarded, Out, bytes, call, listen_for_panics, make, refuse, release, there};
+use crate::capi::boundary::{
+    Guard, Guarded, Out, bytes, call, enter_shared, listen_for_panics, make, refuse, release, there,
+};
 use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
 use crate::capi::item::*;
+use crate::capi::limits;
 use crate::capi::view::{Rest, View};
-use crate::capi::{boundary, limits};
 use crate::resp::{
     Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, PartsItem, PartsParser, PartsPoll, Poll, Request,
     RequestParser, TokenParser,
@@ -207,43 +208,36 @@ pub unsafe extern "C" fn redtail_parser_set_parts(parser: *mut redtail_parser, t
     })
 }
 
-/// Finds the next complete item in input, and advances input past it and past skipped bytes before it. Writes the
-/// first arguments of a command to args, which has room for capacity slices. The rest of the array is undefined. In
-/// REDTAIL_MODE_FRAMES args may be NULL. input->data may be NULL only if its length is 0. Do not change the bytes
-/// while you use the item.
+/// Finds the next complete item in input, and advances input past it and past skipped bytes before it. input->data may
+/// be NULL only if its length is 0. Do not change the bytes while you use the item.
 ///
-/// Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more
-/// arguments than capacity. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
+/// Returns REDTAIL_OK and sets item. Returns REDTAIL_MORE_ARGS and sets item for a complete command with more than
+/// REDTAIL_SPANS arguments. Returns REDTAIL_NEED_MORE if no complete item is left: see redtail_parser_needed.
 /// REDTAIL_ERROR_PROTOCOL and REDTAIL_ERROR_LIMIT are final: see redtail_parser_error_kind and
 /// redtail_parser_error_offset. REDTAIL_ERROR_ARGUMENT: an invalid pointer or length.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_parser_next(
     parser: *mut redtail_parser,
     input: *mut redtail_slice,
-    args: *mut redtail_slice,
-    capacity: usize,
     item: *mut *const redtail_item,
 ) -> c_int {
-    let found = item_of(parser);
+    let handle = parser;
     call!(parser, out input, out item; {
         // SAFETY: as the header asks.
-        let Some((bytes, array)) = (unsafe { parser.shown(input.pointer(), args, capacity) }) else {
-            return REDTAIL_ERROR_ARGUMENT;
-        };
-        let (rest, status) = parser.next(bytes, array);
+        let Some(bytes) = (unsafe { parser.shown(input.pointer()) }) else { return REDTAIL_ERROR_ARGUMENT };
+        let (rest, status) = parser.next(handle, bytes);
         input.set(redtail_slice::of(rest));
         if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
-            item.set(found);
+            item.set(item_of(handle));
         }
         status
     })
 }
 
-/// Passes every complete item in input to the callback each, with context, and advances input past the items. args and
-/// capacity: as for redtail_parser_next. If item->argc exceeds capacity, redtail_parser_next_arg delivers the other
-/// arguments. If the callback returns another value than 0, the batch ends after that item. The callback may call
-/// _next_arg, _next_token, _rewind_tokens and _message of this parser. It must return normally: no longjmp, no C++
-/// exception.
+/// Passes every complete item in input to the callback each, with context, and advances input past the items. If
+/// item->argc exceeds REDTAIL_SPANS, redtail_parser_next_arg delivers the other arguments. If the callback returns
+/// another value than 0, the batch ends after that item. The callback may call _next_arg, _next_token, _rewind_tokens
+/// and _message of this parser. It must return normally: no longjmp, no C++ exception.
 ///
 /// Returns REDTAIL_NEED_MORE if no complete item is left; REDTAIL_STOPPED if the callback ended the batch; errors as
 /// redtail_parser_next.
@@ -251,8 +245,6 @@ pub unsafe extern "C" fn redtail_parser_next(
 pub unsafe extern "C" fn redtail_parser_batch(
     parser: *mut redtail_parser,
     input: *mut redtail_slice,
-    args: *mut redtail_slice,
-    capacity: usize,
     each: Option<unsafe extern "C" fn(context: *mut c_void, item: *const redtail_item) -> c_int>,
     context: *mut c_void,
 ) -> c_int {
@@ -262,11 +254,10 @@ pub unsafe extern "C" fn redtail_parser_batch(
             return refuse(unsafe { &mut *parser }, REDTAIL_ERROR_ARGUMENT, "the pointer input or each is NULL");
         };
         // SAFETY: as the header asks.
-        let shown = unsafe { (*parser).shown(input.pointer(), args, capacity) };
-        let Some((mut unread, array)) = shown else { return REDTAIL_ERROR_ARGUMENT };
+        let Some(mut unread) = (unsafe { (*parser).shown(input.pointer()) }) else { return REDTAIL_ERROR_ARGUMENT };
         let status = loop {
             // SAFETY: as the header asks. Nothing of the parser is borrowed while the callback runs.
-            let (rest, status) = unsafe { (*parser).next(unread, array) };
+            let (rest, status) = unsafe { (*parser).next(parser, unread) };
             unread = rest;
             if !matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
                 break status;
@@ -280,7 +271,7 @@ pub unsafe extern "C" fn redtail_parser_batch(
         status
     };
     // SAFETY: as the header asks.
-    unsafe { boundary::enter_shared(parser, work) }
+    unsafe { enter_shared(parser, work) }
 }
 
 /// Finds the complete tokens in input, in REDTAIL_MODE_TOKENS. Writes at most capacity of them to the array tokens,
@@ -331,8 +322,7 @@ pub unsafe extern "C" fn redtail_parser_tokens(
     })
 }
 
-/// The next argument of the last item beyond the array of redtail_parser_next. With a capacity of 0 it delivers all
-/// arguments, one by one.
+/// The next argument of the last item beyond its spans: the first call delivers argument REDTAIL_SPANS.
 ///
 /// Returns REDTAIL_OK and sets arg; REDTAIL_END after the last argument.
 #[unsafe(no_mangle)]
@@ -460,6 +450,13 @@ fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
     parser.wrapping_byte_add(offset_of!(redtail_parser, view.token)).cast()
 }
 
+/// A pointer to spans in the parser, derived likewise.
+#[inline(always)]
+fn within<T>(parser: *mut redtail_parser, spans: *const T) -> *const redtail_span {
+    const { assert!(size_of::<T>() == size_of::<redtail_span>()) };
+    parser.wrapping_byte_add(spans.addr().wrapping_sub(parser.addr())).cast()
+}
+
 /// # Safety
 /// `limits` is as the header asks.
 unsafe fn machine(mode: c_int, limits: *const redtail_limits) -> Result<(Machine, Limits), String> {
@@ -481,50 +478,34 @@ impl redtail_parser {
         Self { guard, machine, mode, limits, caller_owned, error: None, view: View::new() }
     }
 
-    /// Checks the arguments of the caller: its bytes, and the array for arguments.
+    /// Checks the input of the caller.
     ///
     /// # Safety
-    /// `input` points to a slice of the caller, and `args` to room for `capacity` slices.
+    /// `input` points to a slice of the caller.
     #[inline(always)]
-    unsafe fn shown<'a>(
-        &mut self,
-        input: *const redtail_slice,
-        args: *mut redtail_slice,
-        capacity: usize,
-    ) -> Option<(&'a [u8], Array)> {
+    unsafe fn shown<'a>(&mut self, input: *const redtail_slice) -> Option<&'a [u8]> {
         self.guard.clear();
         // SAFETY: as promised.
         let input = unsafe { *input };
         // SAFETY: as promised.
-        let Some(bytes) = (unsafe { bytes(input.data, input.len) }) else {
+        let bytes = unsafe { bytes(input.data, input.len) };
+        if bytes.is_none() {
             refuse(self, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that exceeds memory");
-            return None;
-        };
-        // SAFETY: as promised.
-        let Some(array) = (unsafe { Array::new(args, capacity) }) else {
-            refuse(self, REDTAIL_ERROR_ARGUMENT, "args is NULL, or capacity exceeds memory");
-            return None;
-        };
-        self.view.item.args = array.start;
-        Some((bytes, array))
+        }
+        bytes
     }
 
-    /// Finds one item. Returns the bytes after it and the status.
+    /// Finds one item. Returns the bytes after it and the status. `handle` points to the parser.
     #[inline(always)]
-    fn next<'a>(&mut self, bytes: &'a [u8], array: Array) -> (&'a [u8], redtail_status) {
+    fn next<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
         // Fast path for almost every command.
         if let Machine::Commands(machine) = &mut self.machine
             && let Some((raw, rest, argc)) = machine.fast_if(bytes, |_| true)
         {
-            if argc > array.capacity {
-                machine.keep(raw.len(), argc);
-                return (rest, self.more_args(bytes, array));
-            }
-            self.view.command(raw, argc, machine.offset());
-            array.fill_known(raw, argc, machine.spans());
+            self.view.command(raw, argc, machine.offset(), within(handle, machine.spans().as_ptr()));
             return (rest, REDTAIL_OK);
         }
-        match self.other(bytes, array) {
+        match self.other(handle, bytes) {
             Ok((used, status)) => (bytes.get(used..).unwrap_or_default(), status),
             Err(error) => (bytes, self.fail(error)),
         }
@@ -532,12 +513,12 @@ impl redtail_parser {
 
     /// The slow path. Returns the number of bytes used and the status.
     #[inline(never)]
-    fn other(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
+    fn other(&mut self, handle: *mut Self, bytes: &[u8]) -> Result<(usize, redtail_status), ProtocolError> {
         let poll = match &mut self.machine {
             Machine::Commands(machine) => machine.poll(bytes),
             Machine::Requests(machine) => machine.poll(bytes),
             Machine::Frames(machine) => machine.poll(bytes),
-            Machine::Parts(_) => return self.part(bytes, array),
+            Machine::Parts(_) => return self.part(handle, bytes),
             Machine::Tokens(_) => {
                 return Ok((0, refuse(self, REDTAIL_ERROR_STATE, "REDTAIL_MODE_TOKENS has no items")));
             }
@@ -546,25 +527,22 @@ impl redtail_parser {
             return Ok((poll.used(), self.view.incomplete(needed)));
         }
         let offset = self.offset();
-        let command = match &self.machine {
-            Machine::Commands(machine) => machine.command(bytes),
+        let status = match &self.machine {
             Machine::Requests(machine) => match machine.request(bytes) {
-                Request::Command(command) => command,
-                Request::Inline(line) => return Ok((poll.used(), self.view.line(line, array, offset))),
+                Request::Inline(line) => {
+                    let spans = within(handle, self.view.words.as_ptr());
+                    self.view.line(line, offset, spans)
+                }
+                Request::Command(_) => self.command(handle, bytes),
             },
-            Machine::Frames(machine) => return Ok((poll.used(), self.view.frame(machine.frame(bytes), offset))),
-            Machine::Parts(_) | Machine::Tokens(_) => return Ok((0, REDTAIL_ERROR_STATE)),
+            Machine::Frames(machine) => self.view.frame(machine.frame(bytes), offset),
+            _ => self.command(handle, bytes),
         };
-        if command.argc() > array.capacity {
-            return Ok((poll.used(), self.more_args(bytes, array)));
-        }
-        array.fill_all(&command);
-        self.view.command(command.raw(), command.argc(), offset);
-        Ok((poll.used(), REDTAIL_OK))
+        Ok((poll.used(), status))
     }
 
     /// A command, whole or the next part of it.
-    fn part(&mut self, bytes: &[u8], array: Array) -> Result<(usize, redtail_status), ProtocolError> {
+    fn part(&mut self, handle: *mut Self, bytes: &[u8]) -> Result<(usize, redtail_status), ProtocolError> {
         let Machine::Parts(machine) = &mut self.machine else { return Ok((0, REDTAIL_ERROR_STATE)) };
         let poll = machine.poll(bytes)?;
         let (used, offset) = (poll.used(), machine.offset());
@@ -574,13 +552,7 @@ impl redtail_parser {
         };
         let status = match machine.item(bytes) {
             Some(PartsItem::Part(part)) => self.view.part(part, bytes.get(skipped..used).unwrap_or_default(), offset),
-            Some(PartsItem::Command(command)) if command.argc() > array.capacity => self.more_args(bytes, array),
-            Some(PartsItem::Command(command)) => {
-                array.fill_all(&command);
-                (self.view.item.index, self.view.item.length) = (0, 0);
-                self.view.command(command.raw(), command.argc(), offset);
-                REDTAIL_OK
-            }
+            Some(PartsItem::Command(_)) => self.command(handle, bytes),
             None => match poll {
                 PartsPoll::Incomplete { needed, .. } => self.view.incomplete(needed),
                 _ => REDTAIL_ERROR_STATE,
@@ -589,17 +561,18 @@ impl redtail_parser {
         Ok((used, status))
     }
 
-    /// For the last command found, in these bytes.
-    #[cold]
-    fn more_args(&mut self, shown: &[u8], array: Array) -> redtail_status {
+    /// Shows the command that the machine has found in these bytes.
+    fn command(&mut self, handle: *mut Self, shown: &[u8]) -> redtail_status {
         let offset = self.offset();
         let Some(command) = self.machine.command(shown) else { return REDTAIL_ERROR_STATE };
-        let mut args = command.args();
-        array.fill(&mut args);
+        let spans = within(handle, command.spans().as_ptr());
         (self.view.item.index, self.view.item.length) = (0, 0);
-        self.view.command(command.raw(), command.argc(), offset);
+        self.view.command(command.raw(), command.argc(), offset, spans);
+        if command.argc() <= REDTAIL_SPANS {
+            return REDTAIL_OK;
+        }
         self.view.shown = redtail_slice::of(shown);
-        self.view.rest = Rest::Command(args.cursor);
+        self.view.rest = Rest::Command(command.args_from(REDTAIL_SPANS).cursor);
         REDTAIL_MORE_ARGS
     }
 

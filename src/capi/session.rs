@@ -9,8 +9,9 @@
 //!   2. Call redtail_session_to_send, write the bytes, call redtail_session_sent. Wait until the socket is readable, or
 //!      writable if bytes are left to send, at most until redtail_session_deadline_ms.
 //!   3. If the socket is readable: call redtail_session_space, read, call redtail_session_received. After end of file
-//!      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), call
-//!      redtail_session_silent. Continue with step 1.
+//!      or an error, call redtail_session_disconnected. After a read without data (EAGAIN), and after every wait that
+//!      ended without a readable socket, call redtail_session_silent: without it a primary that hangs is never noticed.
+//!      Continue with step 1.
 //!
 //! BACK-PRESSURE. While your own queue is full, do not read. At the deadline call redtail_session_keep_alive (or
 //! redtail_session_next, if the queue has room for one event) and continue with step 2: the primary needs your
@@ -30,7 +31,8 @@
 //!
 //! WHILE A CONNECT IS PENDING, redtail_session_next returns REDTAIL_RECONNECT again and the deadline does not change.
 //! No call is required. You may also call redtail_session_connected when the connect begins, and send when the socket
-//! becomes writable. Report a failed connect with redtail_session_disconnected.
+//! becomes writable. Report a failed connect with redtail_session_disconnected. A session limits the time of a connect
+//! only after redtail_session_connected, by silence_ms.
 
 use std::ffi::{c_char, c_int};
 
@@ -245,8 +247,9 @@ pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session,
     })
 }
 
-/// Reports that a read found no data (EAGAIN). If nothing was received for silence_ms, the next redtail_session_next
-/// counts the connection as lost. For programs that read themselves; all others call redtail_session_timer.
+/// Reports that a read found no data (EAGAIN), or that a wait ended without a readable socket. If nothing was received
+/// for silence_ms, the next redtail_session_next counts the connection as lost. For programs that read themselves; all
+/// others call redtail_session_timer.
 ///
 /// Returns REDTAIL_OK.
 #[unsafe(no_mangle)]

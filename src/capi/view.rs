@@ -3,7 +3,6 @@
 use std::ffi::c_int;
 
 use crate::base::status::Status;
-use crate::capi::array::Array;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
@@ -12,9 +11,11 @@ use crate::resp::{ArgCursor, Frame, Inline, Part, TokenParser};
 pub(super) struct View {
     pub(super) item: redtail_item,
     pub(super) token: redtail_token,
-    /// The input of a command with arguments beyond the array.
+    /// The input of a command with arguments beyond the spans.
     pub(super) shown: redtail_slice,
     pub(super) rest: Rest,
+    /// The positions of the first arguments of an inline command.
+    pub(super) words: [redtail_span; REDTAIL_SPANS],
     walk: Walk,
 }
 
@@ -53,7 +54,7 @@ impl View {
                 frame: 0,
                 offset: 0,
                 raw: nothing,
-                args: std::ptr::null(),
+                spans: std::ptr::null(),
                 argc: 0,
                 index: 0,
                 length: 0,
@@ -61,6 +62,7 @@ impl View {
             token: redtail_token::NOTHING,
             shown: nothing,
             rest: Rest::None,
+            words: [redtail_span { start: 0, len: 0 }; REDTAIL_SPANS],
             walk: Walk { parser: TokenParser::trusted(), frame: nothing, rest: nothing },
         }
     }
@@ -85,9 +87,11 @@ impl View {
         !frame.data.is_null()
     }
 
+    /// `spans` are those of the first arguments.
     #[inline(always)]
-    pub(super) fn command(&mut self, raw: &[u8], argc: usize, offset: u64) {
+    pub(super) fn command(&mut self, raw: &[u8], argc: usize, offset: u64, spans: *const redtail_span) {
         let item = &mut self.item;
+        item.spans = spans;
         item.kind = REDTAIL_ITEM_COMMAND as c_int;
         item.frame = REDTAIL_KIND_NONE as c_int;
         item.offset = offset;
@@ -105,22 +109,28 @@ impl View {
             Part::End => (REDTAIL_ITEM_PART_END, 0, 0, 0),
         };
         let frame = REDTAIL_KIND_NONE as c_int;
-        let (raw, args) = (redtail_slice::of(raw), std::ptr::null());
-        self.item = redtail_item { kind: kind as c_int, frame, offset, raw, args, argc, index, length };
+        let (raw, spans) = (redtail_slice::of(raw), std::ptr::null());
+        self.item = redtail_item { kind: kind as c_int, frame, offset, raw, spans, argc, index, length };
         self.rest = Rest::None;
         REDTAIL_OK
     }
 
-    pub(super) fn line(&mut self, line: Inline<'_>, array: Array, offset: u64) -> redtail_status {
+    /// `spans` points to [`words`](Self::words).
+    pub(super) fn line(&mut self, line: Inline<'_>, offset: u64, spans: *const redtail_span) -> redtail_status {
         let mut words = line.args();
-        array.fill(words.by_ref().map(|word| word.raw()));
+        let begin = line.raw().as_ptr().addr();
+        for (span, word) in self.words.iter_mut().zip(words.by_ref()) {
+            let start = (word.raw().as_ptr().addr() - begin) as u32;
+            *span = redtail_span { start, len: word.raw().len() as u32 };
+        }
         self.rest = Rest::Inline(redtail_slice::of(words.rest));
         self.item.kind = REDTAIL_ITEM_INLINE as c_int;
         self.item.offset = offset;
         self.item.frame = REDTAIL_KIND_NONE as c_int;
         self.item.raw = redtail_slice::of(line.raw());
+        self.item.spans = spans;
         self.item.argc = line.args().count();
-        if self.item.argc > array.capacity { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
+        if self.item.argc > REDTAIL_SPANS { REDTAIL_MORE_ARGS } else { REDTAIL_OK }
     }
 
     pub(super) fn frame(&mut self, frame: Frame<'_>, offset: u64) -> redtail_status {
@@ -130,7 +140,7 @@ impl View {
         self.item.offset = offset;
         self.item.frame = kind_of(frame.kind()) as c_int;
         self.item.raw = redtail_slice::of(frame.raw());
-        self.item.args = std::ptr::null();
+        self.item.spans = std::ptr::null();
         self.item.argc = 0;
         REDTAIL_OK
     }

@@ -28,7 +28,7 @@ pub(crate) enum Access {
 impl Fresh {
     /// Begins a file for `path`. A symbolic link is followed: its target is replaced, not the link.
     pub(crate) fn create(path: &Path, access: Access) -> io::Result<Self> {
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+        let path = resolved(path);
         let name = path.file_name().ok_or_else(|| io::Error::other("it has no file name"))?;
         let mut tries = 0;
         loop {
@@ -113,6 +113,17 @@ fn options(access: Access) -> OpenOptions {
     #[cfg(not(unix))]
     let _ = access;
     options
+}
+
+/// The file that a symbolic link leads to, which may be missing.
+fn resolved(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // As many links as Linux follows.
+    for _ in 0..40 {
+        let Ok(next) = fs::read_link(&path) else { break };
+        path = folder(&path).join(next);
+    }
+    path
 }
 
 fn folder(path: &Path) -> &Path {

@@ -165,6 +165,14 @@ fn limit_of(limits: &Limits) -> usize {
 
 /// Why a reader returns no item. Bytes are counted from the first of the source, or from the number set with
 /// `starting_at`.
+///
+/// ```
+/// use redtail::io::{CommandReader, ReadError};
+///
+/// let mut reader = CommandReader::aof(b"*1\r\n$4\r\nPI".as_slice());
+/// let error = reader.next_command().unwrap_err();
+/// assert!(matches!(error, ReadError::Truncated { start: 0, end: 10, .. }));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReadError {

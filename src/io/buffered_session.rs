@@ -114,6 +114,23 @@ pub enum Step<'a> {
 }
 
 /// Why there is no [space](BufferedSession::space) to read into.
+///
+/// ```
+/// use std::io::Read;
+/// use redtail::io::{BufferedSession, SpaceError};
+///
+/// fn read(session: &mut BufferedSession, mut socket: impl Read) -> std::io::Result<()> {
+///     match session.space() {
+///         Ok(space) => {
+///             let length = socket.read(space)?;
+///             session.received(length);
+///             Ok(())
+///         }
+///         Err(SpaceError::Recording(error)) => Err(error),
+///         Err(error) => Err(std::io::Error::other(error)),
+///     }
+/// }
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SpaceError {

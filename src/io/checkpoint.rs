@@ -54,6 +54,16 @@ pub struct CheckpointFile<P> {
 }
 
 /// The content of a checkpoint file.
+///
+/// ```no_run
+/// use redtail::Checkpoint;
+///
+/// let checkpoint = Checkpoint::open("orders.position", "127.0.0.1:6379")?;
+/// if let Some(saved) = checkpoint.saved() {
+///     println!("{} of {}, saved at {} ms", saved.position, saved.target, saved.saved_ms);
+/// }
+/// # Ok::<(), redtail::CheckpointError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Saved<P = Position> {
@@ -66,6 +76,16 @@ pub struct Saved<P = Position> {
 }
 
 /// A checkpoint can't be read or written.
+///
+/// ```no_run
+/// use redtail::{Checkpoint, CheckpointError};
+///
+/// match Checkpoint::open("orders.position", "127.0.0.1:6379") {
+///     Err(CheckpointError::Invalid { path, reason }) => eprintln!("{} is no checkpoint: {reason}", path.display()),
+///     other => drop(other?),
+/// }
+/// # Ok::<(), CheckpointError>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CheckpointError {

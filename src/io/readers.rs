@@ -191,6 +191,22 @@ impl<R: Read> RequestReader<R> {
 
 /// Delivers the commands of a command stream or an append-only file, large ones in parts, so that a value of any size
 /// fits through a small buffer. See [`PartsParser`] for the parts; otherwise as [`CommandReader`].
+///
+/// ```
+/// use redtail::io::PartsReader;
+/// use redtail::resp::{Part, PartsItem};
+///
+/// let bytes = [b"*2\r\n$3\r\nDEL\r\n$2000\r\n" as &[u8], &[b'k'; 2000], b"\r\n"].concat();
+/// let mut reader = PartsReader::stream(bytes.as_slice(), Some(1024));
+/// let mut key = 0;
+/// while let Some(item) = reader.next_item()? {
+///     if let PartsItem::Part(Part::Piece(piece)) = item.item {
+///         key += piece.len();
+///     }
+/// }
+/// assert_eq!(key, "DEL".len() + 2000);
+/// # Ok::<(), redtail::io::ReadError>(())
+/// ```
 #[derive(Debug)]
 pub struct PartsReader<R> {
     feed: BufferedReader<R>,
@@ -260,6 +276,16 @@ fn as_poll(poll: PartsPoll) -> Poll {
 }
 
 /// An item and its byte range in the source. It dereferences to the item.
+///
+/// ```
+/// use redtail::io::FrameReader;
+///
+/// let mut reader = FrameReader::new(b"+OK\r\n:7\r\n".as_slice());
+/// reader.next_frame()?;
+/// let frame = reader.next_frame()?.expect("there is one");
+/// assert_eq!((frame.start, frame.end, frame.as_i64()), (5, 9, Some(7)));
+/// # Ok::<(), redtail::io::ReadError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Spanned<T> {

@@ -162,6 +162,13 @@ impl fmt::Debug for ReceiveBuffer {
 }
 
 /// A buffer has no room left and may not grow.
+///
+/// ```
+/// use redtail::io::BufferFull;
+///
+/// let full = BufferFull::Limit { limit: 1024 };
+/// assert_eq!(full.to_string(), "the buffer is full: 1024 bytes are unread, and it may not grow");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BufferFull {
     /// The buffer is full of unread bytes, and may not grow.

@@ -43,6 +43,17 @@ pub struct SnapshotFile {
 }
 
 /// A snapshot could not be written to a file. The temporary file is removed, and an earlier file is unchanged.
+///
+/// ```no_run
+/// use redtail::{SnapshotFile, SnapshotFileError};
+///
+/// match SnapshotFile::create_new("dump.rdb") {
+///     Err(SnapshotFileError::Exists { path }) => eprintln!("{} is kept", path.display()),
+///     Err(error) => return Err(error),
+///     Ok(_file) => {}
+/// }
+/// # Ok::<(), SnapshotFileError>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SnapshotFileError {

@@ -58,6 +58,18 @@ pub enum Reply {
 }
 
 /// The reason why a request has no reply.
+///
+/// ```
+/// use redtail::net::{Client, ClientError};
+///
+/// fn replicas(client: &mut Client) -> Result<Option<String>, ClientError> {
+///     match client.ask(&["INFO", "replication"]) {
+///         Ok(reply) => Ok(reply.text().map(str::to_owned)),
+///         Err(ClientError::TimedOut) => Ok(None),
+///         Err(error) => Err(error),
+///     }
+/// }
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {

@@ -1,6 +1,6 @@
 //! Errors of a follower.
 
-use std::io;
+use std::{fmt, io};
 
 use thiserror::Error;
 
@@ -10,13 +10,15 @@ use crate::replication::SessionError;
 
 /// The reason why a follower could not start, or has ended.
 ///
+/// `Debug` writes the message too, which is how a `main` that returns this error ends.
+///
 /// ```
 /// use redtail::Follower;
 ///
 /// let error = Follower::builder("127.0.0.1").connect().err();
 /// assert!(error.is_some_and(|error| error.to_string().contains("has no port")));
 /// ```
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The session ended with an error.
@@ -43,6 +45,12 @@ pub enum Error {
     /// The [recording](crate::Builder::record) can't be written.
     #[error("can't write the recording: {0}")]
     Recording(io::Error),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl From<SpaceError> for Error {

@@ -130,9 +130,11 @@ struct SharedCommits {
 
 impl SharedCommits {
     fn add(&mut self, position: Position) {
-        self.news = Some(position);
         self.copy.commit(position);
         let is_behind = |other: &Position| other.history == position.history && other.offset > position.offset;
+        if !self.news.as_ref().is_some_and(is_behind) {
+            self.news = Some(position);
+        }
         if !self.furthest.as_ref().is_some_and(is_behind) {
             self.furthest = Some(position);
         }

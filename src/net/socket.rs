@@ -23,6 +23,14 @@ use crate::net::transport::UnixSender;
 use crate::net::transport::{Remote, Transport};
 
 /// A connected TCP or Unix socket, or TLS over TCP.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use redtail::net::{Socket, Timeouts};
+///
+/// let socket = Socket::connect(&"unix:/run/redis.sock".parse()?, &Timeouts::all(Duration::from_secs(5)))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Socket {

@@ -42,6 +42,15 @@ pub struct Opened<T> {
 }
 
 /// The address of one server. Made by [`Follower::builder`](crate::Follower::builder).
+///
+/// ```
+/// use redtail::net::{Address, Builder};
+/// use redtail::{Ack, Follower};
+///
+/// fn configured(address: &str) -> Builder<Address> {
+///     Follower::builder(address).ack(Ack::Applied)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Address {
     text: String,
@@ -49,12 +58,29 @@ pub struct Address {
 }
 
 /// A function that makes connections. Made by [`Follower::with_connector`](crate::Follower::with_connector).
+///
+/// ```no_run
+/// use std::net::TcpStream;
+/// use redtail::Follower;
+///
+/// // Through a tunnel, at each connect.
+/// let follower = Follower::with_connector(|| TcpStream::connect("127.0.0.1:7000")).named("orders").connect()?;
+/// # Ok::<(), redtail::Error>(())
+/// ```
 pub struct Connector<T> {
     pub(super) name: String,
     connect: Box<Ask<T>>,
 }
 
 /// A connection that exists already. Made by [`Follower::with_stream`](crate::Follower::with_stream).
+///
+/// ```no_run
+/// use std::net::TcpStream;
+/// use redtail::Follower;
+///
+/// let follower = Follower::with_stream(TcpStream::connect("127.0.0.1:6379")?).connect()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Connected<T> {
     stream: T,

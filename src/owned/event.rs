@@ -87,6 +87,18 @@ impl From<Event<'_>> for OwnedEvent {
 }
 
 /// A [`StreamPart`] that borrows nothing.
+///
+/// ```
+/// use redtail::owned::{OwnedContent, OwnedPart};
+///
+/// fn append(part: &OwnedPart, value: &mut Vec<u8>) {
+///     match &part.content {
+///         OwnedContent::Argument { .. } => value.clear(),
+///         OwnedContent::Piece(bytes) => value.extend(bytes),
+///         _ => {}
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -108,6 +120,12 @@ pub struct OwnedPart {
 }
 
 /// A [`Part`] that borrows nothing.
+///
+/// ```
+/// # use redtail::owned::OwnedContent;
+/// let length = |content: &OwnedContent| if let OwnedContent::Piece(bytes) = content { bytes.len() } else { 0 };
+/// assert_eq!(length(&OwnedContent::Piece(b"hel".to_vec())), 3);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -151,6 +169,15 @@ impl From<&StreamPart<'_>> for OwnedPart {
 }
 
 /// An [`Item`] that borrows nothing.
+///
+/// ```
+/// use redtail::owned::OwnedItem;
+/// use redtail::rdb::{Item, Role, Text};
+///
+/// let text = Item::Text(Text { role: Role::Value, bytes: b"v", at: 0, length: 1 });
+/// let kept = OwnedItem::from(&text);
+/// assert_eq!(kept.item(), text);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnedItem {
     /// The item without its bytes.

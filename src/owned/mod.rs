@@ -12,12 +12,14 @@ mod event;
 #[cfg(feature = "serde")]
 mod serialize;
 mod snapshot;
+mod whole;
 mod whole_keys;
 
 pub use command::OwnedCommand;
 pub use event::{OwnedContent, OwnedEvent, OwnedItem, OwnedPart};
-pub use snapshot::{
-    Collector, Consumer, Group, HashField, Metadata, Omission, Omitted, PathFields, Producer, SetMember, Stream,
-    StreamEntry, Value, Whole, WholeKey,
+pub use snapshot::Collector;
+pub use whole::{
+    Consumer, Group, HashField, Metadata, Omission, Omitted, PathFields, Producer, SetMember, Stream, StreamEntry,
+    Value, Whole, WholeKey,
 };
 pub use whole_keys::WholeKeys;

@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use crate::io::{ReadError, SnapshotReader};
-use crate::owned::snapshot::{Collector, Whole};
+use crate::owned::snapshot::Collector;
+use crate::owned::whole::Whole;
 
 /// An iterator over the keys of a snapshot, and over its libraries, auxiliary fields and module data, from any
 /// [`Read`].

@@ -93,6 +93,16 @@ pub struct Decoder<M = [u8; 0]> {
 }
 
 /// The length of the next item, which borrows nothing: the result of [`Decoder::poll`]. The enum is closed.
+///
+/// ```
+/// use redtail::rdb::{Decoder, Poll};
+///
+/// let mut decoder = Decoder::new();
+/// let poll = decoder.poll(b"REDIS0011\xfe\0")?;
+/// assert_eq!(poll, Poll::Complete { used: 9 });
+/// assert!(matches!(decoder.poll(b"\xfe")?, Poll::Incomplete { needed: 1, .. }));
+/// # Ok::<(), redtail::rdb::RdbError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
     /// The item is complete.

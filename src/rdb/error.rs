@@ -31,6 +31,14 @@ pub struct RdbError {
 }
 
 /// The kind of an [`RdbError`].
+///
+/// ```
+/// use redtail::rdb::{Decoder, RdbErrorKind};
+///
+/// let mut input: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0";
+/// let error = Decoder::new().next(&mut input).unwrap_err();
+/// assert!(matches!(error.kind, RdbErrorKind::Compressed(_)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RdbErrorKind {

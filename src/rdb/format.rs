@@ -3,6 +3,14 @@
 use core::fmt;
 
 /// The server family that defines the type numbers and opcodes. The same number has different meanings in the two.
+///
+/// ```
+/// use redtail::rdb::{Item, Magic};
+///
+/// fn is_of_valkey_9(item: &Item<'_>) -> bool {
+///     matches!(item, Item::Start(format) if format.magic == Magic::Valkey)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Magic {
@@ -15,6 +23,14 @@ pub enum Magic {
 /// The magic and version at the front of a snapshot. Prints as in the snapshot: `REDIS0011`, `VALKEY080`.
 ///
 /// The fields are complete: a snapshot has a magic and a version.
+///
+/// ```
+/// use redtail::rdb::{Format, Magic};
+///
+/// let format = Format { magic: Magic::Redis, version: 11 };
+/// assert_eq!(format.to_string(), "REDIS0011");
+/// assert!(!format.is_newer());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
     /// The server family.

@@ -6,6 +6,12 @@ use crate::rdb::error::RdbError;
 use crate::rdb::format::Format;
 
 /// The type of a key's value.
+///
+/// ```
+/// use redtail::rdb::Type;
+///
+/// assert_eq!(Type::Zset.name(), "zset");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Type {
@@ -54,6 +60,18 @@ impl Type {
 }
 
 /// The role of a [`Text`].
+///
+/// ```
+/// use redtail::rdb::{Item, Role};
+///
+/// fn print_members(item: &Item<'_>) {
+///     match item {
+///         Item::Text(text) if text.role == Role::Member => println!("{}", text.bytes.escape_ascii()),
+///         Item::Score(score) => println!("  {score}"),
+///         _ => {}
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
@@ -107,6 +125,13 @@ pub enum Role {
 /// at least one byte, in order, with no other item between them.
 ///
 /// The fields are complete: a caller may build texts.
+///
+/// ```
+/// use redtail::rdb::{Role, Text};
+///
+/// let piece = Text { role: Role::Value, bytes: b"hel", at: 0, length: 5 };
+/// assert!(piece.is_first() && !piece.is_last());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
     /// The role of the string.
@@ -147,6 +172,16 @@ impl fmt::Debug for Text<'_> {
 }
 
 /// The beginning of a key.
+///
+/// ```
+/// use redtail::rdb::Item;
+///
+/// fn print(item: &Item<'_>) {
+///     if let Item::Key(key) = item {
+///         println!("{} {} in database {}", key.kind.name(), key.name.bytes.escape_ascii(), key.db);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Key<'a> {
@@ -197,6 +232,16 @@ impl fmt::Display for StreamId {
 }
 
 /// The beginning of a stream entry.
+///
+/// ```
+/// use redtail::rdb::Item;
+///
+/// fn print(item: &Item<'_>) {
+///     if let Item::Entry(entry) = item {
+///         println!("{} with {} fields", entry.id, entry.fields);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Entry {
@@ -213,6 +258,16 @@ pub struct Entry {
 }
 
 /// The counters of a stream. They are delivered after its entries.
+///
+/// ```
+/// use redtail::rdb::Item;
+///
+/// fn print(item: &Item<'_>) {
+///     if let Item::Stream(state) = item {
+///         println!("{} entries up to {}, {} groups", state.length, state.last, state.groups);
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct StreamState {
@@ -233,6 +288,13 @@ pub struct StreamState {
 /// The id of a module's type: a name of nine characters and an encoding version. Prints the name.
 ///
 /// The field is the 64-bit number in the snapshot.
+///
+/// ```
+/// use redtail::rdb::ModuleId;
+///
+/// let module = ModuleId(0x45e2_5238_df91_2c03);
+/// assert_eq!((module.to_string(), module.version()), ("ReJSON-RL".to_owned(), 3));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ModuleId(pub u64);
 
@@ -264,6 +326,16 @@ impl fmt::Display for ModuleId {
 }
 
 /// The result of the checksum. The enum is closed.
+///
+/// ```
+/// use redtail::rdb::{Checksum, Item};
+///
+/// fn warn(item: &Item<'_>) {
+///     if let Item::End(Checksum::Absent) = item {
+///         eprintln!("the snapshot has no checksum");
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
     /// The checksum is that of the bytes.

@@ -9,6 +9,13 @@ use crate::base::error::Byte;
 use crate::io::ReadError;
 
 /// The bytes are not a [`Recording`](crate::replay::Recording) that can be played.
+///
+/// ```
+/// use redtail::replay::{Recording, RecordingError};
+///
+/// let error = Recording::parse(b"REDIS0011").unwrap_err();
+/// assert!(matches!(error, RecordingError::Foreign(_)));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecordingError {

@@ -176,6 +176,23 @@ impl Recording {
 const LOOK: usize = 4096;
 
 /// Reads bytes of a recording that belong together, from wherever they lie in it.
+///
+/// ```
+/// use std::io::Read;
+/// use redtail::replay::Recording;
+///
+/// let recording = Recording::parse(
+///     b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 100\r\n\
+///       $18\r\nREDIS0010\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n",
+/// )?;
+///
+/// let mut reader = recording.stream(recording.first());
+/// assert_eq!(reader.left(), 14);
+/// let mut stream = Vec::new();
+/// reader.read_to_end(&mut stream)?;
+/// assert_eq!(stream, b"*1\r\n$4\r\nPING\r\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SegmentReader<'a> {
     recording: &'a Recording,

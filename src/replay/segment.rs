@@ -3,6 +3,21 @@
 use crate::replication::{Position, ReplicationId};
 
 /// One history, from a snapshot or a position on, without a gap.
+///
+/// ```
+/// use redtail::replay::Recording;
+///
+/// let recording = Recording::parse(
+///     b"+FULLRESYNC 26e9aa58837d8095338f33e660463dbdf56c86c9 100\r\n\
+///       $18\r\nREDIS0010\xff\0\0\0\0\0\0\0\0*1\r\n$4\r\nPING\r\n",
+/// )?;
+///
+/// for segment in recording.segments() {
+///     println!("{} from {} to {}", segment.replid(), segment.start_offset(), segment.end_offset());
+///     assert!(segment.has_snapshot());
+/// }
+/// # Ok::<(), redtail::replay::RecordingError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
     /// The ids under which the server knew this history, in their order: a failover gives it another.

@@ -10,8 +10,10 @@ use crate::replication::position::{Position, ReplicationId};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Commits {
     ack: Ack,
-    /// Commits in other histories are ignored.
+    /// Commits in other histories are ignored, except in `earlier`.
     history: Option<ReplicationId>,
+    /// The histories that this one continues, the last one first, and the offsets where they were left.
+    earlier: [Option<(ReplicationId, u64)>; EARLIER],
     committed: Option<u64>,
     /// The last bytes of the stream that no event delivers: the offsets before and after them.
     unseen: (u64, u64),
@@ -20,9 +22,12 @@ pub(crate) struct Commits {
     version: u32,
 }
 
+/// The failovers that a commit may be late by.
+const EARLIER: usize = 4;
+
 impl Commits {
     pub(crate) const fn new(ack: Ack) -> Self {
-        Self { ack, history: None, committed: None, unseen: (0, 0), asked: None, version: 0 }
+        Self { ack, history: None, earlier: [None; EARLIER], committed: None, unseen: (0, 0), asked: None, version: 0 }
     }
 
     /// Differs from that of a copy which was made before the last change.
@@ -39,6 +44,15 @@ impl Commits {
         self.unseen = (if (from..=to).contains(&offset) { from } else { offset }, offset);
         self.asked = None;
         self.change();
+    }
+
+    /// Another history continues this one after `offset`. Commits in this one count up to there.
+    pub(crate) fn rewind(&mut self, history: Option<ReplicationId>, offset: u64) {
+        self.earlier.rotate_right(1);
+        if let Some(last) = self.earlier.first_mut() {
+            *last = self.history.map(|before| (before, offset));
+        }
+        self.begin(history, offset);
     }
 
     /// A gap has ended the history, and the offsets of its commits mean nothing in the next one.
@@ -67,10 +81,15 @@ impl Commits {
 
     /// Everything up to this position is stored.
     pub(crate) fn commit(&mut self, position: Position) {
-        if self.history == Some(position.history) {
-            self.committed = self.committed.max(Some(position.offset));
-            self.cover();
-        }
+        let Position { history, offset, .. } = position;
+        let left = self.earlier.iter().flatten().find(|(earlier, _)| *earlier == history);
+        let counted = match left {
+            _ if self.history == Some(history) => offset,
+            Some(&(_, left)) => offset.min(left),
+            None => return,
+        };
+        self.committed = self.committed.max(Some(counted));
+        self.cover();
     }
 
     /// The offset to acknowledge after the stream was read up to `reached`.
@@ -168,6 +187,26 @@ mod tests {
         commits.begin(Some(B), 500);
         commits.pass(500, 514);
         assert_eq!(commits.offset(514), 0);
+    }
+
+    #[test]
+    fn a_late_commit_counts_up_to_where_its_history_was_left() {
+        let third = ReplicationId::from_bytes(&[b'c'; 40]).unwrap();
+        let mut commits = from(100);
+        commits.commit(Position::new(A, 110, None));
+        commits.rewind(Some(B), 150);
+        commits.commit(Position::new(A, 130, None));
+        assert_eq!(commits.offset(200), 130);
+        commits.commit(Position::new(A, 190, None));
+        assert_eq!(commits.offset(200), 150, "the bytes behind it are of the new history");
+        commits.rewind(Some(third), 180);
+        commits.commit(Position::new(A, 190, None));
+        assert_eq!(commits.offset(200), 150);
+        commits.commit(Position::new(B, 170, None));
+        assert_eq!(commits.offset(200), 170);
+        commits.end(Some(B));
+        commits.commit(Position::new(A, 150, None));
+        assert_eq!(commits.offset(200), 0, "a gap has ended its history");
     }
 
     #[test]

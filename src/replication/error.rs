@@ -174,6 +174,18 @@ pub enum Recovery {
 }
 
 /// The stage of a connection at which an error was found.
+///
+/// ```
+/// use redtail::SessionError;
+/// use redtail::replication::SessionStage;
+///
+/// fn offset_in_stream(error: &SessionError) -> Option<u64> {
+///     match error {
+///         SessionError::Protocol { stage: SessionStage::Stream, source, .. } => Some(source.offset),
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SessionStage {

@@ -108,8 +108,10 @@ impl Default for Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Start {
-    /// At the next write. The primary forks for a snapshot without data (about 200 bytes), which has the position and
-    /// the database. Needs Redis 7.0 or any Valkey; on older servers it acts as [`Start::NowWithoutFork`].
+    /// At the fork for a snapshot without data (about 200 bytes), which has the position and the database. The primary
+    /// forks up to its `repl-diskless-sync-delay` (5 seconds by default) after the request. Earlier writes are not
+    /// delivered; [`Event::Attached`](crate::Event::Attached) marks the point. Needs Redis 7.0
+    /// or any Valkey; on older servers it acts as [`Start::NowWithoutFork`].
     ///
     /// The first write may arrive about 100 ms late: the primary sends no write before its timer (`hz`, 10 times a
     /// second) has seen the end of the fork. Later writes are not delayed.
@@ -211,6 +213,15 @@ pub enum Ack {
 /// The text sent as `REPLCONF ip-address`: the address that INFO and ROLE show for us.
 ///
 /// The default is a name that does not resolve, so that a Sentinel does not promote us.
+///
+/// ```
+/// use redtail::Options;
+/// use redtail::replication::ReplicaLabel;
+///
+/// let mut options = Options::default();
+/// options.label = ReplicaLabel::new("orders.feed.invalid").ok_or("at most 255 bytes")?;
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplicaLabel(Excerpt<255>);
 

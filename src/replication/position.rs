@@ -223,6 +223,15 @@ pub enum PositionError {
 }
 
 /// The two ids under which a session knows its history. With an offset and a database they make a [`Position`].
+///
+/// ```
+/// use redtail::Position;
+/// use redtail::replication::Lineage;
+///
+/// fn after(lineage: &Lineage, bytes: u64, position: &Position) -> Position {
+///     lineage.position(position.offset + bytes, position.db)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lineage {

@@ -45,6 +45,12 @@ impl PsyncRequest {
 }
 
 /// The use a follower makes of a full resynchronisation.
+///
+/// ```
+/// use redtail::replication::OnFull;
+///
+/// assert_eq!(OnFull::from_name(OnFull::Deliver.as_str()), Some(OnFull::Deliver));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFull {

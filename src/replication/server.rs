@@ -48,6 +48,15 @@ pub enum Product {
 }
 
 /// The version of a release: 8.10 is later than 8.9. A version in development is 255.255.255, as servers state it.
+///
+/// ```
+/// use redtail::replication::Version;
+///
+/// let version: Version = "8.10.2".parse()?;
+/// assert!(version > "8.9".parse()?);
+/// assert_eq!(version.release(), (8, 10));
+/// # Ok::<(), redtail::replication::ServerError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_structs, reason = "a version has three numbers")]
 pub struct Version {
@@ -60,6 +69,12 @@ pub struct Version {
 }
 
 /// The text is not a product and a version, such as `redis-7.0` or `valkey-8.1.8`.
+///
+/// ```
+/// use redtail::Server;
+///
+/// println!("{}", "dragonfly-1.0".parse::<Server>().unwrap_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerError;

@@ -59,6 +59,13 @@ pub struct Touch<'a> {
 }
 
 /// Databases whose keys a command does not name. The enum is closed.
+///
+/// ```
+/// use redtail::replication::Databases;
+///
+/// assert!(Databases::Two(0, 3).contains(3));
+/// assert!(!Databases::Selected(Some(0)).contains(3));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Databases {
     /// All databases: FLUSHALL, TRIMSLOTS, CLUSTER FLUSHSLOT.
@@ -152,6 +159,20 @@ impl<'a> Touches<'a> {
 }
 
 /// The keys of [`Touches::Keys`], in the order of the arguments. The walk is lazy.
+///
+/// ```
+/// use redtail::CommandParser;
+/// use redtail::replication::Touches;
+/// use redtail::resp::Status;
+///
+/// let mut input: &[u8] = b"*3\r\n$6\r\nRENAME\r\n$1\r\na\r\n$1\r\nb\r\n";
+/// let mut parser = CommandParser::stream();
+/// let Status::Complete(command) = parser.next(&mut input)? else { panic!() };
+/// if let Touches::Keys(keys) = Touches::of(command, Some(0)) {
+///     assert!(keys.map(|touch| touch.key).eq([b"a", b"b"]));
+/// }
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct TouchedKeys<'a> {
     args: Args<'a>,

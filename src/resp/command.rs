@@ -84,7 +84,7 @@ impl<'a> Command<'a> {
     }
 
     #[inline]
-    fn args_from(&self, index: usize) -> Args<'a> {
+    pub(crate) fn args_from(&self, index: usize) -> Args<'a> {
         self.args_at(ArgCursor { index, walked: None })
     }
 

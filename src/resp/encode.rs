@@ -3,6 +3,13 @@
 use thiserror::Error;
 
 /// The buffer is too small for the encoded command. Nothing was written.
+///
+/// ```
+/// use redtail::resp::encode_command;
+///
+/// let error = encode_command(&mut [0; 8], &[b"PING"]).unwrap_err();
+/// assert_eq!(error.needed, 14);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the command needs a buffer of {needed} bytes")]
 #[non_exhaustive]

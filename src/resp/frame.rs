@@ -296,6 +296,15 @@ impl<'a> Iterator for Items<'a> {
 impl FusedIterator for Items<'_> {}
 
 /// The pairs of a map or of attributes, in order.
+///
+/// ```
+/// use redtail::resp::{FrameParser, Status};
+///
+/// let mut input: &[u8] = b"%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n";
+/// let Status::Complete(map) = FrameParser::new().next(&mut input)? else { panic!() };
+/// assert_eq!(map.pairs().filter_map(|(_, value)| value.as_i64()).sum::<i64>(), 3);
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Pairs<'a> {
     items: Items<'a>,
@@ -317,6 +326,15 @@ impl<'a> Iterator for Pairs<'a> {
 impl FusedIterator for Pairs<'_> {}
 
 /// The chunks of a bulk string, in order.
+///
+/// ```
+/// use redtail::resp::{FrameParser, Status};
+///
+/// let mut input: &[u8] = b"$?\r\n;3\r\nhel\r\n;2\r\nlo\r\n;0\r\n";
+/// let Status::Complete(text) = FrameParser::new().next(&mut input)? else { panic!() };
+/// assert_eq!(text.chunks().collect::<Vec<_>>().concat(), b"hello");
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Chunks<'a> {
     rest: &'a [u8],

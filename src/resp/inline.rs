@@ -9,6 +9,17 @@ use core::iter::FusedIterator;
 use crate::resp::quoted::Quoted;
 
 /// An inline command. It has at least one argument, and its quotes are balanced.
+///
+/// ```
+/// use redtail::resp::{Request, RequestParser, Status};
+///
+/// let mut input: &[u8] = b"SET k \"a\\x00b\"\r\n";
+/// let mut parser = RequestParser::new();
+/// let Status::Complete(Request::Inline(inline)) = parser.next(&mut input)? else { panic!() };
+/// let args: Vec<Vec<u8>> = inline.args().map(|arg| arg.bytes().collect()).collect();
+/// assert_eq!(args, [b"SET".to_vec(), b"k".to_vec(), b"a\0b".to_vec()]);
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Inline<'a> {
     raw: &'a [u8],
@@ -39,6 +50,13 @@ impl fmt::Debug for Inline<'_> {
 }
 
 /// The arguments of an [`Inline`], in order.
+///
+/// ```
+/// # use redtail::resp::Inline;
+/// fn name<'a>(inline: &Inline<'a>) -> Option<&'a [u8]> {
+///     inline.args().next()?.as_plain()
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct InlineArgs<'a> {
     pub(crate) rest: &'a [u8],
@@ -68,6 +86,13 @@ impl<'a> Iterator for InlineArgs<'a> {
 impl FusedIterator for InlineArgs<'_> {}
 
 /// An argument of an [`Inline`], in the form that the line has it: with quotes and escapes.
+///
+/// ```
+/// # use redtail::resp::InlineArg;
+/// fn is_quoted(arg: &InlineArg<'_>) -> bool {
+///     arg.as_plain().is_none()
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InlineArg<'a> {
     pub(crate) raw: &'a [u8],
@@ -122,6 +147,13 @@ impl fmt::Debug for InlineArg<'_> {
 }
 
 /// The unescaped bytes of an [`InlineArg`].
+///
+/// ```
+/// # use redtail::resp::InlineArg;
+/// fn is(arg: &InlineArg<'_>, text: &[u8]) -> bool {
+///     arg.bytes().eq(text.iter().copied())
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct InlineBytes<'a> {
     rest: &'a [u8],

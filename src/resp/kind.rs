@@ -3,6 +3,15 @@
 /// The type of a frame.
 ///
 /// RESP3 defines these types and no others, so the enum is closed.
+///
+/// ```
+/// use redtail::resp::{FrameParser, Kind, Status};
+///
+/// let mut input: &[u8] = b"-ERR unknown command\r\n";
+/// let Status::Complete(frame) = FrameParser::new().next(&mut input)? else { panic!() };
+/// assert_eq!(frame.kind(), Kind::Error);
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `+` a line of text.

@@ -42,6 +42,18 @@ pub struct PartsParser {
 }
 
 /// A whole command, or a part of one. The enum is closed.
+///
+/// ```
+/// use redtail::resp::{Part, PartsItem};
+///
+/// fn print(item: &PartsItem<'_>) {
+///     match item {
+///         PartsItem::Command(command) => println!("{command}"),
+///         PartsItem::Part(Part::Piece(bytes)) => println!("{} bytes of an argument", bytes.len()),
+///         PartsItem::Part(_) => {}
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartsItem<'a> {
     /// A whole command.
@@ -84,6 +96,15 @@ pub enum Part<'a> {
 
 /// The position of the next command or part as numbers, which borrow nothing: the result of [`PartsParser::poll`]. The
 /// enum is closed.
+///
+/// ```
+/// use redtail::resp::{PartsParser, PartsPoll};
+///
+/// let input = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+/// let mut parser = PartsParser::stream(None);
+/// assert_eq!(parser.poll(input)?, PartsPoll::Command { skipped: 0, length: 20 });
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartsPoll {
     /// A whole command.

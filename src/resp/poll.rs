@@ -1,6 +1,15 @@
 //! The result of a parser's first step.
 
 /// The position of the next item as numbers, which borrow nothing: the result of a parser's `poll`. The enum is closed.
+///
+/// ```
+/// use redtail::resp::{FrameParser, Poll};
+///
+/// let mut parser = FrameParser::new();
+/// assert_eq!(parser.poll(b"$5\r\nhel")?, Poll::Incomplete { skipped: 0, needed: 4 });
+/// assert_eq!(parser.poll(b"$5\r\nhello\r\n")?, Poll::Complete { skipped: 0, length: 11 });
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Poll {
     /// A whole item.

@@ -1,6 +1,8 @@
 //! The position of an argument in its command.
 
 /// The position of an argument, counted from the first byte of its command.
+// The C interface hands out spans as they are.
+#[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
     pub(crate) start: u32,

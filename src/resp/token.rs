@@ -17,6 +17,18 @@ use crate::resp::stack::SMALLEST;
 
 /// A step through a frame: of a [`TokenParser`] or of a [`Tokens`] walk. Every `Begin` has its `End`, whether it is
 /// counted or streamed. The enum is closed, as [`Kind`] is.
+///
+/// ```
+/// use redtail::resp::Token;
+///
+/// fn depth(tokens: &[Token<'_>]) -> i32 {
+///     tokens.iter().fold(0, |depth, token| match token {
+///         Token::Begin { .. } => depth + 1,
+///         Token::End => depth - 1,
+///         _ => depth,
+///     })
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'a> {
     /// A frame without elements.

@@ -65,7 +65,7 @@ static void large(redtail_key_finder *finder) {
     enum { VALUE = 4 << 20 };
     static char bytes[VALUE + 100];
     redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
-    redtail_slice input, args[4];
+    redtail_slice input;
     redtail_item item_memory;
     const redtail_item *item = &item_memory;
     redtail_key keys[2];
@@ -75,7 +75,7 @@ static void large(redtail_key_finder *finder) {
     memcpy(bytes + length + VALUE, "\r\n", 2);
     input.data = bytes, input.len = length + VALUE + 2;
     IS(REDTAIL_OK, redtail_parser_set_parts(parser, 1 << 20));
-    while (redtail_parser_next(parser, &input, args, 4, &item) == REDTAIL_OK) {
+    while (redtail_parser_next(parser, &input, &item) == REDTAIL_OK) {
         switch (item->kind) {
         case REDTAIL_ITEM_PART_BEGIN: IS(REDTAIL_OK, redtail_key_finder_begin(finder, item->argc)); break;
         case REDTAIL_ITEM_PART_ARGUMENT: is_key[item->index] = redtail_key_finder_argument(finder, item->length); break;

@@ -307,7 +307,7 @@ static void parser(void) {
     const redtail_item *item = NULL;
     const redtail_token *token;
     redtail_token several[2];
-    redtail_slice input = slice("+OK\r\n"), args[4], arg;
+    redtail_slice input = slice("+OK\r\n"), arg;
     redtail_limits limits;
     redtail_parser *parser, *inside;
     uint64_t offset;
@@ -318,9 +318,10 @@ static void parser(void) {
 
     redtail_parser_free(NULL);
     CHECK(redtail_parser_message(NULL) != NULL);
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(NULL, &input, args, 4, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(NULL, &input, args, 4, each_item, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(NULL, &input, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(NULL, &input, each_item, &count));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_arg(NULL, &arg));
+    CHECK(redtail_item_arg(NULL, 0).data == NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_token(NULL, &token));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_needed(NULL, &len));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_offset(NULL, &offset));
@@ -340,12 +341,12 @@ static void parser(void) {
     redtail_parser_free(parser);
 
     parser = redtail_parser_new(5, NULL);
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, &item));
     CHECK(strstr(redtail_parser_message(parser), "mode is 5") != NULL);
     redtail_parser_free(parser);
     memset(&limits, 0, sizeof limits);
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, &limits);
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, &item));
     CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
     redtail_parser_free(parser);
 
@@ -353,10 +354,10 @@ static void parser(void) {
     parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
     IS(REDTAIL_OK, redtail_parser_start_at(parser, INT64_MAX));
     input = slice("*1\r\n$4\r\nPING\r\n*x");
-    IS(REDTAIL_OK, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));
     IS(REDTAIL_OK, redtail_parser_offset(parser, &offset));
     CHECK(offset == (uint64_t)INT64_MAX + 14);
-    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, args, 4, &item));
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, &item));
     IS(REDTAIL_OK, redtail_parser_error_offset(parser, &offset));
     CHECK(offset == (uint64_t)INT64_MAX + 15);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_error_kind(parser, NULL));
@@ -377,43 +378,41 @@ static void parser(void) {
     CHECK(strstr(redtail_parser_message(parser), "offset is 9223372036854775808") != NULL);
     IS(REDTAIL_OK, redtail_parser_start_at(parser, 7));
     IS(REDTAIL_ERROR_STATE, redtail_parser_start_at(parser, 8));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, NULL, NULL, 0, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, NULL));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 4, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, args, SIZE_MAX, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, &input, args, 4, NULL, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, NULL, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, &input, NULL, NULL));
     CHECK(strstr(redtail_parser_message(parser), "each is NULL") != NULL);
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, NULL));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL));
     CHECK(strstr(redtail_parser_message(parser), "item is NULL") != NULL);
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, NULL, args, 4, each_item, &count));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_batch(parser, NULL, each_item, &count));
     CHECK(strstr(redtail_parser_message(parser), "input or each is NULL") != NULL);
     /* What is not aligned is treated as NULL. */
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next((redtail_parser *)((char *)parser + 1), &input, NULL, 0, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, (redtail_slice *)((char *)&input + 1), NULL, 0, &item));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, (redtail_slice *)ODD(args), 2, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next((redtail_parser *)((char *)parser + 1), &input, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, (redtail_slice *)((char *)&input + 1), &item));
     CHECK(redtail_parser_message((redtail_parser *)((char *)parser + 1)) != NULL);
     redtail_parser_free((redtail_parser *)((char *)parser + 1));
     input.len = SIZE_MAX;
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, &item));
     input.len = (size_t)PTRDIFF_MAX + 1;
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, &item));
     input.data = NULL;
     input.len = 1;
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, &item));
     CHECK(item == NULL);
     input.len = 0;
-    IS(REDTAIL_NEED_MORE, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_NEED_MORE, redtail_parser_next(parser, &input, &item));
     input = slice("+OK\r\n:1\r\n#x\r\n");
-    IS(REDTAIL_OK, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));
     CHECK(item->frame == REDTAIL_KIND_SIMPLE_STRING && item->offset == 12);
+    CHECK(item->spans == NULL && redtail_item_arg(item, 0).data == NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_token(parser, NULL));
     IS(REDTAIL_OK, redtail_parser_next_token(parser, &token));
     CHECK(token->bytes.len == 2 && memcmp(token->bytes.data, "OK", 2) == 0);
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
-    IS(REDTAIL_OK, redtail_parser_next(parser, &input, NULL, 0, &item));
-    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, NULL, 0, &item));
-    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, &item));
+    IS(REDTAIL_ERROR_PROTOCOL, redtail_parser_next(parser, &input, &item));
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_OK, redtail_parser_error_offset(parser, &offset));
     CHECK(offset == 17 && strstr(redtail_parser_message(parser), "at byte 17") != NULL);
@@ -433,12 +432,12 @@ static void parser(void) {
     for (len = 0; len < 64; len++)
         CHECK(memory[size + len] == 0x5a);
     input = slice("*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n");
-    IS(REDTAIL_STOPPED, redtail_parser_batch(inside, &input, args, 4, each_item, &count));
+    IS(REDTAIL_STOPPED, redtail_parser_batch(inside, &input, each_item, &count));
     CHECK(count == 2 && input.len == 14);
-    IS(REDTAIL_MORE_ARGS, redtail_parser_next(inside, &input, NULL, 0, &item));
+    IS(REDTAIL_OK, redtail_parser_next(inside, &input, &item));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_arg(inside, NULL));
-    IS(REDTAIL_OK, redtail_parser_next_arg(inside, &arg));
-    CHECK(arg.len == 4);
+    CHECK(redtail_item_arg(item, 0).len == 4 && redtail_item_arg(item, 1).data == NULL);
+    CHECK(redtail_item_arg(item, SIZE_MAX).data == NULL && redtail_item_arg((const redtail_item *)ODD(item), 0).data == NULL);
     IS(REDTAIL_END, redtail_parser_next_arg(inside, &arg));
     IS(REDTAIL_END, redtail_parser_next_token(inside, &token));
     IS(REDTAIL_ERROR_STATE, redtail_parser_tokens(inside, &input, several, 2, &len));
@@ -450,7 +449,7 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(parser, &input, NULL, 2, &len));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(parser, &input, several, 0, &len));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_tokens(parser, &input, several, 2, NULL));
-    IS(REDTAIL_ERROR_STATE, redtail_parser_next(parser, &input, NULL, 0, &item));
+    IS(REDTAIL_ERROR_STATE, redtail_parser_next(parser, &input, &item));
     IS(REDTAIL_NEED_MORE, redtail_parser_tokens(parser, &input, several, 2, &len));
     CHECK(len == 1 && input.len == 0);
     redtail_parser_free(parser);
@@ -459,18 +458,18 @@ static void parser(void) {
     /* Inline commands */
     parser = redtail_parser_new(REDTAIL_MODE_REQUESTS, NULL);
     input = slice("SET \"a\\tb\" 'c' d e\r\n");
-    IS(REDTAIL_MORE_ARGS, redtail_parser_next(parser, &input, args, 2, &item));
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));
     CHECK(item->kind == REDTAIL_ITEM_INLINE && item->argc == 5);
-    IS(REDTAIL_OK, redtail_unquote(&args[1], out, sizeof out, &len));
+    arg = redtail_item_arg(item, 1);
+    IS(REDTAIL_OK, redtail_unquote(&arg, out, sizeof out, &len));
     CHECK(len == 3 && memcmp(out, "a\tb", 3) == 0);
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&args[1], out, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&arg, out, 2, &len));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(NULL, out, 2, &len));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&args[1], NULL, 2, &len));
-    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&args[1], out, 2, NULL));
-    IS(REDTAIL_OK, redtail_parser_next_arg(parser, &arg));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&arg, NULL, 2, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_unquote(&arg, out, 2, NULL));
+    arg = redtail_item_arg(item, 2);
     CHECK(arg.len == 3 && memcmp(arg.data, "'c'", 3) == 0);
-    IS(REDTAIL_OK, redtail_parser_next_arg(parser, &arg));
-    IS(REDTAIL_OK, redtail_parser_next_arg(parser, &arg));
+    CHECK(redtail_item_arg(item, 4).len == 1 && redtail_item_arg(item, 5).data == NULL);
     IS(REDTAIL_END, redtail_parser_next_arg(parser, &arg));
     redtail_parser_free(parser);
 }
@@ -666,10 +665,10 @@ static void dump(void) {
     redtail_dump_free(dump);
 }
 
-/* A command with 5000 arguments, through an array of 100 and the walk beyond it, in a batch too. */
+/* A command with 5000 arguments, through its spans and the walk beyond them, in a batch too. */
 static int each_long(void *context, const redtail_item *item) {
     redtail_slice arg;
-    size_t index = 100;
+    size_t index = REDTAIL_SPANS;
     char expected[24];
     while (redtail_parser_next_arg((redtail_parser *)context, &arg) == REDTAIL_OK) {
         snprintf(expected, sizeof expected, "%zu", index++);
@@ -680,9 +679,9 @@ static int each_long(void *context, const redtail_item *item) {
 }
 
 static void many_arguments(void) {
-    enum { MANY = 5000, ROOM = 100 };
+    enum { MANY = 5000 };
     char *bytes = malloc(MANY * 16), *end = bytes, expected[24];
-    redtail_slice input, args[ROOM];
+    redtail_slice input, arg;
     const redtail_item *item = NULL;
     redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
     size_t index, cut;
@@ -698,22 +697,23 @@ static void many_arguments(void) {
         memcpy(copy, bytes, cut);
         input.data = copy;
         input.len = cut;
-        IS(REDTAIL_NEED_MORE, redtail_parser_next(parser, &input, args, ROOM, &item));
+        IS(REDTAIL_NEED_MORE, redtail_parser_next(parser, &input, &item));
         CHECK(input.data == copy && input.len == cut);
         free(copy);
     }
     input.data = bytes;
     input.len = (size_t)(end - bytes);
-    IS(REDTAIL_MORE_ARGS, redtail_parser_next(parser, &input, args, ROOM, &item));
+    IS(REDTAIL_MORE_ARGS, redtail_parser_next(parser, &input, &item));
     CHECK(item->argc == MANY && input.len == 0 && item->raw.data == bytes);
-    for (index = 0; index < ROOM; index++) {
+    for (index = 0; index < REDTAIL_SPANS; index++) {
         sprintf(expected, "%zu", index);
-        CHECK(args[index].len == strlen(expected) && memcmp(args[index].data, expected, args[index].len) == 0);
+        arg = redtail_item_arg(item, index);
+        CHECK(arg.len == strlen(expected) && memcmp(arg.data, expected, arg.len) == 0);
     }
     each_long(parser, item);
     input.data = bytes;
     input.len = (size_t)(end - bytes);
-    IS(REDTAIL_NEED_MORE, redtail_parser_batch(parser, &input, args, ROOM, each_long, parser));
+    IS(REDTAIL_NEED_MORE, redtail_parser_batch(parser, &input, each_long, parser));
     redtail_parser_free(parser);
 
     /* In a session they are all there at once. */

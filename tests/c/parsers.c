@@ -21,15 +21,21 @@ static redtail_slice slice(const char *text) {
     return made;
 }
 
-/* Adds up all arguments as numbers; those beyond the array too. */
-struct sum { redtail_parser *parser; size_t room; long sum, items, stop_after; };
+static int arg_is(const redtail_item *item, size_t index, const char *text) { return is(redtail_item_arg(item, index), text); }
+
+/* Adds up all arguments as numbers; those beyond the spans too. */
+struct sum { redtail_parser *parser; long sum, items, stop_after; };
 
 static int add(void *context, const redtail_item *item) {
     struct sum *sum = context;
     redtail_slice arg;
     size_t index;
-    for (index = 0; index < item->argc && index < sum->room; index++)
-        sum->sum += strtol(item->args[index].data, NULL, 10);
+    for (index = 0; index < item->argc && index < REDTAIL_SPANS; index++) {
+        arg = redtail_item_arg(item, index);
+        MUST(arg.data == item->raw.data + item->spans[index].start && arg.len == item->spans[index].len);
+        sum->sum += strtol(arg.data, NULL, 10);
+    }
+    MUST(redtail_item_arg(item, index).data == NULL);
     for (; redtail_parser_next_arg(sum->parser, &arg) == REDTAIL_OK; index++)
         sum->sum += strtol(arg.data, NULL, 10);
     MUST(index == item->argc);
@@ -37,49 +43,47 @@ static int add(void *context, const redtail_item *item) {
 }
 
 static void in_batches(void) {
-    /* Commands of 1 to 40 arguments, each many times, so that the parser comes to expect some of them. */
-    char *bytes = malloc(4 << 20), *end = bytes;
+    /* Commands of 1 to 140 arguments, each many times, so that the parser comes to expect some of them. */
+    char *bytes = malloc(16 << 20), *end = bytes;
     long expected = 0, items = 0;
-    size_t rooms[] = {0, 1, 3, 4, 5, 8, 39, 40, 64}, r, argc, i, round;
+    size_t argc, i, round;
+    redtail_slice input, one;
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    struct sum sum = {parser, 0, 0, 17}, single = {parser, 0, 0, 0};
+    const redtail_item *item;
+    uint64_t offset;
+    int status;
     for (round = 0; round < 60; round++)
-        for (argc = 1; argc <= 40; argc += 1 + round % 3, items++) {
+        for (argc = 1; argc <= 140; argc += 1 + round % 3, items++) {
             end += sprintf(end, "*%zu\r\n", argc);
             for (i = 0; i < argc; i++) {
                 end += sprintf(end, "$%d\r\n%zu\r\n", snprintf(NULL, 0, "%zu", round * 100 + i), round * 100 + i);
                 expected += (long)(round * 100 + i);
             }
         }
-    for (r = 0; r < sizeof rooms / sizeof *rooms; r++) {
-        /* The array is exactly as large as we say. */
-        redtail_slice *args = malloc(rooms[r] * sizeof *args + !rooms[r]), input, one;
-        redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
-        struct sum sum = {parser, rooms[r], 0, 0, 17}, single = {parser, rooms[r], 0, 0, 0};
-        const redtail_item *item;
-        uint64_t offset;
-        int status;
-        input.data = bytes;
-        input.len = (size_t)(end - bytes);
-        MUST(redtail_parser_batch(parser, &input, args, rooms[r], add, &sum) == REDTAIL_STOPPED && sum.items == 17);
-        MUST(redtail_parser_offset(parser, &offset) == REDTAIL_OK && offset == (uint64_t)(input.data - bytes));
-        MUST(redtail_parser_batch(parser, &input, args, rooms[r], add, &sum) == REDTAIL_NEED_MORE);
-        MUST(sum.sum == expected && sum.items == items && input.len == 0);
-        one.data = bytes;
-        one.len = (size_t)(end - bytes);
-        while ((status = redtail_parser_next(parser, &one, args, rooms[r], &item)) == REDTAIL_OK || status == REDTAIL_MORE_ARGS) {
-            MUST((status == REDTAIL_MORE_ARGS) == (item->argc > rooms[r]));
-            add(&single, item);
-        }
-        MUST(status == REDTAIL_NEED_MORE && single.sum == expected && single.items == items);
-        redtail_parser_free(parser);
-        free(args);
+    input.data = bytes;
+    input.len = (size_t)(end - bytes);
+    MUST(redtail_parser_batch(parser, &input, add, &sum) == REDTAIL_STOPPED && sum.items == 17);
+    MUST(redtail_parser_offset(parser, &offset) == REDTAIL_OK && offset == (uint64_t)(input.data - bytes));
+    MUST(redtail_parser_batch(parser, &input, add, &sum) == REDTAIL_NEED_MORE);
+    MUST(sum.sum == expected && sum.items == items && input.len == 0);
+    redtail_parser_free(parser);
+    single.parser = parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    one.data = bytes;
+    one.len = (size_t)(end - bytes);
+    while ((status = redtail_parser_next(parser, &one, &item)) == REDTAIL_OK || status == REDTAIL_MORE_ARGS) {
+        MUST((status == REDTAIL_MORE_ARGS) == (item->argc > REDTAIL_SPANS));
+        add(&single, item);
     }
+    MUST(status == REDTAIL_NEED_MORE && single.sum == expected && single.items == items);
+    redtail_parser_free(parser);
     free(bytes);
 }
 
 static void in_our_memory(void) {
     size_t alignment = redtail_parser_alignment(), size = redtail_parser_size(), needed;
     char *memory = malloc(size + alignment), *place = memory + (alignment - (size_t)memory % alignment) % alignment;
-    redtail_slice input = slice("\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nPI"), args[2];
+    redtail_slice input = slice("\n*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n*1\r\n$4\r\nPI");
     redtail_parser *parser;
     const redtail_item *item;
     uint64_t offset;
@@ -87,17 +91,17 @@ static void in_our_memory(void) {
     MUST(alignment && !(alignment & (alignment - 1)) && size % alignment == 0);
     MUST(redtail_parser_init(place, size, REDTAIL_MODE_STREAM, NULL, &parser) == REDTAIL_OK);
     MUST(redtail_parser_start_at(parser, 1000) == REDTAIL_OK);
-    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_OK);
-    MUST(item->kind == REDTAIL_ITEM_COMMAND && item->argc == 2 && is(item->args[0], "INCR") && is(item->args[1], "n"));
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK);
+    MUST(item->kind == REDTAIL_ITEM_COMMAND && item->argc == 2 && arg_is(item, 0, "INCR") && arg_is(item, 1, "n"));
     MUST(item->offset == 1022 && is(item->raw, "*2\r\n$4\r\nINCR\r\n$1\r\nn\r\n"));
     MUST(redtail_parser_needed(parser, &needed) == REDTAIL_OK && needed == 0);
-    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_NEED_MORE);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_NEED_MORE);
     MUST(redtail_parser_needed(parser, &needed) == REDTAIL_OK && needed == 4);
     MUST(redtail_parser_offset(parser, &offset) == REDTAIL_OK && offset == 1022);
     input = slice("*1\r\n$4\r\nPING\r\n+");
-    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_OK && is(item->args[0], "PING"));
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && arg_is(item, 0, "PING"));
     MUST(redtail_parser_error_offset(parser, &offset) == REDTAIL_NONE);
-    MUST(redtail_parser_next(parser, &input, args, 2, &item) == REDTAIL_ERROR_PROTOCOL);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_ERROR_PROTOCOL);
     MUST(redtail_parser_error_offset(parser, &offset) == REDTAIL_OK && offset == 1036);
     MUST(redtail_parser_error_kind(parser, &kind) == REDTAIL_OK && kind == REDTAIL_PROTOCOL_ERROR_UNEXPECTED);
     MUST(strstr(redtail_parser_message(parser), "byte 1036") != NULL);
@@ -107,7 +111,8 @@ static void in_our_memory(void) {
 }
 
 static void modes(void) {
-    redtail_slice input, args[4];
+    redtail_slice input, arg;
+    char many[140];
     const redtail_item *item;
     const redtail_token *token;
     redtail_limits limits;
@@ -115,16 +120,26 @@ static void modes(void) {
     size_t len;
     redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_AOF, NULL);
     input = slice("#TS:1700000000\r\n*1\r\n$4\r\nPING\r\n");
-    MUST(redtail_parser_next(parser, &input, args, 4, &item) == REDTAIL_OK && is(item->args[0], "PING") && item->offset == 30);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && arg_is(item, 0, "PING") && item->offset == 30);
     redtail_parser_free(parser);
 
     parser = redtail_parser_new(REDTAIL_MODE_REQUESTS, NULL);
     input = slice("*1\r\n$4\r\nPING\r\n\r\nset k \"a\\n\" 'x' y\r\n");
-    MUST(redtail_parser_next(parser, &input, args, 4, &item) == REDTAIL_OK && item->kind == REDTAIL_ITEM_COMMAND);
-    MUST(redtail_parser_next(parser, &input, args, 4, &item) == REDTAIL_MORE_ARGS && item->kind == REDTAIL_ITEM_INLINE && item->argc == 5);
-    MUST(redtail_unquote(&args[2], word, sizeof word, &len) == REDTAIL_OK && len == 2 && memcmp(word, "a\n", 2) == 0);
-    MUST(redtail_parser_next_arg(parser, &args[0]) == REDTAIL_OK && is(args[0], "y"));
-    MUST(redtail_parser_next_arg(parser, &args[0]) == REDTAIL_END);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && item->kind == REDTAIL_ITEM_COMMAND);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && item->kind == REDTAIL_ITEM_INLINE && item->argc == 5);
+    arg = redtail_item_arg(item, 2);
+    MUST(redtail_unquote(&arg, word, sizeof word, &len) == REDTAIL_OK && len == 2 && memcmp(word, "a\n", 2) == 0);
+    MUST(arg_is(item, 0, "set") && arg_is(item, 1, "k") && arg_is(item, 3, "'x'") && arg_is(item, 4, "y"));
+    MUST(redtail_item_arg(item, 5).data == NULL && redtail_parser_next_arg(parser, &arg) == REDTAIL_END);
+    /* An inline command of 66 arguments: two are beyond the spans. */
+    for (len = 0; len < 66; len++)
+        memcpy(many + 2 * len, "x ", 2);
+    memcpy(many + 130, "y\r\n", 4);
+    input = slice(many);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_MORE_ARGS && item->argc == 66 && arg_is(item, 63, "x"));
+    MUST(redtail_parser_next_arg(parser, &arg) == REDTAIL_OK && is(arg, "x"));
+    MUST(redtail_parser_next_arg(parser, &arg) == REDTAIL_OK && is(arg, "y"));
+    MUST(redtail_parser_next_arg(parser, &arg) == REDTAIL_END);
     redtail_parser_free(parser);
 
     /* A frame and its walk; the item lives on through other calls. */
@@ -133,7 +148,7 @@ static void modes(void) {
     limits.depth = 2;
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, &limits);
     input = slice("%1\r\n+k\r\n*2\r\n:-7\r\n=7\r\ntxt:abc\r\n*1\r\n*1\r\n*1\r\n:1\r\n");
-    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_OK && item->frame == REDTAIL_KIND_MAP);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && item->frame == REDTAIL_KIND_MAP);
     MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->step == REDTAIL_TOKEN_BEGIN && token->count == 2);
     MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && is(token->bytes, "k") && token->depth == 1);
     MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->kind == REDTAIL_KIND_ARRAY);
@@ -143,24 +158,24 @@ static void modes(void) {
     MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->step == REDTAIL_TOKEN_END && token->depth == 1);
     MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK && token->step == REDTAIL_TOKEN_END && token->depth == 0);
     MUST(redtail_parser_next_token(parser, &token) == REDTAIL_END);
-    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_ERROR_LIMIT);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_ERROR_LIMIT);
     redtail_parser_free(parser);
 }
 
 /* A parser on the stack, moved between two calls. */
 static void on_the_stack(void) {
     union { char bytes[REDTAIL_PARSER_SIZE]; uint64_t alignment; } first, second;
-    redtail_slice input = slice("*1\r\n$4\r\nPI"), args[1];
+    redtail_slice input = slice("*1\r\n$4\r\nPI");
     redtail_parser *parser;
     const redtail_item *item;
     MUST(redtail_parser_size() <= sizeof first && REDTAIL_PARSER_ALIGNMENT % redtail_parser_alignment() == 0);
     MUST(redtail_parser_init(&first, sizeof first, REDTAIL_MODE_STREAM, NULL, &parser) == REDTAIL_OK);
-    MUST(redtail_parser_next(parser, &input, args, 1, &item) == REDTAIL_NEED_MORE);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_NEED_MORE);
     memcpy(&second, &first, sizeof first);
     memset(&first, 0x5a, sizeof first);
     parser = (redtail_parser *)(void *)&second;
     input = slice("*1\r\n$4\r\nPING\r\n");
-    MUST(redtail_parser_next(parser, &input, args, 1, &item) == REDTAIL_OK && is(args[0], "PING"));
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && arg_is(item, 0, "PING"));
     redtail_parser_free(parser);
 }
 
@@ -174,7 +189,7 @@ static void walks_again(void) {
     char walked[sizeof frame];
     int round, steps;
     MUST(redtail_parser_rewind_tokens(parser) == REDTAIL_NONE);
-    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_OK);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK);
     for (round = 0; round < 3; round++) {
         size_t len = 0;
         for (steps = 0; (round < 2 || steps < 4) && redtail_parser_next_token(parser, &token) == REDTAIL_OK; steps++) {
@@ -184,7 +199,7 @@ static void walks_again(void) {
         MUST(memcmp(walked, frame, len) == 0 && (round == 2 || (len == sizeof frame - 1 && steps == 9)));
         MUST(redtail_parser_rewind_tokens(parser) == REDTAIL_OK);
     }
-    MUST(redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_NEED_MORE);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_NEED_MORE);
     MUST(redtail_parser_rewind_tokens(parser) == REDTAIL_NONE);
     redtail_parser_free(parser);
 }
@@ -255,7 +270,7 @@ static void tokens_in_pieces(void) {
 
 /* A command that was encoded is the command that is parsed. */
 static void encodes(void) {
-    redtail_slice args[3], parsed[3], input;
+    redtail_slice args[3], input;
     redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_REQUESTS, NULL);
     const redtail_item *item;
     char out[64];
@@ -264,8 +279,8 @@ static void encodes(void) {
     MUST(redtail_encode_command(args, 3, NULL, 0, &len) == REDTAIL_NEED_MORE && len == 29);
     MUST(redtail_encode_command(args, 3, out, sizeof out, &len) == REDTAIL_OK && len == 29);
     input.data = out, input.len = len;
-    MUST(redtail_parser_next(parser, &input, parsed, 3, &item) == REDTAIL_OK && item->argc == 3 && input.len == 0);
-    MUST(is(parsed[0], "SET") && is(parsed[1], "") && is(parsed[2], "a\r\nb"));
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && item->argc == 3 && input.len == 0);
+    MUST(arg_is(item, 0, "SET") && arg_is(item, 1, "") && arg_is(item, 2, "a\r\nb"));
     redtail_parser_free(parser);
 }
 
@@ -278,8 +293,10 @@ static void unwraps(void) {
     const redtail_item *item;
     redtail_wrapped wrapped;
     MUST(redtail_unwrap(args, 5, &wrapped) == REDTAIL_OK && is(wrapped.origin, origin) && wrapped.db == 3 && wrapped.mvcc == 77);
-    MUST(redtail_parser_next(parser, &wrapped.commands, inner, 3, &item) == REDTAIL_OK && wrapped.commands.len == 0);
-    MUST(item->argc == 3 && is(inner[0], "SET") && is(inner[1], "k") && is(inner[2], "v"));
+    MUST(redtail_parser_next(parser, &wrapped.commands, &item) == REDTAIL_OK && wrapped.commands.len == 0);
+    MUST(item->argc == 3 && arg_is(item, 0, "SET") && arg_is(item, 1, "k") && arg_is(item, 2, "v"));
+    for (size_t i = 0; i < 3; i++)
+        inner[i] = redtail_item_arg(item, i);
     MUST(redtail_unwrap(inner, 3, &wrapped) == REDTAIL_NONE);
     redtail_parser_free(parser);
 }
@@ -292,7 +309,6 @@ static void in_parts(size_t step) {
     size_t length = 0, fed = 0, kept = 0, total = 0, value = 0, begins = 0, arguments = 0, ends = 0, commands = 0;
     redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
     const redtail_item *item;
-    redtail_slice args[4];
     uint64_t offset;
     int status = REDTAIL_NEED_MORE;
     length += (size_t)sprintf(all + length, "*1\r\n$4\r\nPING\r\n*4\r\n$3\r\nSET\r\n$0\r\n\r\n$%d\r\n", VALUE);
@@ -307,12 +323,12 @@ static void in_parts(size_t step) {
         memcpy(buffer + kept, all + fed, count);
         fed += count;
         redtail_slice input = {buffer, kept + count};
-        while ((status = redtail_parser_next(parser, &input, args, 4, &item)) == REDTAIL_OK) {
+        while ((status = redtail_parser_next(parser, &input, &item)) == REDTAIL_OK) {
             memcpy(seen + total, item->raw.data, item->raw.len);
             total += item->raw.len;
             MUST(item->offset == 100 + total);
             commands += item->kind == REDTAIL_ITEM_COMMAND && item->index == 0 && item->length == 0;
-            begins += item->kind == REDTAIL_ITEM_PART_BEGIN && item->argc == 4 && item->args == NULL;
+            begins += item->kind == REDTAIL_ITEM_PART_BEGIN && item->argc == 4 && item->spans == NULL;
             ends += item->kind == REDTAIL_ITEM_PART_END;
             if (item->kind == REDTAIL_ITEM_PART_ARGUMENT) {
                 const size_t lengths[] = {3, 0, VALUE, 1};

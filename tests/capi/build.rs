@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use crate::cargo::without_package;
+
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -67,16 +69,11 @@ fn cargo(name: &str, target: Option<&Path>, environment: &[(&str, &str)]) -> Pat
     command.arg(&built).args(["libredtail.a", "rustc", "--lib", "--features", &features]);
     command.args(target.map(|target| format!("--target-dir={}", target.display())));
     command.args(["--crate-type", "staticlib"]);
-    // The variables of this test: the build scripts of dependencies would run again for them.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_package(&name.to_string_lossy())) {
-        command.env_remove(name);
-    }
-    run(command.env("CARGO", env!("CARGO")).envs(environment.iter().copied()).current_dir(root()));
+    run(without_package(&mut command)
+        .env("CARGO", env!("CARGO"))
+        .envs(environment.iter().copied())
+        .current_dir(root()));
     built
-}
-
-fn is_of_a_package(variable: &str) -> bool {
-    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
 /// Compiles a program of this repository, linked with the static library, and gives its path.
@@ -95,7 +92,9 @@ pub(crate) fn program(source: &str, how: How) -> PathBuf {
     command
         .arg(root().join(source))
         .arg(library.join("libredtail.a"))
-        .args(["-lm", "-ldl", "-lgcc_s", "-o"])
+        .args(["-lm", "-ldl", "-lgcc_s"])
+        .args(source.ends_with("/uv.c").then_some("-luv"))
+        .arg("-o")
         .arg(&fresh);
     run(&mut command);
     for_this_machine(&fresh, &program);
@@ -116,8 +115,11 @@ pub(crate) fn for_this_machine(built: &Path, program: &Path) {
 
 /// A compiler for this source, with our header and all warnings as errors.
 pub(crate) fn compiler(source: &str) -> Command {
-    let (mut command, standard) =
-        if source.ends_with(".cpp") { (cc("CXX", "c++"), "-std=c++17") } else { (cc("CC", "cc"), "-std=c11") };
+    let (mut command, standard) = match source {
+        _ if source.starts_with("examples/cpp/") => (cc("CXX", "c++"), "-std=c++20"),
+        _ if source.ends_with(".cpp") => (cc("CXX", "c++"), "-std=c++17"),
+        _ => (cc("CC", "cc"), "-std=c11"),
+    };
     command.arg(standard).args(WARNINGS).arg("-I").arg(root().join("include"));
     command
 }

@@ -56,7 +56,9 @@ fn the_cpp_header_sets_every_field_of_the_options() {
         let setters =
             wrapper.split(&format!("redtail_{name} made = {{}};")).nth(1).unwrap().split("return ").next().unwrap();
         for line in fields.lines().filter(|line| line.ends_with(';') && !line.trim_start().starts_with('*')) {
-            let field = line.trim_end_matches(';').rsplit([' ', '*']).next().unwrap();
+            // A callback: void (*name)(void *context, …);
+            let line = line.split(")(").next().unwrap().trim_end_matches(';');
+            let field = line.rsplit([' ', '*']).next().unwrap();
             assert!(setters.contains(&format!("made.{field} = ")), "{name}.{field}");
         }
     }

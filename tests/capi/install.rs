@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::build::{self, SONAME, root, run, stdout};
+use crate::cargo::without_package;
 
 const PROGRAM: &str = r#"
 #include <redtail.h>
@@ -17,7 +18,7 @@ int main(void) {
     const redtail_item *item;
     input.data = "+OK\r\n";
     input.len = 5;
-    int status = redtail_parser_next(parser, &input, NULL, 0, &item);
+    int status = redtail_parser_next(parser, &input, &item);
     printf("%s %s\n", redtail_version(), redtail_status_name(status));
     redtail_parser_free(parser);
     return strcmp(redtail_version(), EXPECTED) != 0;
@@ -34,7 +35,7 @@ fn folder(name: &str) -> PathBuf {
 /// Without the optimizations, which take long and change nothing of what is installed.
 fn make(what: &str) -> Command {
     let mut make = Command::new("make");
-    make.arg("-C").arg(root()).arg(what).env("CARGO_TARGET_DIR", build::folder("release"));
+    without_package(&mut make).arg("-C").arg(root()).arg(what).env("CARGO_TARGET_DIR", build::folder("release"));
     make.envs([
         ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
         ("CARGO_PROFILE_RELEASE_LTO", "off"),

@@ -5,11 +5,14 @@ mod deployed;
 mod rig;
 mod tansu;
 
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::build::{How, root, run, stdout};
 use crate::client::{Client, command};
@@ -18,7 +21,7 @@ use crate::help::eventually;
 use crate::install;
 use crate::quiet::{pinging, silence};
 use crate::server::{Kind, Server};
-use rig::{Bridge, Broker, Consumer, END, TOPIC, Truth, compare, has_state, words};
+use rig::{Bridge, Broker, Consumer, END, Line, TOPIC, Truth, compare, has_state, words};
 
 /// Writes of every kind: with a key, with several, with none, binary, in transactions of some commands.
 fn write(client: &mut Client, round: usize) -> usize {
@@ -42,7 +45,7 @@ fn write(client: &mut Client, round: usize) -> usize {
 }
 
 fn end(server: &Server) {
-    server.call(&["PUBLISH", END, ""]);
+    server.call(&[END, "FLUSH"]);
 }
 
 /// How many changes, and how often the bridge is killed meanwhile.
@@ -194,6 +197,233 @@ fn what_is_too_large_stops_it_or_is_left_out() {
     assert!(words(&folder).contains("is too large: its message tells how long it was"), "{}", words(&folder));
 }
 
+/// By partition, database and key: type, value and whether the key expires.
+type Keys = BTreeMap<(u16, u64, String), (String, Value, bool)>;
+
+/// A consumer's copy of the data, by the rules of docs/bridge-messages.md, and the number of parts beyond the first.
+fn copy_of(lines: &[Line]) -> (Keys, usize) {
+    let (mut keys, mut begun, mut complete, mut parts) = (Keys::new(), BTreeMap::new(), BTreeMap::new(), 0);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    for (partition, line) in lines {
+        let at = |key: &Value| (*partition, line["db"].as_u64().unwrap(), text(key));
+        match line["event"].as_str().unwrap() {
+            "snapshot_begin" => {
+                keys.retain(|key: &(u16, u64, String), _| key.0 != *partition);
+                begun.insert(partition, text(&line["snapshot_id"]));
+            }
+            "snapshot" => drop(complete.insert(partition, text(&line["snapshot_id"]))),
+            "key" if line["part"] == 1 => {
+                assert_eq!(begun[partition], text(&line["snapshot_id"]));
+                let key = (text(&line["type"]), line["value"].clone(), !line["expire_at_ms"].is_null());
+                assert!(keys.insert(at(&line["key"]), key).is_none(), "{line}");
+            }
+            "key" => {
+                parts += 1;
+                let whole = keys.get_mut(&at(&line["key"])).unwrap().1.as_array_mut().unwrap();
+                whole.extend(line["value"].as_array().unwrap().iter().cloned());
+            }
+            "command" if line["args"][0] == "SET" => {
+                drop(keys.insert(at(&line["args"][1]), ("string".into(), line["args"][2].clone(), false)));
+            }
+            "function" | "command" => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(begun, complete);
+    (keys, parts)
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_snapshot_and_the_writes_after_it_are_the_data() {
+    let how = How::Sanitized;
+    let (broker, server, folder) = (Broker::start(how, 2), Server::start(Kind::Redis70), Folder::new("kafka-snapshot"));
+    let mut consumer = Consumer::start(how, &broker);
+    let mut client = server.client();
+    let fill = "SET text a,SET user:1 b EX 1000,RPUSH list a b 3,SADD set a 2,ZADD zset 1.5 a 0.1 c inf b,HSET hash f v,\
+                XADD stream 1-1 f v,XADD stream 2-0 f v g w,SETBIT bits 0 1,SELECT 3,SET text c,SELECT 0";
+    for line in fill.split(',') {
+        client.call(&line.trim().split(' ').collect::<Vec<_>>());
+    }
+    let script = "for i=1,3000 do redis.call('HSET','large','field:'..i,'value:'..i) end";
+    client.call(&["EVAL", script, "0"]);
+    client.call(&["SET", "long", &"x".repeat(50_000)]);
+    let args = ["--from", "snapshot", "-X", "message.max.bytes=20000", "--too-large", "omit", "--not-key", "user:*"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    has_state(&folder);
+    server.call(&["SET", "text", "d"]);
+    end(&server);
+    consumer.end(broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let (keys, parts) = copy_of(&consumer.lines());
+    let mut got: BTreeMap<(u64, &str), (&str, &Value, bool)> = BTreeMap::new();
+    for ((_, db, key), (kind, value, expires)) in &keys {
+        assert!(got.insert((*db, key), (kind, value, *expires)).is_none());
+    }
+    let fields = got.remove(&(0, "large")).unwrap().1.as_array().unwrap();
+    let number = |text: &Value, prefix: &str| text.as_str().unwrap().strip_prefix(prefix).unwrap().to_owned();
+    assert!(fields.iter().all(|pair| number(&pair[0], "field:") == number(&pair[1], "value:")));
+    assert!(fields.len() == 3000 && parts > 2, "{} fields in {parts} parts", fields.len());
+    let set = got.remove(&(0, "set")).unwrap().1.as_array().unwrap();
+    assert!(set.len() == 2 && set.contains(&json!("a")) && set.contains(&json!("2")));
+    let stream =
+        json!({"entries": [["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]], "length": 2, "last_id": "2-0"});
+    let want = [
+        ((0, "bits"), "string", json!({"base64": "gA=="})),
+        ((0, "hash"), "hash", json!([["f", "v"]])),
+        ((0, "list"), "list", json!(["a", "b", "3"])),
+        ((0, "long"), "string", json!({"omitted": 50_000})),
+        ((0, "stream"), "stream", stream),
+        ((0, "text"), "string", json!("d")),
+        ((0, "zset"), "zset", json!([["c", 0.1], ["a", 1.5], ["b", "inf"]])),
+        ((3, "text"), "string", json!("c")),
+    ];
+    let want: BTreeMap<_, _> = want.iter().map(|(at, kind, value)| (*at, (*kind, value, false))).collect();
+    assert_eq!(got, want);
+}
+
+/// A snapshot that a crash broke off is repeated whole, under another name.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_snapshot_that_broke_off_is_repeated() {
+    let how = How::Sanitized;
+    let (mut broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-snapshot-killed");
+    let mut consumer = Consumer::start(how, &broker);
+    server.call(&["EVAL", "for i=1,30000 do redis.call('SET','key:'..i,i) end", "0"]);
+    let args = ["--from", "snapshot", "-X", "queue.buffering.max.messages=10"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    eventually("some keys are there", || consumer.count() > 100);
+    broker.obey("down");
+    bridge.kill();
+    assert!(!folder.0.join("state").exists());
+    broker.obey("up");
+    server.call(&["SET", "key:1", "changed"]);
+    server.call(&["DEL", "key:2"]);
+    let start = || Bridge::start(how, &broker, &folder, &server.address(), &["--from", "snapshot"]);
+    let bridge = start();
+    has_state(&folder);
+    bridge.kill();
+    // Now there is a position: no other snapshot.
+    let bridge = start();
+    server.call(&["SET", "key:3", "changed"]);
+    end(&server);
+    consumer.end(broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let mut want: BTreeMap<String, String> = (1..=30_000).map(|n| (format!("key:{n}"), n.to_string())).collect();
+    want.remove("key:2");
+    want.extend(["key:1", "key:3"].map(|key| (key.to_owned(), "changed".to_owned())));
+    let (keys, _) = copy_of(&consumer.lines());
+    let got: BTreeMap<_, _> =
+        keys.iter().map(|((_, _, key), it)| (key.clone(), it.1.as_str().unwrap().to_owned())).collect();
+    assert!(got == want, "{} keys, {} expected", got.len(), want.len());
+}
+
+/// The sum of a metric of the bridge.
+fn metric(folder: &Folder, name: &str) -> Option<f64> {
+    let said = words(folder);
+    let line = said.lines().find_map(|line| line.strip_prefix("redtail-kafka: metrics at http://")).unwrap();
+    let mut socket = TcpStream::connect(line.strip_suffix("/metrics").unwrap()).unwrap();
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n").unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains(&format!("Content-Length: {}\r\n", body.len())));
+    // Names that the tool has, it has documented.
+    let known = include_str!("../../docs/operations.md");
+    for line in body.lines().filter(|line| !line.starts_with('#')) {
+        let name = line.split([' ', '{']).next().unwrap();
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        assert!(body.contains(&format!("# TYPE {name} {kind}\n")), "{line}");
+        assert!(name.starts_with("redtail_bridge_") || known.contains(name), "{name}");
+    }
+    let values = body.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok());
+    values.reduce(|sum, value| sum + value)
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn metrics_show_the_state_of_the_bridge() {
+    let how = How::Sanitized;
+    let (mut broker, server, folder) =
+        (Broker::start(how, 2), Server::start(Kind::Redis70), Folder::new("kafka-metrics"));
+    let args = ["--metrics", "127.0.0.1:0", "--key", "a*", "-X", "queue.buffering.max.messages=10"];
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    has_state(&folder);
+    let get = |name: &str| metric(&folder, name).unwrap_or_else(|| panic!("{name} is missing"));
+    server.call(&["SET", "a", "1"]);
+    server.call(&["SET", "other", "1"]);
+    let end = server.offset() as f64;
+    eventually("it shows the offset", || get("redtail_replication_offset_bytes") >= end);
+    assert_eq!((get("redtail_commands_total"), get("redtail_printed_total")), (2.0, 1.0));
+    assert_eq!((get("redtail_attached"), get("redtail_reconnects_total"), get("redtail_gaps_total")), (1.0, 0.0, 0.0));
+    eventually("the brokers have it and what begins", || get("redtail_bridge_confirmed_messages_total") == 3.0);
+    assert_eq!(get("redtail_bridge_unconfirmed_messages"), 0.0);
+    eventually("it is saved", || metric(&folder, "redtail_checkpoint_timestamp_seconds").is_some());
+    assert!(get("redtail_last_write_timestamp_seconds") >= get("redtail_start_timestamp_seconds"));
+    server.call(&["CLIENT", "KILL", "TYPE", "replica"]);
+    eventually("it is attached again", || get("redtail_reconnects_total") == 1.0);
+    broker.obey("down");
+    (0..20).for_each(|number| drop(server.call(&["SET", "a", &number.to_string()])));
+    eventually("the queue is full", || get("redtail_output_blocked_now_seconds") > 0.0);
+    broker.obey("up");
+    eventually("the queue has room", || get("redtail_output_blocked_now_seconds") == 0.0);
+    assert!(get("redtail_output_blocked_seconds_total") > 0.0);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+}
+
+/// Filters drop commands, also inside of transactions, and the position passes them.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn filters_select_what_is_published() {
+    let how = How::Sanitized;
+    let (broker, server, folder) = (Broker::start(how, 2), Server::start(Kind::Redis70), Folder::new("kafka-filters"));
+    let mut consumer = Consumer::start(how, &broker);
+    let globs = ["--key", "user:*", "--key", "h[^e]l?o", "--key", "[a-c]\\*", "--not-key", "user:tmp*"];
+    let args = [&["--db", "0,2", "--not-command", "EXPIRE,CONFIG SET", "--not-command=PEXPIREAT"], &globs[..]].concat();
+    let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
+    has_state(&folder);
+    let mut client = server.client();
+    let line = |text: &str| command(&text.split(' ').collect::<Vec<_>>());
+    let send = |client: &mut Client, lines: &[&str]| {
+        let replies = client.pipeline(&lines.iter().map(|text| line(text)).collect::<Vec<_>>());
+        assert!(replies.iter().all(|reply| !reply.is_error()), "{replies:?}");
+    };
+    send(&mut client, &["SET user:1 a", "SET other a", "SET user:tmp1 a", "SET hallo a", "SET hello a", "SET b* a"]);
+    send(&mut client, &["SET bx a", "EXPIRE user:1 100", "PUBLISH user:1 a", "MSET user:2 a other a"]);
+    send(&mut client, &["MULTI", "SET other b", "SET user:3 b", "EXEC", "MULTI", "SET other c", "EXEC"]);
+    send(&mut client, &["SELECT 1", "SET user:4 a", "MOVE user:4 3", "SET user:5 a", "MOVE user:5 2"]);
+    send(&mut client, &["SELECT 0", "FLUSHALL", "SET other d"]);
+    let end = server.offset();
+    eventually("the position passes what is left out", || {
+        let state = fs::read_to_string(folder.0.join("state")).unwrap();
+        state.split(':').nth(1).and_then(|offset| offset.parse().ok()).is_some_and(|offset: u64| offset >= end)
+    });
+    consumer.has_command("FLUSHALL", 2);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let mut lines = consumer.lines();
+    lines.retain(|(_, line)| line["event"] == "command");
+    lines.sort_by_key(|(partition, line)| (line["offset"].as_u64(), *partition));
+    lines.dedup_by_key(|(_, line)| line["id"].clone());
+    let text = |(_, line): &Line| {
+        let words: Vec<_> = line["args"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        words.join(" ").to_ascii_lowercase()
+    };
+    let published: Vec<_> = lines.iter().map(text).collect();
+    let want = [
+        "set user:1 a",
+        "set hallo a",
+        "set b* a",
+        "mset user:2 a other a",
+        "set user:3 b",
+        "move user:5 2",
+        "flushall",
+    ];
+    assert_eq!(published, want);
+    let of_transaction = lines.iter().find(|line| text(line) == "set user:3 b").unwrap();
+    assert_eq!((&of_transaction.1["tx_at"], &of_transaction.1["tx_of"]), (&json!(1), &json!(1)));
+}
+
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn a_message_that_is_refused_is_published_by_the_next_run() {
@@ -259,7 +489,7 @@ fn what_it_refuses_and_why() {
         assert!(said.contains(what), "{args:?}: {said}");
     };
     let (address, state) = (server.address(), folder.0.join("state").display().to_string());
-    let whole = ["--brokers", &*broker.address, "--topic", TOPIC, "--state", &state, &address];
+    let whole = ["--brokers", &*broker.address, "--topic", TOPIC, "--checkpoint", &state, &address];
     let with = |more: &[&'static str]| [more, &whole[..]].concat();
     assert!(stdout(Command::new(&program).arg("--help")).contains("Exit codes: 0 stopped"));
     assert!(stdout(Command::new(&program).arg("--version")).contains(" and librdkafka "));
@@ -268,27 +498,56 @@ fn what_it_refuses_and_why() {
     wrong(&with(&["--nonsense"]), 2, "--nonsense");
     wrong(&with(&["--on-gap", "perhaps"]), 2, "--on-gap takes one of two words");
     wrong(&with(&["--transaction-limit", "much"]), 2, "takes a number of bytes");
+    wrong(&with(&["--metrics", "nowhere"]), 2, "--metrics takes host:port");
     wrong(&with(&["-X", "no.such.setting=1"]), 2, "no.such.setting");
     wrong(&with(&["-X", "sasl.password=secret"]), 2, "put it into --kafka-config");
     wrong(&with(&["-X", "enable.idempotence=false"]), 2, "enable.idempotence is not to be changed");
     wrong(&with(&["-X", "queue.buffering.max.kbytes=1"]), 2, "has no room for one message");
-    wrong(&with(&["--insecure"]), 2, "options of TLS want --tls");
+    wrong(&with(&["--insecure"]), 2, "options of TLS want --tls or rediss://");
     wrong(&with(&["--user", "cdc"]), 2, "the user cdc has no password");
     wrong(&with(&["--password-file", "/no/such/file"]), 2, "/no/such/file: ");
     wrong(&with(&["--from", "nowhere"]), 2, "nowhere is no position");
     wrong(&with(&["--from", "nowhere", "--cluster"]), 2, "is not the position of a shard");
-    wrong(&with(&["--prefer-replica"]), 2, "options of Sentinels want --sentinel NAME");
-    wrong(&with(&["--cluster", "--sentinel", "watched"]), 2, "a cluster has no use for --sentinel");
+    wrong(&with(&["--prefer-replica"]), 2, "options of Sentinels want redis+sentinel://host,host/name");
+    for name in ["GTE", "'XGROUP'CREATE", "A B C", ""] {
+        wrong(&with(&["--command", name]), 2, "");
+        wrong(&with(&["--not-command", name]), 2, "");
+    }
+    wrong(&with(&["--command", "SET,GTE"]), 2, "GTE: no known server has this command");
+    wrong(&with(&["--command", "A B C"]), 2, "--command takes the name of a command");
+    wrong(&with(&["--command", "publish"]), 2, "publish: it changes no data, and is never published");
+    wrong(&with(&["--from", "snapshot", "--command", "SET"]), 2, "--from snapshot and --command exclude each other");
+    wrong(&with(&["--db", "0,x"]), 2, "--db 0,x: a database is a number");
+    let at = |target: &str| -> Vec<String> {
+        let start = whole[..whole.len() - 1].iter().map(|&arg| arg.to_owned());
+        start.chain([target.to_owned()]).collect()
+    };
+    for (target, more, what) in [
+        ("http://h:1", "--tls", "the scheme is none of redis"),
+        ("redis://cdc:secret@h:1", "--tls", "has a password in it"),
+        ("redis+sentinel://h:1", "--tls", "the name of the primary is missing"),
+        ("redis://h/3", "--tls", "a stream has all databases: use --db"),
+        ("h:1", "--sentinel-tls", "options of Sentinels want redis+sentinel://host,host/name"),
+        ("rediss+sentinel://h/watched", "--sentinel-tls", "--sentinel-tls is for servers without TLS"),
+        ("redis+sentinel://h/watched", "--sentinel-no-tls", "options of TLS want --tls or rediss://"),
+        ("h:1,h:2", "--tls", "several addresses want --cluster or redis+sentinel://"),
+        ("redis+sentinel://h/watched", "--cluster", "--cluster is for nodes, not for Sentinels"),
+        ("cdc@h:1", "--user=other", "--user other and the target name different users"),
+    ] {
+        let args = at(target);
+        let args: Vec<&str> = [more].into_iter().chain(args.iter().map(String::as_str)).collect();
+        wrong(&args, 2, what);
+    }
     wrong(&with(&[]), 1, "NOAUTH");
     let password = folder.write("password", "secret\n").display().to_string();
     let settings = folder.write("settings", "# none\nclient.id=test\n").display().to_string();
     let args = ["--password-file", &password, "--kafka-config", &settings];
     let bridge = Bridge::start(How::Debug, &broker, &folder, &address, &args);
     has_state(&folder);
-    wrong(&with(&[]), 1, "another bridge is at work with this state");
+    wrong(&with(&[]), 1, "another bridge uses this checkpoint");
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     folder.write("state", "");
-    wrong(&with(&[]), 1, "this is no whole state; to start afresh on purpose, remove it");
+    wrong(&with(&[]), 1, "this is no whole checkpoint; to start afresh on purpose, remove it");
     folder.write("state", "0123:4\n");
     wrong(&with(&[]), 1, "0123:4 is no position");
     fs::remove_file(folder.0.join("state")).unwrap();

@@ -40,7 +40,8 @@ fn structs() -> String {
         redtail_slice: data len;
         redtail_limits: struct_size bulk command arguments depth line reply_line templates;
         redtail_position: replid history offset db data_offset;
-        redtail_item: kind frame offset raw args argc index length;
+        redtail_item: kind frame offset raw spans argc index length;
+        redtail_span: start len;
         redtail_wrapped: origin commands db mvcc;
         redtail_token: step kind depth count bytes integer number format raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls retry_refused_ms;
@@ -76,7 +77,8 @@ fn constants() -> String {
         };
     }
     table! {
-        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_SERVER_TEXT_SIZE REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_ALL_DATABASES REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
+        REDTAIL_VERSION_MAJOR REDTAIL_VERSION_MINOR REDTAIL_VERSION_PATCH REDTAIL_VERSION_NUMBER REDTAIL_UNKNOWN REDTAIL_POSITION_TEXT_SIZE REDTAIL_SERVER_TEXT_SIZE REDTAIL_SPANS
+        REDTAIL_PARSER_SIZE REDTAIL_PARSER_ALIGNMENT REDTAIL_FOREVER REDTAIL_NO_TIME REDTAIL_ALL_DATABASES REDTAIL_RDB_MIN_INPUT REDTAIL_RDB_FLAG_LENIENT REDTAIL_RDB_FLAG_NO_CHECKSUM;
         redtail_status: REDTAIL_OK REDTAIL_NEED_MORE REDTAIL_MORE_ARGS REDTAIL_END REDTAIL_NONE
             REDTAIL_STOPPED REDTAIL_IDLE REDTAIL_RECONNECT REDTAIL_CLOSED REDTAIL_ALL_KEYS REDTAIL_UNKNOWN_KEYS REDTAIL_ERROR_ARGUMENT
             REDTAIL_ERROR_STATE REDTAIL_ERROR_PANIC REDTAIL_ERROR_MEMORY REDTAIL_ERROR_POSITION

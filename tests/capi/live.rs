@@ -69,7 +69,7 @@ pub(crate) fn online_replicas(server: &Server) -> usize {
     server.info("replication").values().filter(|value| value.contains("state=online")).count()
 }
 
-fn attached(server: &Server, count: usize) {
+pub(crate) fn attached(server: &Server, count: usize) {
     eventually("the example is attached", || online_replicas(server) == count);
 }
 

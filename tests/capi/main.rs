@@ -14,10 +14,14 @@ mod playback;
 #[path = "../help/options.rs"]
 mod options;
 
+#[path = "../help/cargo.rs"]
+mod cargo;
+
 mod build;
 mod compressed;
 mod deployments;
 mod embedded;
+mod examples;
 mod header;
 mod install;
 mod kafka;

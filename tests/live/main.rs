@@ -3,6 +3,8 @@
 #[macro_use]
 #[path = "../help/options.rs"]
 mod options;
+#[path = "../help/cargo.rs"]
+mod cargo;
 #[path = "../help/contract.rs"]
 mod contract;
 #[path = "../help/refusing.rs"]

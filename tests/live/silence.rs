@@ -10,6 +10,7 @@ use std::{fs, thread};
 use redtail::topology::{ClusterCheckpoint, Positions};
 use redtail::{Ack, Checkpoint, Event, Options, Position};
 
+use crate::cargo::cargo;
 use crate::cluster::nodes::Nodes;
 use crate::quiet::{pinging, pings, silence};
 use crate::server::{Kind, Server};
@@ -76,15 +77,9 @@ fn compiled((source, mark): (&str, &str), addresses: &[(&str, &str)]) -> PathBuf
 fn library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        // The variables of this test: the build scripts of dependencies would run again for them.
-        let is_of_a_package = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_a_package(&name.to_string_lossy())) {
-            cargo.env_remove(name);
-        }
-        let output =
-            cargo.args(["build", "--all-features", "--lib", "--example", "resume", "--message-format", "json"]);
-        let output = output.current_dir(root()).output().expect("cargo");
+        let mut cargo = cargo();
+        cargo.args(["build", "--all-features", "--lib", "--example", "resume", "--message-format", "json"]);
+        let output = cargo.output().expect("cargo");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let messages = String::from_utf8(output.stdout).expect("UTF-8");
         let mut files = messages.split('"').filter(|text| text.ends_with("/libredtail.rlib"));

@@ -105,6 +105,19 @@ fn a_link_stays_a_link() {
     assert_eq!(Checkpoint::open(folder.path("position"), "primary").unwrap().position(), Some(at(2)));
 }
 
+/// The file may be missing, and the links may be relative.
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_missing_file_stays_a_link() {
+    let folder = Folder::new("dangling");
+    fs::create_dir(folder.path("real")).unwrap();
+    std::os::unix::fs::symlink("real/position", folder.path("middle")).unwrap();
+    std::os::unix::fs::symlink("middle", folder.path("link")).unwrap();
+    Checkpoint::open(folder.path("link"), "primary").unwrap().save(at(2)).unwrap();
+    assert!(fs::symlink_metadata(folder.path("link")).unwrap().is_symlink());
+    assert_eq!(Checkpoint::open(folder.path("real/position"), "primary").unwrap().position(), Some(at(2)));
+}
+
 #[test]
 fn a_save_is_due_after_commands_or_time() {
     let folder = Folder::new("due");

@@ -339,7 +339,8 @@ fn every_pitfall_has_its_test() {
     let is_name = |word: &&str| word.contains('_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_name).collect();
     assert!(named.len() > 40, "only {} names were found", named.len());
-    let files = rust_files(&tests).into_iter().chain(rust_files(&root.join("src")));
+    let bridges = ["tests", "src"].into_iter().flat_map(|it| rust_files(&root.join("examples/bridges/nats").join(it)));
+    let files = rust_files(&tests).into_iter().chain(rust_files(&root.join("src"))).chain(bridges);
     let code: String = files.map(|path| fs::read_to_string(path).unwrap()).collect();
     let missing: Vec<_> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "tests/PITFALLS.md names tests that do not exist: {missing:?}");

@@ -75,6 +75,7 @@ kinds! {
         Continued => "attached after a known place",
         ContinuedOtherId => "attached under another id",
         Rewound => "attached before a known place, where only bytes without data are lost",
+        LateCommits => "commits of the history before that",
         Filtered => "attached with a filtered snapshot",
         ByInfo => "attached by INFO",
         Full => "attached with a full snapshot",

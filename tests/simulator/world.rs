@@ -1,7 +1,7 @@
 //! One life: a session, its primary, the links between them, and time, all out of one seed.
 
 use redtail::replication::{Closed, Credentials, Progress, Session};
-use redtail::{Ack, DisconnectReason, Excerpt, Options, Position, SessionError, Start};
+use redtail::{Ack, DisconnectReason, Event, Excerpt, Options, Position, SessionError, Start};
 use std::time::Duration;
 
 use crate::chance::{Plan, Strike, options, style};
@@ -31,6 +31,8 @@ pub(crate) struct World {
     blocked_until: u64,
     last_received: u64,
     stale: Option<Position>,
+    /// How often it commits, in percent: one that commits rarely commits late.
+    commits: u64,
     is_told: bool,
 }
 
@@ -69,6 +71,7 @@ impl World {
         }
         let judge = Judge::new(options, rng.chance(25));
         let session = Session::new(options);
+        let commits = if rng.chance(30) { 2 } else { 20 };
         if is_told {
             eprintln!("a {:?}, {:?}", profile.shown(), profile.psync);
             eprintln!("{}", Judge::describes(&options));
@@ -89,6 +92,7 @@ impl World {
             blocked_until: 0,
             last_received: 0,
             stale: None,
+            commits,
             is_told,
         }
     }
@@ -263,7 +267,15 @@ impl World {
                     }
                     judge.note(used as u64 ^ self.now << 20);
                     judge.event(&event, unread, used, &primary.log, tally)?;
+                    let late = match &event {
+                        Event::Attached(attached) => attached.rewound_from,
+                        _ => None,
+                    };
                     self.offers(was_empty, false)?;
+                    if late.is_some() && self.judge.options.ack == Ack::Applied && self.rng.chance(50) {
+                        self.tally.sight(Sight::LateCommits);
+                        self.commit_at(late)?;
+                    }
                     self.commit()?;
                 }
                 Progress::Space { at_least } => {
@@ -490,11 +502,19 @@ impl World {
     }
 
     fn commit(&mut self) -> Check {
-        if self.judge.options.ack != Ack::Applied || !self.rng.chance(20) {
+        if self.judge.options.ack != Ack::Applied || !self.rng.chance(self.commits) {
             return Ok(());
         }
         let newest = self.judge.resume;
         let place = if self.rng.chance(10) { self.stale } else { newest };
+        self.commit_at(place)?;
+        if self.rng.chance(5) {
+            self.stale = newest;
+        }
+        Ok(())
+    }
+
+    fn commit_at(&mut self, place: Option<Position>) -> Check {
         if let Some(place) = place.filter(|place| self.judge.may_commit(place)) {
             let was_empty = self.offered.is_empty();
             self.session.commit(place);
@@ -505,9 +525,6 @@ impl World {
             if owed && was_empty {
                 self.tally.sight(Sight::AckAnswers);
             }
-        }
-        if self.rng.chance(5) {
-            self.stale = newest;
         }
         Ok(())
     }

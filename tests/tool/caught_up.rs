@@ -36,12 +36,8 @@ fn serve(mut link: TcpStream, requests: &AtomicU32) -> Option<()> {
         let reply = match (args[0].as_str(), args.get(1).map(String::as_str)) {
             ("replconf", Some("ack")) => continue,
             ("ping", _) => b"+PONG\r\n".to_vec(),
-            ("info", _) => {
-                let text = format!(
-                    "redis_version:7.0.15\r\nrole:master\r\nmaster_replid:{REPLID}\r\nmaster_repl_offset:{offset}\r\n"
-                );
-                format!("${}\r\n{text}\r\n", text.len()).into_bytes()
-            }
+            ("info", _) if requests.load(Ordering::SeqCst) > 1 => info(&"b".repeat(40), 4000),
+            ("info", _) => info(REPLID, offset as usize),
             ("psync", _) if requests.fetch_add(1, Ordering::SeqCst) == 0 => {
                 link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).ok()?;
                 return link.shutdown(Shutdown::Write).ok();
@@ -57,18 +53,63 @@ fn serve(mut link: TcpStream, requests: &AtomicU32) -> Option<()> {
     Some(())
 }
 
-/// The goal of the first connection is no goal of the second one, which begins with a snapshot.
-#[test]
-fn a_snapshot_after_a_lost_history_is_printed() {
+/// Continues the stream, with a write. The first answer to the question for its offset is of another server.
+fn serve_after_failover(mut link: TcpStream, asked: &AtomicU32) -> Option<()> {
+    let mut reader = BufReader::new(link.try_clone().ok()?);
+    while let Some(args) = command(&mut reader) {
+        let reply = match (args[0].as_str(), args.len()) {
+            ("replconf", _) if args[1] == "ack" => continue,
+            ("ping", _) => b"+PONG\r\n".to_vec(),
+            // The session asks for everything.
+            ("info", 1) => info(REPLID, 1000),
+            ("info", _) if asked.fetch_add(1, Ordering::SeqCst) == 0 => info(&"b".repeat(40), 500),
+            ("info", _) => info(REPLID, 1000 + WRITE.len()),
+            ("psync", _) => [format!("+CONTINUE {REPLID}\r\n").as_bytes(), WRITE].concat(),
+            _ => b"+OK\r\n".to_vec(),
+        };
+        link.write_all(&reply).ok()?;
+    }
+    Some(())
+}
+
+const WRITE: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\nlast\r\n";
+
+fn info(replid: &str, offset: usize) -> Vec<u8> {
+    let text =
+        format!("redis_version:7.0.15\r\nrole:master\r\nmaster_replid:{replid}\r\nmaster_repl_offset:{offset}\r\n");
+    format!("${}\r\n{text}\r\n", text.len()).into_bytes()
+}
+
+fn listen(serve: impl Fn(TcpStream, &AtomicU32) -> Option<()> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let requests = Arc::new(AtomicU32::new(0));
+    let (serve, requests) = (Arc::new(serve), Arc::new(AtomicU32::new(0)));
     std::thread::spawn(move || {
         for link in listener.incoming().flatten() {
-            let requests = Arc::clone(&requests);
+            let (serve, requests) = (Arc::clone(&serve), Arc::clone(&requests));
             std::thread::spawn(move || serve(link, &requests));
         }
     });
+    address
+}
+
+/// The address of Sentinels, or of a proxy, may lead to another server than the one that is followed.
+#[test]
+fn the_offset_of_another_server_is_no_goal() {
+    let address = listen(serve_after_failover);
+    let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--until-caught-up"]).ok();
+    assert!(ran.text().contains("\"last\""), "{} {}", ran.text(), ran.err);
+    assert!(
+        ran.err.contains("does not know the offset to end at: INFO has no offset in the followed history"),
+        "{}",
+        ran.err
+    );
+}
+
+/// The goal of the first connection is no goal of the second one, which begins with a snapshot.
+#[test]
+fn a_snapshot_after_a_lost_history_is_printed() {
+    let address = listen(serve);
     let position = format!("{REPLID}:1000:0");
     let ran = run(&["tail", &address, "--from", &position, "--on-gap", "snapshot", "--until-caught-up"]);
     assert!(ran.text().contains("\"k\""), "{} {}", ran.text(), ran.err);

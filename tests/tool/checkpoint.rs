@@ -115,6 +115,34 @@ fn a_checkpoint_has_one_owner() {
     run(&[&args[..], &["--until", "1000"]].concat()).ok();
 }
 
+/// Two links to one file that does not exist yet.
+#[cfg(unix)]
+#[test]
+fn a_missing_checkpoint_behind_links_has_one_owner() {
+    let folder = Folder::new("owner-links");
+    for link in ["one", "two"] {
+        std::os::unix::fs::symlink("position", folder.path(link)).unwrap();
+    }
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Playback::default());
+    let address = primary.address().to_string();
+    let one = ["tail", &address, "--checkpoint", &folder.path("one")];
+    let mut first = crate::run::redtail(&one).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while !folder.0.join("position.lock").exists() {
+        assert_eq!(first.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    while folder.position().is_none() {
+        assert_eq!(first.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = run(&["tail", &address, "--checkpoint", &folder.path("two")]);
+    assert_eq!(second.code, 1, "{}", second.err);
+    assert!(second.err.contains(&format!("is in use by process {}", first.id())), "{}", second.err);
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
 #[test]
 fn an_unwritable_checkpoint_asks_the_server_for_nothing() {
     let folder = Folder::new("nowhere");

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use redtail::io::CommandReader;
 use redtail::replay::{Playback, Primary};
 
 use crate::folder::Folder;
@@ -126,6 +127,45 @@ fn sighup_opens_the_output_again() {
     assert_eq!(feed.end().code(), Some(0), "{}", feed.read("err"));
     let all = ["out.1", "out.2", "out"].map(|name| numbers(&feed.read(name))).concat();
     assert_eq!(all, (1..=all.len()).collect::<Vec<_>>());
+}
+
+/// Each file can be loaded alone: it has whole transactions, and selects its database.
+#[test]
+fn sighup_divides_commands_between_transactions() {
+    let round = ["MULTI", "SET key 1", "RPUSH list 1 2 3", "SET text '\n\n'", "EXEC", "SET other 1"];
+    let lines: Vec<&str> = ["SELECT 3"].into_iter().chain(round.into_iter().cycle().take(60_000)).collect();
+    for positions in ["", "--positions"] {
+        let mut play = Playback::default();
+        play.commands_per_second = Some(500);
+        let primary = primary(&commands(&lines), play);
+        let line = format!("exec $TOOL tail $AT --output out --format resp {positions}");
+        let mut feed = Feed::start("hup-resp", &primary, &line);
+        let old: Vec<String> = (1..=8).map(|n| format!("out.{n}")).collect();
+        for old in &old {
+            feed.goes_on("out");
+            feed.rename("out", old);
+            feed.signal("HUP");
+            feed.goes_on("out");
+        }
+        feed.signal("TERM");
+        assert_eq!(feed.end().code(), Some(0), "{}", feed.read("err"));
+        for (at, name) in old.iter().enumerate() {
+            let bytes = feed.read(name).into_bytes();
+            let mut reader = CommandReader::stream(bytes.as_slice());
+            let mut names = Vec::new();
+            while let Some(command) = reader.next_command().unwrap_or_else(|error| panic!("{name}: {error}")) {
+                names.push(command.name().to_ascii_uppercase());
+            }
+            let count = |name: &[u8]| names.iter().filter(|found| found.as_slice() == name).count();
+            assert_eq!(count(b"MULTI"), count(b"EXEC"), "{name}");
+            if positions.is_empty() {
+                assert_eq!(names[0], b"SELECT", "{name}");
+            } else {
+                assert_eq!((names[0].as_slice(), names.last().unwrap().as_slice()), (&b"PING"[..], &b"PING"[..]));
+                assert!(at == 0 || names[1] == b"SELECT", "{name}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -18,15 +18,15 @@ static int each(void *context, const redtail_item *item) {
 }
 
 size_t calls_batch(void *parser, const char *data, size_t length, struct counted *counted) {
-    redtail_slice input = {data, length}, args[64];
-    redtail_parser_batch(parser, &input, args, 64, each, counted);
+    redtail_slice input = {data, length};
+    redtail_parser_batch(parser, &input, each, counted);
     return length - input.len;
 }
 
 size_t calls_next(void *parser, const char *data, size_t length, struct counted *counted) {
-    redtail_slice input = {data, length}, args[64];
+    redtail_slice input = {data, length};
     const redtail_item *item;
-    while (redtail_parser_next(parser, &input, args, 64, &item) == REDTAIL_OK) each(counted, item);
+    while (redtail_parser_next(parser, &input, &item) == REDTAIL_OK) each(counted, item);
     return length - input.len;
 }
 
@@ -39,7 +39,7 @@ size_t calls_walk(void *parser, const char *data, size_t length, struct counted 
     redtail_slice input = {data, length};
     const redtail_item *item;
     const redtail_token *token;
-    while (redtail_parser_next(parser, &input, NULL, 0, &item) == REDTAIL_OK) {
+    while (redtail_parser_next(parser, &input, &item) == REDTAIL_OK) {
         counted->items++;
         while (redtail_parser_next_token(parser, &token) == REDTAIL_OK) visit(token, counted);
     }

@@ -14,8 +14,12 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use redtail::net::Transport;
+use redtail::owned::{Collector, Whole};
+use redtail::rdb::{Decoder, Item, Role};
 use redtail::replication::{Progress, Session};
-use redtail::resp::{Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token, TokenParser};
+use redtail::resp::{
+    Command, CommandParser, Frame, FrameParser, Part, PartsItem, PartsParser, Status, Token, TokenParser,
+};
 use redtail::{Event, Follower, Options, Start};
 
 /// A method of parsing a corpus.
@@ -40,6 +44,9 @@ const METHODS: &[(&str, Method)] = &[
     ("follower", follower),
     ("follower_batch", follower_batch),
     ("follower_try", follower_try),
+    ("items", items),
+    ("items_next", items_next),
+    ("whole_keys", whole_keys),
 ];
 
 const SIZE: usize = 2 << 20;
@@ -328,6 +335,62 @@ fn follower_batch(corpus: &[u8], piece: usize) -> (u64, u64) {
     };
     while follower.batch(&mut each).expect("a stream without errors") {}
     (commands, sum)
+}
+
+/// The items of a snapshot in batches. What is counted are the values and their elements.
+fn items(corpus: &[u8], piece: usize) -> (u64, u64) {
+    decode(corpus, piece, |item| element(&item).map_or((0, 0), |length| (1, length)))
+}
+
+/// The same, one item per call.
+fn items_next(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let (mut decoder, mut elements, mut sum) = (Decoder::new(), 0, 0);
+    feed(corpus, piece, |bytes| {
+        let mut rest = bytes;
+        while let Status::Complete(item) = decoder.next(&mut rest).expect("valid") {
+            if let Some(length) = element(&item) {
+                elements += 1;
+                sum += length;
+            }
+        }
+        bytes.len() - rest.len()
+    });
+    (elements, sum)
+}
+
+/// Whole keys, in memory of their own.
+fn whole_keys(corpus: &[u8], piece: usize) -> (u64, u64) {
+    let mut collector = Collector::new(1 << 30);
+    decode(corpus, piece, |item| match collector.take(item) {
+        Some(Whole::Key(key)) => (1, key.name.len() as u64),
+        _ => (0, 0),
+    })
+}
+
+#[inline(always)]
+fn decode(corpus: &[u8], piece: usize, mut each: impl FnMut(Item<'_>) -> (u64, u64)) -> (u64, u64) {
+    let (mut decoder, mut count, mut sum) = (Decoder::new(), 0, 0);
+    feed(corpus, piece, |bytes| {
+        let mut rest = bytes;
+        let each = |item: Item<'_>| {
+            let (one, length) = each(item);
+            (count, sum) = (count + one, sum + length);
+            ControlFlow::Continue(())
+        };
+        decoder.batch(&mut rest, each).expect("valid");
+        bytes.len() - rest.len()
+    });
+    assert!(decoder.is_finished(), "the snapshot was not read to its end");
+    (count, sum)
+}
+
+/// The length of a value or of its element.
+#[inline(always)]
+fn element(item: &Item<'_>) -> Option<u64> {
+    match item {
+        Item::Text(text) if text.role != Role::KeyName => Some(text.bytes.len() as u64),
+        _ => None,
+    }
 }
 
 fn count(event: Event<'_>, commands: &mut u64, sum: &mut u64) {

@@ -10,7 +10,7 @@ struct outcome {
 static int visit_each(void *context, const redtail_item *item) {
     struct outcome *outcome = context;
     outcome->frames++;
-    for (size_t i = 0; i < item->argc; i++) outcome->bytes += item->args[i].len;
+    for (size_t i = 0; i < item->argc; i++) outcome->bytes += item->spans[i].len;
     return 0;
 }
 
@@ -29,8 +29,8 @@ void redtail_any_free(void *parser) { redtail_parser_free(parser); }
 
 /* Returns the number of bytes consumed. */
 size_t redtail_batch_run(void *parser, const char *data, size_t length, int visit, struct outcome *out) {
-    redtail_slice input = {data, length}, args[64];
-    redtail_parser_batch(parser, &input, args, 64, visit ? visit_each : each, out);
+    redtail_slice input = {data, length};
+    redtail_parser_batch(parser, &input, visit ? visit_each : each, out);
     return length - input.len;
 }
 

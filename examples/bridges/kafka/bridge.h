@@ -47,17 +47,58 @@ typedef struct text {
 void text_add(text *text, const void *bytes, size_t len);
 void text_print(text *text, const char *format, ...) PRINTS(2, 3);
 
+/* ---- address.c: the target ---- */
+
+typedef struct address {
+    /* Host and port of the server, or of several nodes or Sentinels, with commas between them. */
+    char *hosts;
+    /* The user, or NULL. */
+    const char *user;
+    /* The name of the primary, if the hosts are Sentinels; else NULL. */
+    const char *name;
+    int uses_tls;
+    /* Private. */
+    char *copy;
+} address;
+
+/* Reads the target, or ends the process. */
+void address_read(address *address, const char *target);
+void address_free(address *address);
+
+/* ---- filter.c: the commands and keys that are published ---- */
+
+typedef struct list {
+    char **texts;
+    size_t count;
+} list;
+
+/* All filters must match. Of a filter given several times, one match is enough. */
+typedef struct filter {
+    int64_t *dbs;
+    size_t db_count;
+    list commands, not_commands, keys, not_keys;
+} filter;
+
+/* Add the value of an option, or end the process: --db, --command or --not-command, --key or --not-key. */
+void filter_db(filter *filter, const char *value);
+void filter_command(filter *filter, const char *value, int is_left_out);
+void filter_key(filter *filter, const char *value, int is_left_out);
+void filter_free(filter *filter);
+
 /* ---- options.c: the command line ---- */
 
 typedef struct options {
-    const char *target, *brokers, *topic, *state;
-    /* Not 0: target is a list of nodes, and all primaries are followed. */
+    const char *target, *brokers, *topic, *checkpoint, *metrics;
+    address address;
+    /* Not 0: all primaries of the cluster are followed. */
     int is_cluster;
-    /* With a name: target is a list of Sentinels. */
+    /* With a name: the target is a list of Sentinels. */
     redtail_sentinel sentinel;
     char *sentinel_password;
-    /* The start without a state, in the state's format; NULL: now. */
+    /* The start without a checkpoint, in the format of its file; NULL: now, or with a snapshot. */
     const char *from;
+    int starts_with_snapshot;
+    filter filter;
     int on_gap, ack;
     /* Not 0: leave long arguments out of messages that are too large; 0: stop there. */
     int omits;
@@ -66,7 +107,7 @@ typedef struct options {
     const char *user;
     char *password;
     size_t password_len;
-    int uses_tls;
+    int uses_tls, sentinel_tls, sentinel_no_tls;
     redtail_tls tls;
     rd_kafka_conf_t *kafka;
 } options;
@@ -89,6 +130,27 @@ void settings_file(rd_kafka_conf_t *conf, const char *path);
 /* Rejects settings that break the guarantees of the bridge. */
 void settings_check(const rd_kafka_conf_t *conf);
 
+/* ---- metrics.c: the state of the bridge, for Prometheus ---- */
+
+/* Of one shard, or of the only server. */
+typedef struct metrics metrics;
+
+metrics *metrics_new(const char *shard, int is_listed);
+void metrics_free(metrics *metrics);
+/* An event, and a command or key that no filter has dropped. */
+void metrics_event(metrics *metrics, const redtail_event *event);
+void metrics_passed(metrics *metrics);
+/* The offset while nobody writes. */
+void metrics_offset(metrics *metrics, uint64_t offset);
+/* Whether the queue has no room for the next message. */
+void metrics_blocked(metrics *metrics, int is_blocked);
+/* Of all streams; any thread. */
+void metrics_saved(void);
+void metrics_produced(void);
+void metrics_confirmed(void);
+/* Serves them until the process ends; or ends it. NULL: nowhere. */
+void metrics_serve(const char *address);
+
 /* ---- progress.c: the confirmed position ---- */
 
 /* One command or transaction: its messages, and the position after it. */
@@ -97,7 +159,8 @@ typedef struct progress progress;
 
 progress *progress_new(void);
 void progress_free(progress *progress);
-/* Adds a step of this number of messages and the position after them. NULL for no messages. */
+/* Adds a step of this number of messages and the position after them. position: NULL if none can be resumed there.
+ * Returns NULL for no messages. */
 step *progress_add(progress *progress, const redtail_position *position, size_t messages);
 /* One message of the step is safe. Any thread. */
 void progress_confirm(step *step);
@@ -108,7 +171,7 @@ int is_same_position(const redtail_position *one, const redtail_position *other)
 /* Whether every step is confirmed. Any thread. */
 int progress_is_idle(progress *progress);
 
-/* ---- state.c: the file with the position ---- */
+/* ---- state.c: the checkpoint, the file with the position ---- */
 
 /* Opens the file for this process alone. Returns its content, or NULL if there is no file; or ends the process. */
 char *state_open(const char *path);
@@ -123,28 +186,55 @@ typedef struct route {
     int32_t *partitions;
     /* The first key; data is NULL if there is none. */
     redtail_slice key;
+    /* The keys of the command, and the result of redtail_command_keys. */
+    redtail_key *keys;
+    size_t count;
+    int status;
     /* Private. */
     int32_t all;
     unsigned char *taken;
-    redtail_key *keys;
     size_t capacity;
 } route;
 
 void route_init(route *route, int32_t partitions);
 void route_free(route *route);
-void route_command(route *route, const redtail_slice *args, size_t argc);
+/* No partitions for PUBLISH and SPUBLISH, which change no data. */
+void route_command(route *route, const redtail_event *event);
 void route_everywhere(route *route);
+void route_key(route *route, redtail_slice key);
+
+/* ---- filter.c, after the keys of a command are known ---- */
+
+/* Whether a command, a key, or the keys of a database are published. */
+int filter_passes(const filter *filter, const redtail_event *event, const route *route);
+int filter_passes_key(const filter *filter, redtail_slice key);
+int filter_passes_db(const filter *filter, uint64_t db);
 
 /* ---- json.c: the body of a message ---- */
 
-/* Adds the object that `redtail tail --format json` prints; shard: NULL if there is only one. migration: the term
+/* Adds the object that docs/bridge-messages.md describes; shard: NULL if there is only one. migration: the term
  * for a command of a slot migration, NULL for a client's. task: its task. Arguments longer than longest are replaced by
- * their length. With longest 0 all but the name are left out, and counted. */
+ * their length. With longest 0 all but the name are left out, and counted. route: the partitions. */
 void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration,
-                  const redtail_migration_task *task, size_t longest);
+                  const redtail_migration_task *task, size_t longest, const route *route);
+/* Adds a string, or an object for bytes that are no text or are longer than longest. */
+void json_argument(text *out, redtail_slice arg, size_t longest);
 /* Add the events `begin` and `gap`. */
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);
+
+/* ---- snapshot.c: the items of a snapshot, as messages ---- */
+
+typedef struct publisher publisher;
+typedef struct snapshot snapshot;
+
+/* largest: of a body. */
+snapshot *snapshot_new(publisher *publisher, const options *options, const char *shard, size_t largest);
+void snapshot_free(snapshot *snapshot);
+/* Return 0; -1 if the bridge must end. */
+int snapshot_begin(snapshot *snapshot, const redtail_event *event);
+int snapshot_item(snapshot *snapshot, const redtail_rdb_item *item);
+int snapshot_end(snapshot *snapshot);
 
 /* ---- publish.c: converts events to messages ---- */
 
@@ -158,8 +248,6 @@ typedef struct topic {
     const options *options;
 } topic;
 
-typedef struct publisher publisher;
-
 /* The publisher of one shard. name: NULL if there is only one. resumes: not 0 if it starts at a saved position; else it
  * publishes `begin`. handle: sends a heartbeat about each second while an event has to wait; NULL for none. */
 publisher *publisher_new(const topic *topic, const char *name, int resumes, redtail_handle *handle);
@@ -169,6 +257,12 @@ void publisher_free(publisher *publisher);
 int publish(publisher *publisher, const redtail_event *event);
 /* Publishes that no shard continues from this position: later writes may be missing. Returns like publish. */
 int publish_lost(publisher *publisher, const redtail_position *position);
+/* Publishes a body to the partition of the key, or to all if key.data is NULL. No position follows it. */
+int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body);
+/* A key of a snapshot passes the filters. */
+void publish_passed(publisher *publisher);
+/* The position while nobody writes: the server's PINGs advance it. */
+void publish_idle(publisher *publisher, const redtail_position *position);
 progress *publisher_progress(publisher *publisher);
 
 /* ---- kafka.c: the producer ---- */
@@ -182,7 +276,8 @@ void topic_close(topic *topic);
 /* ---- server.c, cluster.c: the sources of events ---- */
 
 typedef struct source {
-    /* Follows on threads of its own. state: the saved state, or NULL. Returns 0; -1 after printing the error. */
+    /* Follows on threads of its own. state: the content of the checkpoint, or NULL. Returns 0; -1 after printing the
+     * error. */
     int (*start)(const topic *topic, const char *state);
     /* Acknowledges the confirmed position to the primaries, and saves it if new. 0, or -1 after printing the error. */
     int (*save)(void);

@@ -84,13 +84,11 @@ static int on_event(void *context, redtail_shard *shard, const redtail_event *ev
     return publish(part->publisher, event);
 }
 
-/* Without writes, the server's PINGs advance the position. */
 static int on_idle(void *context, redtail_shard *shard) {
     redtail_position position;
-    progress *progress = publisher_progress(((part *)redtail_shard_context(shard))->publisher);
     (void)context;
-    if (progress_is_idle(progress) && redtail_shard_position(shard, &position) == REDTAIL_OK)
-        progress_add(progress, &position, 0);
+    if (redtail_shard_position(shard, &position) == REDTAIL_OK)
+        publish_idle(((part *)redtail_shard_context(shard))->publisher, &position);
     return 0;
 }
 
@@ -102,7 +100,12 @@ static int start(const topic *topic, const char *state) {
         .struct_size = sizeof callbacks, .event = on_event, .notice = on_notice, .idle = on_idle};
     redtail_options_init(&options, sizeof options);
     follow_options(&options, chosen);
-    const char **nodes = addresses(chosen->target, &cluster.node_count);
+    options.snapshot_items = 1;
+    if (chosen->starts_with_snapshot) {
+        options.start = REDTAIL_START_SNAPSHOT;
+        cluster.added = REDTAIL_ADDED_SNAPSHOT;
+    }
+    const char **nodes = addresses(chosen->address.hosts, &cluster.node_count);
     cluster.nodes = nodes;
     cluster.positions = state ? state : chosen->from;
     all.topic = topic;
@@ -173,7 +176,7 @@ static int save(void) {
     int status = 0;
     char *text = state_text();
     if (text && (!all.saved || strcmp(text, all.saved)))
-        status = state_save(all.topic->options->state, text);
+        status = state_save(all.topic->options->checkpoint, text);
     if (text) {
         free(all.saved);
         all.saved = text;

@@ -4,9 +4,10 @@
  *
  * A line is the partition, a tab, and the body. The program begins with the oldest message of the topic, and ends
  * with SIGINT or SIGTERM.
- * Repetitions are recognised so: within a partition the offsets of one history increase. A message that is not
- * above the last one of its history is a repetition. A program that stores the messages stores these last ids and
- * the offset in the partition with them, in one transaction.
+ * Repetitions are recognised so: within a partition the offsets of commands of one history increase. A command that is
+ * not above the last one of its history is a repetition. An event that is no command (its id has a third part) is a
+ * repetition if its id is that of the last such event. A program that stores the messages stores these last ids and the
+ * offset in the partition with them, in one transaction.
  */
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
@@ -21,6 +22,8 @@ typedef struct history {
     char name[41];
     /* One above the last offset. */
     unsigned long long next_offset;
+    /* The id of the last event that is no command. */
+    char note[128];
     /* Lines of the unfinished transaction. */
     char *held;
     size_t held_len;
@@ -89,21 +92,26 @@ static void print_held(history *history) {
 static void take(const rd_kafka_message_t *message) {
     char name[41];
     unsigned long long offset;
-    unsigned part, parts;
-    if (sscanf(header(message, "id"), "%40[0-9a-f]:%llu", name, &offset) != 2) {
+    unsigned part = 1, parts = 1;
+    int end;
+    const char *id = header(message, "id");
+    if (sscanf(id, "%40[0-9a-f]:%llu%n", name, &offset, &end) != 2) {
         fprintf(stderr, "redtail-kafka-consume: skipped a message without id: it is not from redtail-kafka\n");
         return;
     }
     history *history = history_of(message->partition, name);
-    if (offset < history->next_offset) {
+    if (id[end] ? !strncmp(id, history->note, sizeof history->note) : offset < history->next_offset) {
         repeated++;
         return;
     }
-    history->next_offset = offset + 1;
+    if (id[end])
+        snprintf(history->note, sizeof history->note, "%s", id);
+    else
+        history->next_offset = offset + 1;
     printed++;
-    /* A single command has no part; the last part of a transaction completes it in this partition. */
-    if (sscanf(header(message, "part"), "%u/%u", &part, &parts) != 2)
-        part = parts = 1;
+    /* A single command has no number; the last command of a transaction completes it in this partition. */
+    sscanf(header(message, "tx_at"), "%u", &part);
+    sscanf(header(message, "tx_of"), "%u", &parts);
     if (part == 1)
         history->held_len = 0; /* from a transaction whose rest is lost in a gap */
     hold(history, message);

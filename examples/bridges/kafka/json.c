@@ -1,4 +1,4 @@
-/* The body of a message: the JSON object that `redtail tail --format json` prints. */
+/* The body of a message: the object that docs/bridge-messages.md describes. */
 #include "bridge.h"
 
 #include <string.h>
@@ -60,7 +60,7 @@ static void add_base64(text *out, const unsigned char *bytes, size_t len) {
     }
 }
 
-static void add_argument(text *out, redtail_slice arg, size_t longest) {
+void json_argument(text *out, redtail_slice arg, size_t longest) {
     const unsigned char *bytes = (const unsigned char *)arg.data;
     if (arg.len > longest) {
         text_print(out, "{\"omitted\":%zu}", arg.len);
@@ -81,7 +81,7 @@ static void add_name(text *out, const char *event, const char *shard, const char
 }
 
 void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration,
-                  const redtail_migration_task *task, size_t longest) {
+                  const redtail_migration_task *task, size_t longest, const route *route) {
     add_name(out, "command", shard, id, event->offset);
     if (event->db < 0)
         text_print(out, ",\"db\":null");
@@ -102,12 +102,14 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
     for (size_t i = 0; i < shown; i++) {
         if (i)
             text_add(out, ",", 1);
-        add_argument(out, event->args[i], longest ? longest : 1024);
+        json_argument(out, event->args[i], longest ? longest : 1024);
     }
     text_add(out, "]", 1);
     if (shown < event->argc)
         text_print(out, ",\"omitted_args\":%zu", event->argc - shown);
-    text_add(out, "}", 1);
+    for (size_t i = 0; route->copies > 1 && i < route->copies; i++)
+        text_print(out, "%s%d", i ? "," : ",\"partitions\":[", (int)route->partitions[i]);
+    text_print(out, route->copies > 1 ? "]}" : "}");
 }
 
 static void add_position(text *out, const char *name, const redtail_position *position) {

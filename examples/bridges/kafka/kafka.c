@@ -30,6 +30,7 @@ static void on_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, vo
     static int is_refused;
     (void)kafka, (void)context;
     if (!message->err) {
+        metrics_confirmed();
         progress_confirm(message->_private);
         return;
     }

@@ -34,6 +34,7 @@ static void run(const topic *topic, const source *source) {
             continue;
         if (source->save())
             return;
+        metrics_saved();
         saved = now_ms();
     }
 }
@@ -42,8 +43,9 @@ int main(int argc, char **argv) {
     options options;
     topic topic;
     read_options(&options, argc, argv);
-    char *state = state_open(options.state);
+    char *state = state_open(options.checkpoint);
     listen_to_signals();
+    metrics_serve(options.metrics);
     if (options.tls.verify == REDTAIL_VERIFY_NOTHING)
         say("the server's certificate is not verified (--insecure): anyone on the network path can read and change everything");
     const source *source = options.is_cluster ? &CLUSTER : &ONE_SERVER;
@@ -57,6 +59,8 @@ int main(int argc, char **argv) {
     source->free();
     if (options.kafka)
         rd_kafka_conf_destroy(options.kafka);
+    address_free(&options.address);
+    filter_free(&options.filter);
     free(options.password);
     free(options.sentinel_password);
     free(state);

@@ -10,16 +10,17 @@
 static const char HELP[] =
     "Publishes every write of a Redis or Valkey server, or cluster, into a Kafka topic.\n"
     "\n"
-    "Usage: redtail-kafka [OPTIONS] --brokers HOST:PORT,... --topic TOPIC --state FILE TARGET\n"
+    "Usage: redtail-kafka [OPTIONS] --brokers HOST:PORT,... --topic TOPIC --checkpoint FILE TARGET\n"
     "\n"
-    "TARGET: host:port, [address]:port or unix:PATH of the server to follow; with --cluster or --sentinel, host:port\n"
-    "of one or more nodes or Sentinels, with commas between them.\n"
+    "TARGET: [user@]host:port, redis://[user@]host[:port], unix:PATH, or redis+sentinel://host,host/name; with\n"
+    "--cluster one or more nodes, with commas between them. rediss:// is redis:// with TLS; valkey:// and valkeys://\n"
+    "mean the same.\n"
     "\n"
-    "Each command becomes a message: its key is the command's first key, its body the line that `redtail tail\n"
-    "--format json` prints, its header `id` its permanent name. It goes to the partition of its key (the key's cluster\n"
-    "slot modulo the number of partitions), to several if it has keys in several, and to all if it names none. The\n"
-    "commands of a transaction are published at its EXEC. The position is saved once the brokers have confirmed\n"
-    "everything before it. After a crash all unconfirmed messages are published again, under the same ids.\n"
+    "Each command becomes a message: its key is the command's first key, its body one JSON object, its header `id` its\n"
+    "permanent name (docs/bridge-messages.md). It goes to the partition of its key (the key's cluster slot modulo the\n"
+    "number of partitions), to several if it has keys in several, and to all if it names none. The commands of a\n"
+    "transaction are published at its EXEC. The position is saved once the brokers have confirmed everything before it.\n"
+    "After a crash all unconfirmed messages are published again, under the same ids.\n"
     "\n"
     "Kafka:\n"
     "  --brokers LIST             host:port of one or more brokers, with commas between them\n"
@@ -31,23 +32,32 @@ static const char HELP[] =
     "  --transaction-limit BYTES  maximum size of one transaction's messages, held until its EXEC [default: 256 MiB]\n"
     "\n"
     "Position:\n"
-    "  --state FILE               the file with the position; FILE.lock and FILE.new are in the same folder\n"
-    "  --from POSITION            the start without a FILE [default: now]\n"
+    "  --checkpoint FILE          the file with the position; FILE.lock and FILE.new are in the same folder\n"
+    "  --from START               the start without a FILE: now [default], snapshot (all data, then the writes after\n"
+    "                             it), or a position to resume after\n"
     "  --on-gap stop|continue     if the server no longer has the next part of the stream: stop with exit code 4\n"
     "                             [default], or publish the event `gap` to each partition and continue\n"
     "  --ack applied|observe      acknowledge the position confirmed by Kafka, for WAIT [default], or nothing\n"
     "\n"
+    "Filters, as of redtail tail; all must match, and of one given several times one match is enough:\n"
+    "  --db N                     publish only commands of database N\n"
+    "  --command NAME, --not-command NAME\n"
+    "                             publish only, or no, commands with this name: SET,DEL or 'XGROUP CREATE'\n"
+    "  --key GLOB, --not-key GLOB publish only commands on keys that match; leave out commands whose keys all match\n"
+    "\n"
     "Server:\n"
     "  --cluster                  follow all primaries of the cluster that these nodes belong to\n"
-    "  --sentinel NAME            follow the primary of this name at these Sentinels, also after failovers\n"
-    "  --prefer-replica           with --sentinel: follow a replica, to spare the primary\n"
+    "  --prefer-replica           with Sentinels: follow a replica, to spare the primary\n"
     "  --sentinel-user NAME, --sentinel-password-file FILE (or REDTAIL_SENTINEL_PASSWORD)\n"
     "  --user NAME                the ACL user\n"
     "  --password-file FILE       its password (a final newline is ignored); or in the environment, as\n"
     "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
-    "  --tls                      use TLS (needs a redtail built with TLS)\n"
+    "  --tls                      use TLS, as with rediss:// (needs a redtail built with TLS)\n"
     "  --cacert FILE, --cacertdir DIR, --cert FILE, --cert-key FILE, --sni NAME, --verify full|ca, --insecure\n"
+    "  --sentinel-tls, --sentinel-no-tls\n"
+    "                             use TLS only to the Sentinels, or only to the servers\n"
     "\n"
+    "  --metrics ADDR             serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port\n"
     "  -h, --help\n"
     "  -V, --version\n"
     "\n"
@@ -116,24 +126,29 @@ static char *read_password(const char *path, const char *name, const char *other
 }
 
 enum {
-    CLUSTERED = 256, SENTINEL, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, STATE, FROM, ON_GAP, ACK,
-    TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT, CERT_KEY, SNI, VERIFY, INSECURE
+    CLUSTERED = 256, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, CHECKPOINT, FROM, ON_GAP, ACK,
+    DB, COMMAND, NOT_COMMAND, KEY, NOT_KEY, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT,
+    CERT_KEY, SNI, VERIFY, INSECURE, SENTINEL_TLS, SENTINEL_NO_TLS, METRICS
 };
 
 static const struct option NAMES[] = {
-    {"cluster", no_argument, NULL, CLUSTERED}, {"sentinel", required_argument, NULL, SENTINEL},
+    {"cluster", no_argument, NULL, CLUSTERED},
     {"sentinel-user", required_argument, NULL, SENTINEL_USER}, {"prefer-replica", no_argument, NULL, PREFER_REPLICA},
     {"sentinel-password-file", required_argument, NULL, SENTINEL_PASSWORD},
     {"brokers", required_argument, NULL, BROKERS}, {"topic", required_argument, NULL, TOPIC},
-    {"state", required_argument, NULL, STATE}, {"from", required_argument, NULL, FROM},
+    {"checkpoint", required_argument, NULL, CHECKPOINT}, {"from", required_argument, NULL, FROM},
     {"on-gap", required_argument, NULL, ON_GAP}, {"ack", required_argument, NULL, ACK},
+    {"db", required_argument, NULL, DB}, {"command", required_argument, NULL, COMMAND},
+    {"not-command", required_argument, NULL, NOT_COMMAND}, {"key", required_argument, NULL, KEY},
+    {"not-key", required_argument, NULL, NOT_KEY},
     {"too-large", required_argument, NULL, TOO_LARGE}, {"transaction-limit", required_argument, NULL, LIMIT},
     {"kafka-config", required_argument, NULL, CONFIG}, {"user", required_argument, NULL, USER},
     {"password-file", required_argument, NULL, PASSWORD}, {"tls", no_argument, NULL, TLS},
     {"cacert", required_argument, NULL, CACERT}, {"cacertdir", required_argument, NULL, CACERTDIR},
     {"cert", required_argument, NULL, CERT}, {"cert-key", required_argument, NULL, CERT_KEY},
     {"sni", required_argument, NULL, SNI}, {"verify", required_argument, NULL, VERIFY},
-    {"insecure", no_argument, NULL, INSECURE}, {"help", no_argument, NULL, 'h'},
+    {"insecure", no_argument, NULL, INSECURE}, {"sentinel-tls", no_argument, NULL, SENTINEL_TLS},
+    {"sentinel-no-tls", no_argument, NULL, SENTINEL_NO_TLS}, {"metrics", required_argument, NULL, METRICS}, {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
 static void finish(options *options) {
@@ -141,14 +156,33 @@ static void finish(options *options) {
         wrong("%s is missing", "--brokers");
     if (!options->topic)
         wrong("%s is missing", "--topic");
-    if (!options->state)
-        wrong("%s is missing", "--state");
-    if (!options->uses_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
+    if (!options->checkpoint)
+        wrong("%s is missing", "--checkpoint");
+    address_read(&options->address, options->target);
+    options->uses_tls |= options->address.uses_tls;
+    if (options->user && options->address.user && strcmp(options->user, options->address.user))
+        wrong("--user %s and the target name different users", options->user);
+    options->user = options->user ? options->user : options->address.user;
+    options->sentinel.name = options->address.name;
+    options->starts_with_snapshot = options->from && !strcmp(options->from, "snapshot");
+    if (options->from && (options->starts_with_snapshot || !strcmp(options->from, "now")))
+        options->from = NULL;
+    if (options->starts_with_snapshot && options->filter.commands.count)
+        wrong("the keys of a snapshot are no commands: --from snapshot and %s exclude each other", "--command");
+    if ((options->sentinel_tls || options->sentinel_no_tls) && !options->sentinel.name)
+        wrong("options of Sentinels want %s", "redis+sentinel://host,host/name");
+    if (options->sentinel_tls && (options->uses_tls || options->sentinel_no_tls))
+        wrong("%s is for servers without TLS", "--sentinel-tls");
+    if (options->sentinel_no_tls && !options->uses_tls)
+        wrong("options of TLS want %s", "--tls or rediss://");
+    if (!options->uses_tls && !options->sentinel_tls && (options->tls.ca_file || options->tls.ca_folder || options->tls.certificate || options->tls.key
                                || options->tls.server_name || options->tls.verify))
-        wrong("options of TLS want %s", "--tls");
+        wrong("options of TLS want %s", "--tls or rediss://");
     if (options->is_cluster && options->sentinel.name)
-        wrong("a cluster has no use for %s", "--sentinel");
-    if (options->uses_tls)
+        wrong("%s is for nodes, not for Sentinels", "--cluster");
+    if (!options->is_cluster && !options->sentinel.name && strchr(options->address.hosts, ','))
+        wrong("several addresses want %s or redis+sentinel://", "--cluster");
+    if (options->sentinel_tls || (options->uses_tls && !options->sentinel_no_tls))
         options->sentinel.tls = &options->tls;
     settings_set(options->kafka, "bootstrap.servers", options->brokers);
     settings_check(options->kafka);
@@ -165,13 +199,18 @@ void read_options(options *options, int argc, char **argv) {
     for (int letter; (letter = getopt_long(argc, argv, "hVX:", NAMES, NULL)) != -1;)
         switch (letter) {
         case CLUSTERED: options->is_cluster = 1; break;
-        case SENTINEL: options->sentinel.name = optarg; break;
         case SENTINEL_USER: options->sentinel.user = optarg; break;
         case SENTINEL_PASSWORD: sentinel_password_file = optarg; break;
         case PREFER_REPLICA: options->sentinel.prefer_replica = 1; break;
         case BROKERS: options->brokers = optarg; break;
         case TOPIC: options->topic = optarg; break;
-        case STATE: options->state = optarg; break;
+        case METRICS: options->metrics = optarg; break;
+        case CHECKPOINT: options->checkpoint = optarg; break;
+        case DB: filter_db(&options->filter, optarg); break;
+        case COMMAND: filter_command(&options->filter, optarg, 0); break;
+        case NOT_COMMAND: filter_command(&options->filter, optarg, 1); break;
+        case KEY: filter_key(&options->filter, optarg, 0); break;
+        case NOT_KEY: filter_key(&options->filter, optarg, 1); break;
         case FROM: options->from = optarg; break;
         case ON_GAP:
             options->on_gap = one_of("--on-gap", optarg, "stop", REDTAIL_ON_GAP_STOP, "continue", REDTAIL_ON_GAP_CONTINUE);
@@ -194,6 +233,8 @@ void read_options(options *options, int argc, char **argv) {
         case VERIFY:
             options->tls.verify = one_of("--verify", optarg, "full", REDTAIL_VERIFY_FULL, "ca", REDTAIL_VERIFY_AUTHORITY);
             break;
+        case SENTINEL_TLS: options->sentinel_tls = 1; break;
+        case SENTINEL_NO_TLS: options->sentinel_no_tls = 1; break;
         case INSECURE: options->tls.verify = REDTAIL_VERIFY_NOTHING; break;
         case 'h': fputs(HELP, stdout); exit(DONE);
         case 'V':
@@ -204,9 +245,9 @@ void read_options(options *options, int argc, char **argv) {
     if (argc - optind != 1)
         wrong("%s", argc == optind ? "the server to follow is missing" : "there is one server to follow");
     options->target = argv[optind];
-    if (!options->sentinel.name && (options->sentinel.user || options->sentinel.prefer_replica || sentinel_password_file))
-        wrong("options of Sentinels want %s", "--sentinel NAME");
     finish(options);
+    if (!options->sentinel.name && (options->sentinel.user || options->sentinel.prefer_replica || sentinel_password_file))
+        wrong("options of Sentinels want %s", "redis+sentinel://host,host/name");
     options->password =
         read_password(password_file, "REDTAIL_PASSWORD", "REDISCLI_AUTH", options->user, &options->password_len);
     redtail_sentinel *sentinel = &options->sentinel;

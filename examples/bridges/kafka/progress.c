@@ -12,6 +12,7 @@ struct step {
     step *next;
     progress *of;
     redtail_position position;
+    int has_position;
     size_t unconfirmed;
 };
 
@@ -51,7 +52,9 @@ step *progress_add(progress *progress, const redtail_position *position, size_t 
         step = memory(NULL, sizeof *step);
         step->next = NULL;
         step->of = progress;
-        step->position = *position;
+        step->has_position = position != NULL;
+        if (position)
+            step->position = *position;
         step->unconfirmed = messages;
         if (progress->last)
             progress->last->next = step;
@@ -60,6 +63,7 @@ step *progress_add(progress *progress, const redtail_position *position, size_t 
         progress->last = step;
     } else if (progress->last) {
         progress->last->position = *position; /* safe as soon as everything before it is */
+        progress->last->has_position = 1;
     } else {
         reach(progress, position);
     }
@@ -72,7 +76,8 @@ void progress_confirm(step *confirmed) {
     pthread_mutex_lock(&progress->lock);
     confirmed->unconfirmed--;
     for (step *first; (first = progress->first) && !first->unconfirmed;) {
-        reach(progress, &first->position);
+        if (first->has_position)
+            reach(progress, &first->position);
         progress->first = first->next;
         if (!progress->first)
             progress->last = NULL;

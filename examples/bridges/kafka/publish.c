@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Room for everything in a message except body and key. */
-#define HEADERS 512
+#define HEADERS 640
 /* Longer arguments are left out of a message that is too large. */
 #define LONG_ARGUMENT 1024
 #define NO_KEY SIZE_MAX
@@ -32,9 +32,13 @@ struct publisher {
     redtail_migrations *migrations;
     redtail_migration_task task; /* of the last command */
     progress *progress;
+    metrics *metrics;
+    snapshot *snapshot;
     route route;
     /* The messages to publish at the next end of a transaction. */
     text bytes;
+    /* The body of one message of a transaction, with its number. */
+    text numbered;
     message *messages;
     size_t count, room;
     int32_t *partitions;
@@ -53,7 +57,9 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
     if (!(publisher->migrations = redtail_migrations_new()))
         exit(FAILED);
     publisher->progress = progress_new();
+    publisher->metrics = metrics_new(name, handle != NULL);
     route_init(&publisher->route, topic->partitions);
+    publisher->snapshot = snapshot_new(publisher, topic->options, name, topic->largest - HEADERS);
     publisher->parts = memory(NULL, (size_t)topic->partitions * sizeof *publisher->parts);
     publisher->part = memory(NULL, (size_t)topic->partitions * sizeof *publisher->part);
     return publisher;
@@ -62,8 +68,11 @@ publisher *publisher_new(const topic *topic, const char *name, int resumes, redt
 void publisher_free(publisher *publisher) {
     redtail_migrations_free(publisher->migrations);
     progress_free(publisher->progress);
+    metrics_free(publisher->metrics);
+    snapshot_free(publisher->snapshot);
     route_free(&publisher->route);
     free(publisher->bytes.bytes);
+    free(publisher->numbered.bytes);
     free(publisher->messages);
     free(publisher->partitions);
     free(publisher->parts);
@@ -121,7 +130,8 @@ static int fits(const publisher *publisher, const message *message) {
 
 static int write_body(publisher *publisher, message *message, const redtail_event *event, const char *id, size_t longest) {
     publisher->bytes.len = message->body;
-    json_command(&publisher->bytes, event, publisher->name, id, message->migration, &publisher->task, longest);
+    json_command(&publisher->bytes, event, publisher->name, id, message->migration, &publisher->task, longest,
+                 &publisher->route);
     message->body_len = publisher->bytes.len - message->body;
     return fits(publisher, message);
 }
@@ -148,9 +158,12 @@ static int too_large(publisher *publisher, message *message, const redtail_event
 static int add_command(publisher *publisher, const redtail_event *event) {
     char id[64];
     snprintf(id, sizeof id, "%.*s:%llu", (int)event->history.len, event->history.data, (unsigned long long)event->offset);
-    route_command(&publisher->route, event->args, event->argc);
-    message *message = begin(publisher, id);
+    route_command(&publisher->route, event);
     int migration = redtail_migrations_next(publisher->migrations, event->args, event->argc, &publisher->task);
+    if (!publisher->route.copies || !filter_passes(&publisher->topic->options->filter, event, &publisher->route))
+        return 0;
+    metrics_passed(publisher->metrics);
+    message *message = begin(publisher, id);
     if (publisher->name && migration > REDTAIL_MIGRATION_NONE)
         message->migration = redtail_migration_name(migration);
     size_t held = 0;
@@ -170,15 +183,6 @@ static int add_command(publisher *publisher, const redtail_event *event) {
     return 0;
 }
 
-static rd_kafka_vu_t header(const char *name, const char *value) {
-    rd_kafka_vu_t header;
-    header.vtype = RD_KAFKA_VTYPE_HEADER;
-    header.u.header.name = name;
-    header.u.header.val = value;
-    header.u.header.size = (ssize_t)strlen(value);
-    return header;
-}
-
 static rd_kafka_resp_err_t produce(const topic *topic, rd_kafka_vu_t *fields, size_t count, char *words, size_t room) {
     rd_kafka_error_t *error = rd_kafka_produceva(topic->kafka, fields, count);
     rd_kafka_resp_err_t code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -196,23 +200,31 @@ static int produce_patiently(publisher *publisher, rd_kafka_vu_t *fields, size_t
     while ((code = produce(publisher->topic, fields, count, words, sizeof words)) == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
         if (is_ending())
             return -1;
+        metrics_blocked(publisher->metrics, 1);
         if (publisher->handle && now_ms() - heard >= 1000) {
             redtail_handle_heartbeat(publisher->handle); /* the next request for an event reports a lost connection */
             heard = now_ms();
         }
         pause_ms(10);
     }
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+    metrics_blocked(publisher->metrics, 0);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        metrics_produced();
         return 0;
+    }
     end_with(FAILED, "Kafka does not take a message: %s", words);
     return -1;
+}
+
+static void add_header(rd_kafka_headers_t *headers, const char *name, const char *value) {
+    rd_kafka_header_add(headers, name, -1, value, -1);
 }
 
 /* One copy of a message. */
 static int produce_copy(publisher *publisher, const message *message, int32_t partition, uint64_t tx, step *step) {
     const char *bytes = publisher->bytes.bytes;
-    char copies[24], omitted[24], transaction[24], part[48];
-    rd_kafka_vu_t fields[12];
+    char omitted[24], id[24], at[16], of[16];
+    rd_kafka_vu_t fields[7];
     size_t count = 0;
     fields[count].vtype = RD_KAFKA_VTYPE_RKT;
     fields[count++].u.rkt = publisher->topic->handle;
@@ -224,33 +236,48 @@ static int produce_copy(publisher *publisher, const message *message, int32_t pa
     fields[count++].u.ptr = step;
     fields[count].vtype = RD_KAFKA_VTYPE_VALUE;
     fields[count].u.mem.ptr = (void *)(bytes + message->body);
-    fields[count++].u.mem.size = message->body_len;
+    fields[count].u.mem.size = message->body_len;
+    if (tx) { /* the numbers differ between partitions: instead of the last brace */
+        uint32_t number = ++publisher->part[partition];
+        publisher->numbered.len = 0;
+        text_add(&publisher->numbered, bytes + message->body, message->body_len - 1);
+        text_print(&publisher->numbered, ",\"tx_at\":%u,\"tx_of\":%u}", number, publisher->parts[partition]);
+        fields[count].u.mem.ptr = publisher->numbered.bytes;
+        fields[count].u.mem.size = publisher->numbered.len;
+    }
+    count++;
     if (message->key != NO_KEY) {
         fields[count].vtype = RD_KAFKA_VTYPE_KEY;
         fields[count].u.mem.ptr = (void *)(bytes + message->key);
         fields[count++].u.mem.size = message->key_len;
     }
-    fields[count++] = header("id", bytes + message->id);
-    if (message->copies > 1) {
-        snprintf(copies, sizeof copies, "%zu", message->copies);
-        fields[count++] = header("copies", copies);
-    }
+    /* Kafka owns them once it takes the message. As RD_KAFKA_VTYPE_HEADER each, librdkafka 2.0 frees them twice when it
+     * refuses one, for example for a partition that does not exist. */
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(6);
+    add_header(headers, "id", bytes + message->id);
     if (tx) {
-        snprintf(transaction, sizeof transaction, "%llu", (unsigned long long)tx);
-        fields[count++] = header("tx", transaction);
-        snprintf(part, sizeof part, "%u/%u", ++publisher->part[partition], publisher->parts[partition]);
-        fields[count++] = header("part", part);
+        snprintf(id, sizeof id, "%llu", (unsigned long long)tx);
+        add_header(headers, "tx_id", id);
+        snprintf(at, sizeof at, "%u", publisher->part[partition]);
+        add_header(headers, "tx_at", at);
+        snprintf(of, sizeof of, "%u", publisher->parts[partition]);
+        add_header(headers, "tx_of", of);
     }
     if (message->omitted) {
         snprintf(omitted, sizeof omitted, "%zu", message->omitted);
-        fields[count++] = header("omitted", omitted);
+        add_header(headers, "omitted", omitted);
     }
     if (message->migration)
-        fields[count++] = header("migration", message->migration);
-    return produce_patiently(publisher, fields, count);
+        add_header(headers, "migration", message->migration);
+    fields[count].vtype = RD_KAFKA_VTYPE_HEADERS;
+    fields[count++].u.headers = headers;
+    int refused = produce_patiently(publisher, fields, count);
+    if (refused)
+        rd_kafka_headers_destroy(headers);
+    return refused;
 }
 
-/* Publishes all kept messages; this position follows them. tx: the transaction, or 0. */
+/* Publishes all kept messages; this position follows them, or none that can be resumed. tx: the transaction, or 0. */
 static int publish_all(publisher *publisher, const redtail_position *position, uint64_t tx) {
     size_t sizes = (size_t)publisher->topic->partitions * sizeof *publisher->parts;
     if (tx) {
@@ -271,11 +298,11 @@ static int publish_all(publisher *publisher, const redtail_position *position, u
 }
 
 /* Publishes to every partition that something is missing: the gap, or, if that is NULL, everything before this
- * position. above: added to the position's offset for the id. */
-static int publish_note(publisher *publisher, const redtail_position *position, const redtail_gap *gap, uint64_t above) {
-    char id[64];
-    snprintf(id, sizeof id, "%s:%llu", position->history[0] ? position->history : position->replid,
-             (unsigned long long)(position->offset + above));
+ * position. */
+static int publish_note(publisher *publisher, const redtail_position *position, const redtail_gap *gap) {
+    char id[80];
+    snprintf(id, sizeof id, "%s:%llu:%s", position->history[0] ? position->history : position->replid,
+             (unsigned long long)position->offset, !gap ? "begin" : gap->to ? "gap" : "lost");
     route_everywhere(&publisher->route);
     message *message = begin(publisher, id);
     if (gap)
@@ -289,11 +316,33 @@ static int publish_note(publisher *publisher, const redtail_position *position, 
 
 int publish_lost(publisher *publisher, const redtail_position *position) {
     redtail_gap gap = {position, NULL, REDTAIL_UNKNOWN};
-    return publish_note(publisher, position, &gap, 1); /* the id of the position itself was that of a command */
+    return publish_note(publisher, position, &gap);
+}
+
+int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body) {
+    if (key.data)
+        route_key(&publisher->route, key);
+    else
+        route_everywhere(&publisher->route);
+    message *message = begin(publisher, id);
+    text_add(&publisher->bytes, body->bytes, body->len);
+    message->body_len = body->len;
+    return publish_all(publisher, NULL, 0);
+}
+
+void publish_passed(publisher *publisher) {
+    metrics_passed(publisher->metrics);
+}
+
+void publish_idle(publisher *publisher, const redtail_position *position) {
+    metrics_offset(publisher->metrics, position->offset);
+    if (progress_is_idle(publisher->progress))
+        progress_add(publisher->progress, position, 0);
 }
 
 int publish(publisher *publisher, const redtail_event *event) {
     redtail_position position;
+    metrics_event(publisher->metrics, event);
     switch (event->kind) {
     case REDTAIL_EVENT_COMMAND:
         if (add_command(publisher, event))
@@ -311,7 +360,14 @@ int publish(publisher *publisher, const redtail_event *event) {
         forget(publisher);
         if (redtail_event_position(event, &position) != REDTAIL_OK)
             return 0;
-        return publisher->resumes ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL, 0);
+        return publisher->resumes ? publish_all(publisher, &position, 0) : publish_note(publisher, &position, NULL);
+    case REDTAIL_EVENT_SNAPSHOT_BEGIN: return snapshot_begin(publisher->snapshot, event);
+    case REDTAIL_EVENT_SNAPSHOT_ITEM: return snapshot_item(publisher->snapshot, event->item);
+    case REDTAIL_EVENT_SNAPSHOT_END:
+        if (snapshot_end(publisher->snapshot) || redtail_event_position(event, &position) != REDTAIL_OK)
+            return -1;
+        publisher->resumes = 1;
+        return publish_all(publisher, &position, 0);
     case REDTAIL_EVENT_MULTI:
     case REDTAIL_EVENT_DISCONNECTED: /* commands after the MULTI are delivered again, or never */
         forget(publisher);
@@ -320,7 +376,7 @@ int publish(publisher *publisher, const redtail_event *event) {
         forget(publisher);
         redtail_migrations_clear(publisher->migrations);
         return publisher->topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE
-                   ? publish_note(publisher, event->gap->to, event->gap, 0)
+                   ? publish_note(publisher, event->gap->to, event->gap)
                    : 0;
     default: return 0; /* kinds are added in minor versions */
     }

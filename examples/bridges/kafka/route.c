@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Only the part in {} of a key counts, also without a cluster: it can join two keys in one partition. */
 static int32_t partition_of(redtail_slice key, int32_t partitions) {
@@ -34,21 +35,33 @@ void route_everywhere(route *route) {
         route->partitions[i] = i;
 }
 
-void route_command(route *route, const redtail_slice *args, size_t argc) {
-    size_t count;
-    int status;
-    while ((status = redtail_command_keys(args, argc, 0, route->keys, route->capacity, &count)) == REDTAIL_OK
-           && count > route->capacity) {
-        route->keys = memory(route->keys, count * sizeof *route->keys);
-        route->capacity = count;
+void route_key(route *route, redtail_slice key) {
+    route->key = key;
+    route->copies = 1;
+    route->partitions[0] = partition_of(key, route->all);
+}
+
+static int is_message(redtail_slice name) {
+    return (name.len == 7 && !strncasecmp(name.data, "PUBLISH", 7)) || (name.len == 8 && !strncasecmp(name.data, "SPUBLISH", 8));
+}
+
+void route_command(route *route, const redtail_event *event) {
+    const redtail_slice *args = event->args;
+    while ((route->status = redtail_command_keys(args, event->argc, event->db, route->keys, route->capacity, &route->count))
+               >= REDTAIL_OK
+           && route->count > route->capacity) {
+        route->keys = memory(route->keys, route->count * sizeof *route->keys);
+        route->capacity = route->count;
     }
-    if (status != REDTAIL_OK || !count) { /* no key, all keys, or unknown keys */
+    if (route->status != REDTAIL_OK || !route->count) { /* no key, all keys, or unknown keys */
         route_everywhere(route);
+        if (is_message(args[0]))
+            route->copies = 0;
         return;
     }
     route->key = args[route->keys[0].index];
     route->copies = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < route->count; i++) {
         int32_t partition = partition_of(args[route->keys[i].index], route->all);
         if (!route->taken[partition]) {
             route->taken[partition] = 1;

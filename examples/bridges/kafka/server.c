@@ -31,12 +31,10 @@ static void tell(const redtail_event *event) {
     }
 }
 
-/* Without writes, the server's PINGs advance the position. */
 static void note_position(void) {
     redtail_position position;
-    progress *progress = publisher_progress(one.publisher);
-    if (progress_is_idle(progress) && redtail_follower_position(one.follower, &position) == REDTAIL_OK)
-        progress_add(progress, &position, 0);
+    if (redtail_follower_position(one.follower, &position) == REDTAIL_OK)
+        publish_idle(one.publisher, &position);
 }
 
 static void *follow(void *context) {
@@ -104,9 +102,9 @@ const char **addresses(const char *list, size_t *count) {
 
 static int connect_to(const options *chosen) {
     if (!chosen->sentinel.name)
-        return redtail_follower_connect(one.follower, chosen->target);
+        return redtail_follower_connect(one.follower, chosen->address.hosts);
     redtail_sentinel sentinel = chosen->sentinel;
-    const char **pointers = addresses(chosen->target, &sentinel.address_count);
+    const char **pointers = addresses(chosen->address.hosts, &sentinel.address_count);
     sentinel.addresses = pointers;
     int status = redtail_follower_connect_sentinel(one.follower, &sentinel);
     free(pointers);
@@ -120,9 +118,12 @@ static int start(const topic *topic, const char *state) {
     redtail_position position;
     redtail_options_init(&options, sizeof options);
     if (from && redtail_position_parse(from, &position) != REDTAIL_OK) {
-        end_with(state ? FAILED : USAGE, "%s: %s is no position", state ? chosen->state : "--from", from);
+        end_with(state ? FAILED : USAGE, "%s: %s is no position", state ? chosen->checkpoint : "--from", from);
         return -1;
     }
+    options.snapshot_items = 1;
+    if (chosen->starts_with_snapshot)
+        options.start = REDTAIL_START_SNAPSHOT;
     if (from) {
         options.start = REDTAIL_START_AT;
         options.position = position;
@@ -154,7 +155,7 @@ static int save(void) {
         return 0;
     if (one.has_saved && is_same_position(&position, &one.saved))
         return 0;
-    if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(one.topic->options->state, text))
+    if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(one.topic->options->checkpoint, text))
         return -1;
     one.saved = position;
     one.has_saved = 1;

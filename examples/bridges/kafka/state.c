@@ -30,7 +30,7 @@ static void lock(const char *path) {
     if (file < 0)
         refuse(name, strerror(errno));
     if (flock(file, LOCK_EX | LOCK_NB))
-        refuse(name, errno == EWOULDBLOCK ? "another bridge is at work with this state" : strerror(errno));
+        refuse(name, errno == EWOULDBLOCK ? "another bridge uses this checkpoint" : strerror(errno));
     free(name); /* the file stays open, and locked, until the process ends, in any manner */
 }
 
@@ -48,7 +48,7 @@ char *state_open(const char *path) {
     fclose(file);
     /* A fresh start with an unreadable position would be a silent gap. */
     if (len < 2 || len > LONGEST || content[len - 1] != '\n' || memchr(content, 0, len))
-        refuse(path, "this is no whole state; to start afresh on purpose, remove it");
+        refuse(path, "this is no whole checkpoint; to start afresh on purpose, remove it");
     content[len - 1] = 0;
     return content;
 }

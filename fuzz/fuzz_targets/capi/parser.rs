@@ -4,7 +4,7 @@ use std::alloc::Layout;
 use std::ffi::{c_int, c_void};
 
 use redtail::capi::basics::{redtail_slice, redtail_status as Status};
-use redtail::capi::item::{redtail_item, redtail_item_kind as Kind, redtail_token};
+use redtail::capi::item::{REDTAIL_SPANS, redtail_item, redtail_item_arg, redtail_item_kind as Kind, redtail_token};
 use redtail::capi::parser::*;
 use redtail::resp::{CommandParser, FrameParser, Poll, Request, RequestParser};
 
@@ -17,7 +17,6 @@ pub(crate) struct Calls {
     unread: Box<[u8]>,
     /// The unread bytes at the last request of an item.
     shown: Box<[u8]>,
-    array: Box<[redtail_slice]>,
 }
 
 struct Parser {
@@ -57,10 +56,10 @@ impl Calls {
             1 => self.init(input),
             2 => self.parser = None,
             3..6 => self.feed(input.bytes()),
-            6..8 => self.next(usize::from(input.byte() % 80)),
+            6..8 => self.next(),
             8 => self.walk_args(input.byte()),
             9 => self.walk_tokens(),
-            10 => self.batch(usize::from(input.byte() % 80), input.byte()),
+            10 => self.batch(input.byte()),
             11 => self.look(),
             12 => self.start_at(input.number()),
             _ => unquote(input),
@@ -120,13 +119,12 @@ impl Calls {
         }
     }
 
-    fn next(&mut self, capacity: usize) {
+    fn next(&mut self) {
         let Some(parser) = &mut self.parser else { return };
         parser.fresh = false;
-        self.array = vec![redtail_slice { data: std::ptr::null(), len: 7 }; capacity].into();
         let mut input = redtail_slice { data: self.unread.as_ptr().cast(), len: self.unread.len() };
-        let (mut item, args) = (std::ptr::null(), self.array.as_mut_ptr());
-        let status = known(unsafe { redtail_parser_next(parser.handle, &mut input, args, capacity, &mut item) });
+        let mut item = std::ptr::null();
+        let status = known(unsafe { redtail_parser_next(parser.handle, &mut input, &mut item) });
         let used = self.unread.len() - input.len;
         let expected = parser.twin.as_mut().map(|twin| twin.next(&self.unread));
         match expected {
@@ -135,11 +133,11 @@ impl Calls {
             Some(Ok((bytes, None))) => assert!(used == bytes && is(status, Status::REDTAIL_NEED_MORE)),
             Some(Ok((bytes, Some(expected)))) => {
                 assert_eq!(used, bytes);
-                let whole = expected.is_none_or(|argc| argc <= capacity);
+                let whole = expected.is_none_or(|argc| argc <= REDTAIL_SPANS);
                 assert!(is(status, if whole { Status::REDTAIL_OK } else { Status::REDTAIL_MORE_ARGS }));
                 (parser.item, parser.fresh) = (item, true);
-                parser.seen = capacity.min(unsafe { (*item).argc });
-                check(unsafe { &*item }, &self.array, &self.unread, expected);
+                parser.seen = REDTAIL_SPANS.min(unsafe { (*item).argc });
+                check(unsafe { &*item }, &self.unread, expected);
             }
         }
         assert_eq!(parser.offset(), parser.begin + parser.twin.as_ref().unwrap().offset());
@@ -190,13 +188,12 @@ impl Calls {
         }
     }
 
-    fn batch(&mut self, capacity: usize, stop_after: u8) {
+    fn batch(&mut self, stop_after: u8) {
         let Some(parser) = &mut self.parser else { return };
-        self.array = vec![redtail_slice { data: std::ptr::null(), len: 7 }; capacity].into();
         let mut input = redtail_slice { data: self.unread.as_ptr().cast(), len: self.unread.len() };
         let mut seen = Seen { parser: parser.handle, left: stop_after, items: 0, unread: &self.unread };
-        let (args, context) = (self.array.as_mut_ptr(), (&raw mut seen).cast::<c_void>());
-        let status = unsafe { redtail_parser_batch(parser.handle, &mut input, args, capacity, Some(each), context) };
+        let context = (&raw mut seen).cast::<c_void>();
+        let status = unsafe { redtail_parser_batch(parser.handle, &mut input, Some(each), context) };
         let (status, used) = (known(status), self.unread.len() - input.len);
         let Some(twin) = &mut parser.twin else { return assert!(is(status, Status::REDTAIL_ERROR_ARGUMENT)) };
         let (mut at, items) = (0, seen.items);
@@ -280,7 +277,7 @@ impl Twin {
 }
 
 /// An item as expected: all within the given bytes.
-fn check(item: &redtail_item, array: &[redtail_slice], shown: &[u8], argc: Option<usize>) {
+fn check(item: &redtail_item, shown: &[u8], argc: Option<usize>) {
     let inside = |slice: redtail_slice| {
         let bytes = read(slice);
         assert!(shown.as_ptr_range().start <= bytes.as_ptr_range().start);
@@ -290,11 +287,12 @@ fn check(item: &redtail_item, array: &[redtail_slice], shown: &[u8], argc: Optio
     let raw = inside(item.raw);
     assert!(!raw.is_empty());
     assert_eq!(item.argc, argc.unwrap_or(0));
-    for (index, arg) in array.iter().enumerate() {
-        if index < item.argc {
-            inside(*arg);
-        } else {
-            assert!(arg.data.is_null() && arg.len == 7, "the array is written to beyond the arguments");
+    for index in 0..item.argc + 1 {
+        let arg = unsafe { redtail_item_arg(item, index) };
+        let has_span = argc.is_some() && index < item.argc.min(REDTAIL_SPANS);
+        assert_eq!(arg.data.is_null(), !has_span);
+        if has_span {
+            inside(arg);
         }
     }
     assert_eq!(item.kind == Kind::REDTAIL_ITEM_FRAME as c_int, argc.is_none());
@@ -309,8 +307,12 @@ struct Seen<'a> {
 
 unsafe extern "C" fn each(context: *mut c_void, item: *const redtail_item) -> c_int {
     let seen = unsafe { &mut *context.cast::<Seen<'_>>() };
+    let first = unsafe { redtail_item_arg(item, 0) };
     let item = unsafe { &*item };
     let raw = read(item.raw);
+    if !first.data.is_null() {
+        read(first);
+    }
     assert!(seen.unread.as_ptr_range().contains(&raw.as_ptr()));
     seen.items += 1;
     // In the middle of a batch the parser answers for this item.

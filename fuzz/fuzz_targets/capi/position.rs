@@ -78,7 +78,7 @@ fn nothing() {
         words(redtail_session_message(null_mut()));
         let mut item = std::ptr::null();
         let mut slice = redtail_slice { data: std::ptr::null(), len: 0 };
-        let status = redtail_parser_next(null_mut(), &mut slice, null_mut(), 0, &mut item);
+        let status = redtail_parser_next(null_mut(), &mut slice, &mut item);
         assert!(is(known(status), Status::REDTAIL_ERROR_ARGUMENT));
         let status = redtail_session_next(null_mut(), 0, null_mut());
         assert!(is(known(status), Status::REDTAIL_ERROR_ARGUMENT));

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Stdout, Write};
+use std::mem::take;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,14 +26,19 @@ static FILE: OnceLock<RotatedFile> = OnceLock::new();
 /// The file of `--output`, which another program may rename, so that it is opened again.
 pub(crate) struct RotatedFile {
     path: PathBuf,
+    format: OutputFormat,
     is_wanted: AtomicBool,
     open: Mutex<OpenFile>,
 }
 
 struct OpenFile {
     file: File,
-    /// The last byte written ends a line.
+    /// The last byte written ends a line, or with [`OutputFormat::Resp`] a command or transaction.
     is_whole: bool,
+    /// The first bytes of the next file.
+    beginning: Vec<u8>,
+    /// The first bytes of this file. They are written with its next bytes.
+    unwritten: Vec<u8>,
 }
 
 impl OutputWriter {
@@ -43,8 +49,13 @@ impl OutputWriter {
             return Ok(Self::stdout());
         };
         let file = open(path, options.format).map_err(|error| unwritable(path, &error))?;
-        let open = Mutex::new(OpenFile { file, is_whole: true });
-        Ok(Self::File(FILE.get_or_init(|| RotatedFile { path: path.clone(), is_wanted: AtomicBool::new(false), open })))
+        let open = OpenFile { file, is_whole: true, beginning: Vec::new(), unwritten: Vec::new() };
+        Ok(Self::File(FILE.get_or_init(|| RotatedFile {
+            path: path.clone(),
+            format: options.format,
+            is_wanted: AtomicBool::new(false),
+            open: Mutex::new(open),
+        })))
     }
 
     pub(crate) fn stdout() -> Self {
@@ -73,21 +84,25 @@ impl RotatedFile {
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut open = self.open();
         let mut bytes = bytes;
+        // A line feed ends no command.
+        let has_lines = self.format != OutputFormat::Resp;
         if self.is_wanted.load(Ordering::SeqCst) {
             if open.is_whole {
                 self.open_again(&mut open);
-            } else if let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
+            } else if let Some(end) = bytes.iter().position(|&byte| has_lines && byte == b'\n') {
                 bytes = &bytes[..=end];
             }
         }
+        let unwritten = take(&mut open.unwritten);
+        open.file.write_all(&unwritten)?;
         let count = open.file.write(bytes)?;
         if let Some(last) = bytes[..count].last() {
-            open.is_whole = *last == b'\n';
+            open.is_whole = has_lines && *last == b'\n';
         }
         Ok(count)
     }
 
-    /// Opens the path again at the next end of a line.
+    /// Opens the path again once the file ends with a whole line or transaction.
     #[cfg(unix)]
     fn reopen(&self) {
         self.is_wanted.store(true, Ordering::SeqCst);
@@ -108,6 +123,7 @@ impl RotatedFile {
                 // The next checkpoint syncs the new file only.
                 let synced = sync(&open.file);
                 open.file = file;
+                open.unwritten = open.beginning.clone();
                 log::say(format_args!("opened {path} again after SIGHUP"));
                 if let Err(error) = synced {
                     log::fail(format_args!("can't sync the file before {path}: {error}"));
@@ -132,6 +148,19 @@ pub(crate) fn reopen() -> bool {
         background::start("reopen", || file.reopen());
     }
     FILE.get().is_some()
+}
+
+/// Whether the file of `--output` is opened again at its next whole line or transaction.
+pub(crate) fn is_reopening() -> bool {
+    FILE.get().is_some_and(|file| file.is_wanted.load(Ordering::SeqCst))
+}
+
+/// Everything written so far is whole commands and transactions. `beginning`: what the next file has to begin with.
+pub(crate) fn is_whole(beginning: Vec<u8>) {
+    let Some(file) = FILE.get() else { return };
+    let mut open = file.open();
+    (open.is_whole, open.beginning) = (true, beginning);
+    file.open_again(&mut open);
 }
 
 /// The name of the output in messages.

@@ -42,9 +42,10 @@ impl StopCondition {
         Self { count, until, all: false, printed: Arc::default(), open: None }
     }
 
-    /// Stops at this offset.
-    pub(crate) fn set_until(&mut self, offset: u64) {
+    /// Stops at this offset. Returns whether everything before `reached` includes it.
+    pub(crate) fn set_until(&mut self, offset: u64, reached: u64) -> bool {
         self.until = Some(offset);
+        self.open.is_none() && reached >= offset
     }
 
     /// Counts an event unless a filter dropped it. Returns whether it is the last one wanted.

@@ -165,6 +165,10 @@ impl Shown {
             Event::Attached(attached) => self.attached(attached),
             Event::SnapshotBegin(begin) => {
                 self.event.offset = begin.offset;
+                if let Some(replid) = begin.replid {
+                    self.keep(0, Some(Position::new(replid, begin.offset, None)));
+                    self.event.replid = self.replid();
+                }
                 self.snapshot(REDTAIL_EVENT_SNAPSHOT_BEGIN, begin.length, 0, None);
             }
             Event::SnapshotBytes(bytes) => {
@@ -330,11 +334,15 @@ impl Shown {
     fn resumable(&mut self, position: Option<Position>) {
         let Some(position) = position else { return };
         self.keep(0, Some(position));
-        let digits = |id: &[c_char; 41]| redtail_slice { data: id.as_ptr(), len: 40 };
         self.event.resumable = 1;
         self.event.data_offset = position.data_offset;
-        self.event.replid = digits(&self.positions[0].replid);
-        self.event.history = digits(&self.positions[0].history);
+        self.event.replid = self.replid();
+        self.event.history = redtail_slice { data: self.positions[0].history.as_ptr(), len: 40 };
+    }
+
+    /// Of the kept position.
+    fn replid(&self) -> redtail_slice {
+        redtail_slice { data: self.positions[0].replid.as_ptr(), len: 40 }
     }
 }
 

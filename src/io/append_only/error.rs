@@ -12,6 +12,13 @@ use crate::io::compression::CompressionError;
 use crate::rdb::RdbError;
 
 /// An error of [`AppendOnly`](super::AppendOnly), with its file and byte. The first byte of the file is number 0.
+///
+/// ```
+/// use redtail::io::{AppendOnly, AppendOnlyError};
+///
+/// let error = AppendOnly::open("/no/such/folder").unwrap_err();
+/// assert!(matches!(error, AppendOnlyError::Io { .. }));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AppendOnlyError {

@@ -7,6 +7,16 @@ use std::path::PathBuf;
 use crate::replication::Event;
 
 /// A file of an [`AppendOnly`](crate::io::AppendOnly).
+///
+/// ```no_run
+/// use redtail::io::{AppendOnly, FileKind};
+///
+/// let reader = AppendOnly::open("/var/lib/redis/appendonlydir")?;
+/// if reader.file().kind == FileKind::Base {
+///     println!("{} has the data set at the last rewrite", reader.file().name());
+/// }
+/// # Ok::<(), redtail::io::AppendOnlyError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AppendOnlyFile {
@@ -19,6 +29,12 @@ pub struct AppendOnlyFile {
 }
 
 /// The kind of a file.
+///
+/// ```
+/// use redtail::io::FileKind;
+///
+/// println!("{}", FileKind::Increment.as_str());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -49,6 +65,19 @@ impl AppendOnlyFile {
 }
 
 /// An event, its file and its end. It dereferences to the event.
+///
+/// ```no_run
+/// use redtail::Event;
+/// use redtail::io::AppendOnly;
+///
+/// let mut reader = AppendOnly::open("/var/lib/redis/appendonlydir")?;
+/// while let Some(found) = reader.next_event()? {
+///     if let Event::Command(command) = found.event {
+///         println!("{} up to byte {}: {command}", found.file.name(), found.end);
+///     }
+/// }
+/// # Ok::<(), redtail::io::AppendOnlyError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct FileEvent<'a> {
@@ -73,6 +102,18 @@ impl<'a> Deref for FileEvent<'a> {
 
 /// An unfinished command or transaction at the end of the last file. Servers leave it out when they load the file
 /// (`aof-load-truncated`), and so must a caller that received parts of it.
+///
+/// ```
+/// use redtail::io::{AppendOnly, UnfinishedKind};
+///
+/// fn report(reader: &AppendOnly) {
+///     match reader.unfinished() {
+///         Some(end) if end.kind == UnfinishedKind::Transaction => println!("no EXEC after byte {}", end.start),
+///         Some(end) => println!("{} bytes are left out", end.end - end.start),
+///         None => {}
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unfinished {
@@ -85,6 +126,13 @@ pub struct Unfinished {
 }
 
 /// The kind of an unfinished end.
+///
+/// ```
+/// # use redtail::io::{Unfinished, UnfinishedKind};
+/// fn is_crash(unfinished: &Unfinished) -> bool {
+///     matches!(unfinished.kind, UnfinishedKind::Command | UnfinishedKind::Transaction)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnfinishedKind {

@@ -31,6 +31,14 @@ pub struct Manifest {
 }
 
 /// A file of a [`Manifest`].
+///
+/// ```
+/// use redtail::io::{Listed, Manifest};
+///
+/// fn newest(manifest: &Manifest) -> Option<&Listed> {
+///     manifest.increments.iter().max_by_key(|listed| listed.seq)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listed {
@@ -41,6 +49,13 @@ pub struct Listed {
 }
 
 /// A manifest that servers refuse, too.
+///
+/// ```
+/// use redtail::io::Manifest;
+///
+/// let error = Manifest::parse(b"file\n").unwrap_err();
+/// assert_eq!(error.line, 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("line {line}: {reason}")]
 #[non_exhaustive]

@@ -10,6 +10,19 @@ use crate::base::compression::{Compression, Remedy};
 pub const MAX_WINDOW: u64 = 128 << 20;
 
 /// A compressed file that can't be decompressed. Final.
+///
+/// ```
+/// use redtail::io::{CompressionErrorKind, ReadError, SnapshotReader};
+///
+/// let truncated: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03";
+/// match SnapshotReader::new(truncated).next_item() {
+///     Err(ReadError::Compression(error)) if error.kind == CompressionErrorKind::NotBuilt => {
+///         eprintln!("build redtail with the feature compression");
+///     }
+///     Err(ReadError::Compression(error)) => eprintln!("{error}, after {} bytes", error.offset),
+///     _ => unreachable!(),
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompressionError {
@@ -24,6 +37,13 @@ pub struct CompressionError {
 }
 
 /// The kind of a [`CompressionError`].
+///
+/// ```
+/// # use redtail::io::{CompressionError, CompressionErrorKind};
+/// fn is_transfer_incomplete(error: &CompressionError) -> bool {
+///     error.kind == CompressionErrorKind::Truncated
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CompressionErrorKind {

@@ -65,6 +65,14 @@ pub(crate) struct Mark {
 const STRIDE: u64 = 1 << 20;
 
 /// An error in a file that begins like a recording. Bytes are counted from its first.
+///
+/// ```
+/// use redtail::io::recording::RecordingFault;
+/// use redtail::io::{ReadError, RecordingReader};
+///
+/// let error = RecordingReader::new(b"redtail recording 2\n".as_slice()).next_event().unwrap_err();
+/// assert!(matches!(error, ReadError::Recording(RecordingFault::Version(version)) if version == "2"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RecordingFault {

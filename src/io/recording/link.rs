@@ -5,6 +5,16 @@ use std::fmt::Write;
 use crate::replication::{AttachMethod, OnFull, PsyncRequest, Role};
 
 /// The head of a connection in a recording.
+///
+/// ```
+/// use redtail::AttachMethod;
+/// use redtail::io::recording::Link;
+/// use redtail::replication::{OnFull, PsyncRequest};
+///
+/// let request = PsyncRequest::new(AttachMethod::Full, None, OnFull::Deliver);
+/// let link = Link::new("127.0.0.1:6379", 1_700_000_000_000, request);
+/// assert_eq!(link.psync_request.to_string(), "PSYNC ? -1");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Link {

@@ -11,6 +11,18 @@ use rustls::{AlertDescription, CertificateError};
 use crate::base::speaker::Answers;
 
 /// The reason why a TLS connection failed. Inside an [`io::Error`]: see [`TlsError::find`].
+///
+/// ```
+/// use redtail::net::TlsError;
+///
+/// fn advice(error: &std::io::Error) -> &'static str {
+///     match TlsError::find(error) {
+///         Some(TlsError::Expired { .. }) => "renew the certificate of the server",
+///         Some(TlsError::UnknownAuthority) => "name the authority with Tls::ca_file",
+///         _ => "",
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {

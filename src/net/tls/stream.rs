@@ -16,6 +16,18 @@ use crate::net::transport::{Remote, Transport};
 /// A TCP socket with TLS on it, made by [`Tls::connect`](crate::net::Tls::connect).
 ///
 /// A read that waits holds no lock, so that another thread can send meanwhile. Dropping it sends `close_notify`.
+///
+/// ```no_run
+/// use std::net::TcpStream;
+/// use std::time::Duration;
+/// use redtail::Follower;
+/// use redtail::net::Tls;
+///
+/// let socket = TcpStream::connect("10.0.0.1:6379")?;
+/// let stream = Tls::new().connect("db.example.org", socket, Duration::from_secs(5))?;
+/// let follower = Follower::with_stream(stream).connect()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TlsStream {
     shared: Arc<TlsState>,
     /// The verifier of the certificate, and the expected name.

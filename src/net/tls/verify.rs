@@ -4,6 +4,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// How much of the server's certificate is verified. The server always has to prove that it has the certificate's key.
+///
+/// ```
+/// use redtail::net::{Tls, Verify};
+///
+/// // The certificates name hosts, and the follower knows only addresses.
+/// let tls = Tls::new().ca_file("ca.crt").verify(Verify::Authority);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Verify {

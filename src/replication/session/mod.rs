@@ -5,6 +5,7 @@ mod handshake;
 mod lines;
 mod memory;
 mod outbox;
+mod progress;
 mod queue;
 mod recorded;
 mod request;
@@ -28,6 +29,7 @@ use crate::replication::position::Position;
 use crate::replication::psync_request::PsyncRequest;
 use crate::replication::session::handshake::{Handshake, Reply};
 use crate::replication::session::outbox::Outbox;
+pub use crate::replication::session::progress::{Closed, Heartbeat, Progress};
 use crate::replication::session::queue::{Queue, Queued};
 use crate::replication::session::request::{Purpose, Request};
 use crate::replication::session::snapshot::{Framing, Snapshot};
@@ -108,63 +110,6 @@ pub struct Session<M = [u8; 0]> {
     next_ack_ms: u64,
     /// The time of the last call.
     polled_ms: u64,
-}
-
-/// What [`Session::poll`] found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// An event: take it with [`Session::event`], from the same bytes; then drop [`Session::consumed`] bytes.
-    Event,
-    /// The bytes hold no further event. Drop [`Session::consumed`] bytes, send, read more, and poll again at the latest
-    /// at [`Session::deadline_ms`].
-    Space {
-        /// The least number of further bytes that can complete anything. The buffer must have room for them at some
-        /// time, but never for more than [`Limits::command`](crate::Limits::command), or
-        /// [`rdb::MIN_INPUT`](crate::rdb::MIN_INPUT) if that is more. A unit that passes its limit is an error before
-        /// all of it was received.
-        at_least: usize,
-    },
-    /// There is no connection, or it is of no more use. Drop it and all unread bytes, wait, connect, and call
-    /// [`Session::connected`].
-    Reconnect {
-        /// The time to wait; zero: connect at once.
-        after: Duration,
-    },
-    /// The session has failed, for this reason. Final: drop the connection.
-    Failed(SessionError),
-    /// The session has ended: the other side closed the connection, and reconnection is off. Final.
-    Ended,
-}
-
-/// How a connection ended, as the caller saw it.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum Closed<'a> {
-    /// The other side closed it.
-    ByPeer,
-    /// It could not be made, or reading or writing failed: the system's message.
-    Failed(&'a str),
-}
-
-impl Closed<'_> {
-    /// The reason, as events carry it.
-    pub(crate) fn reason(&self) -> DisconnectReason {
-        match self {
-            Self::ByPeer => DisconnectReason::Closed,
-            Self::Failed(message) => DisconnectReason::Io(Excerpt::new(message.as_bytes())),
-        }
-    }
-}
-
-/// The message that keeps the connection alive at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Heartbeat {
-    /// A bare newline, while a snapshot arrives. An acknowledgement could start the stream before the snapshot's mark
-    /// was received.
-    Newline,
-    /// `REPLCONF ACK` with this offset.
-    Ack(u64),
 }
 
 /// Between acknowledgements. The primary drops a replica that is silent for its `repl-timeout` (60 s).
@@ -487,8 +432,9 @@ impl<M: TemplateMemory> Session<M> {
         }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of another
-    /// history than that of [`position`](Self::position) is ignored: a gap has ended its history.
+    /// For [`Ack::Applied`](crate::Ack::Applied): everything up to this position is safely kept. A position of a
+    /// history that a gap has ended is ignored. A position of a history before
+    /// [`Rewound`](crate::AttachMethod::Rewound) counts up to the offset where that history was left.
     ///
     /// Bytes behind the last committed event that no event delivers (PING, SELECT) are committed with it. If the
     /// primary has requested an acknowledgement, for example because a client waits in WAIT, and this commit reaches

@@ -186,6 +186,9 @@ impl<M: TemplateMemory> Session<M> {
     ) -> Step {
         self.awaits_first_byte = false;
         let before = self.position.filter(|_| method == AttachMethod::Rewound);
+        if before.is_some() {
+            self.commits.rewind(lineage.map(|lineage| lineage.history), offset);
+        }
         self.begin_stream(lineage, offset, db);
         self.follow(now_ms);
         self.announce(method, before);

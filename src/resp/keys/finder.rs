@@ -7,6 +7,16 @@ use crate::resp::keys::shape::{Access, Effect, KeySpec, LONGEST_NAME, Shape, Spe
 use crate::resp::parts::Part;
 
 /// The keys that a command touches, as its arguments tell. The enum is closed.
+///
+/// ```
+/// use redtail::resp::{KeyFinder, Part, Reach};
+///
+/// let mut finder = KeyFinder::new();
+/// for part in [Part::Begin { argc: 1 }, Part::Argument { index: 0, length: 8 }, Part::Piece(b"FLUSHALL"), Part::End] {
+///     finder.part(&part);
+/// }
+/// assert_eq!(finder.reach(), Some(Reach::All));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reach {
     /// No key.

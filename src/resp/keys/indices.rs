@@ -3,6 +3,14 @@
 use crate::resp::keys::shape::{Access, MOST_SPECS};
 
 /// The position of a key, and what the command does to the key.
+///
+/// ```
+/// use redtail::resp::{Access, KeyFinder};
+///
+/// fn written(finder: &KeyFinder<'_>) -> Vec<usize> {
+///     finder.keys().filter(|key| key.access == Access::Write).map(|key| key.index).collect()
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct KeyIndex {
@@ -17,6 +25,16 @@ pub struct KeyIndex {
 
 /// The positions of a command's keys, in the order of the arguments. The key of MOVE is delivered twice: removed from
 /// the selected database, and written in the other one.
+///
+/// ```
+/// use redtail::resp::{KeyFinder, Part};
+///
+/// let mut finder = KeyFinder::new();
+/// for part in [Part::Begin { argc: 3 }, Part::Argument { index: 0, length: 3 }, Part::Piece(b"DEL")] {
+///     finder.part(&part);
+/// }
+/// assert!(finder.keys().map(|key| key.index).eq([1, 2]));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct KeyIndices([KeyRange; MOST_SPECS]);
 

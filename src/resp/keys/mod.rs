@@ -132,6 +132,18 @@ pub fn find_keys<'s, 'a>(
 /// 0) and the key.
 ///
 /// The walk is lazy: a DEL of a million keys costs nothing before the first key.
+///
+/// ```
+/// use redtail::CommandParser;
+/// use redtail::resp::{Keys, Status};
+///
+/// let mut input: &[u8] = b"*3\r\n$3\r\nDEL\r\n$1\r\na\r\n$1\r\nb\r\n";
+/// let mut parser = CommandParser::stream();
+/// let Status::Complete(command) = parser.next(&mut input)? else { panic!() };
+/// let Keys::Some(keys) = command.keys() else { panic!() };
+/// assert!(keys.eq([(1, b"a".as_slice()), (2, b"b".as_slice())]));
+/// # Ok::<(), redtail::ProtocolError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct KeyArgs<'a> {
     args: Args<'a>,

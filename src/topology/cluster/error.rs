@@ -1,6 +1,6 @@
 //! Errors of clusters.
 
-use std::io;
+use std::{fmt, io};
 
 use thiserror::Error;
 
@@ -8,7 +8,14 @@ use crate::net::{Target, TargetError};
 use crate::topology::error::each;
 
 /// The reason why a cluster can't be followed.
-#[derive(Debug, Error)]
+///
+/// ```
+/// use redtail::topology::{Cluster, ClusterError};
+///
+/// let error = Cluster::builder([] as [&str; 0]).unwrap_err();
+/// assert!(matches!(error, ClusterError::NoNode));
+/// ```
+#[derive(Error)]
 #[non_exhaustive]
 pub enum ClusterError {
     /// The list of nodes is empty.
@@ -29,4 +36,10 @@ pub enum ClusterError {
     /// The system starts no thread.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),
+}
+
+impl fmt::Debug for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }

@@ -12,6 +12,22 @@ use crate::topology::cluster::shard::Shard;
 use crate::topology::cluster::shared::Shared;
 
 /// The followers of all primaries of a cluster, at work. Dropping it ends them all.
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use redtail::topology::{Cluster, Shard};
+/// use redtail::Event;
+///
+/// let print = |shard: &Shard, event: Event<'_>| {
+///     println!("{}: {event:?}", shard.slots());
+///     ControlFlow::Continue(())
+/// };
+/// let mut cluster =
+///     Cluster::builder(["10.0.0.1:6379"])?.follow(|notice| eprintln!("{notice}"), move |_| print)?;
+/// let stopper = cluster.stopper(); // for another thread
+/// cluster.wait();
+/// # Ok::<(), redtail::topology::ClusterError>(())
+/// ```
 #[derive(Debug)]
 pub struct ClusterHandle {
     shared: Arc<Shared>,
@@ -21,6 +37,14 @@ pub struct ClusterHandle {
 }
 
 /// Ends the followers of a [`ClusterHandle`] from any thread.
+///
+/// ```
+/// # use redtail::topology::Stopper;
+/// fn on_signal(stopper: &Stopper) {
+///     stopper.stop();
+///     assert!(stopper.is_stopped());
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Stopper {
     shared: Arc<Shared>,

@@ -4,6 +4,16 @@ use crate::net::{Reply, Target};
 use crate::topology::cluster::slots::Slots;
 
 /// The shards of a cluster, as one of its nodes knows them.
+///
+/// ```no_run
+/// use redtail::topology::Cluster;
+///
+/// let topology = Cluster::builder(["10.0.0.1:6379"])?.discover()?;
+/// for shard in &topology.shards {
+///     println!("{}: {} and {} replicas", shard.slots, shard.primary.target, shard.replicas.len());
+/// }
+/// # Ok::<(), redtail::topology::ClusterError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Topology {
@@ -12,6 +22,13 @@ pub struct Topology {
 }
 
 /// A primary, its replicas and its slots.
+///
+/// ```
+/// # use redtail::topology::{Member, Topology};
+/// fn shard_of<'a>(topology: &'a Topology, node: &str) -> Option<&'a Member> {
+///     topology.shards.iter().find(|shard| shard.has(node))
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Member {
@@ -24,6 +41,13 @@ pub struct Member {
 }
 
 /// A node of a cluster.
+///
+/// ```
+/// # use redtail::topology::{Member, Node};
+/// fn dead(shard: &Member) -> impl Iterator<Item = &Node> {
+///     shard.replicas.iter().filter(|node| !node.is_up)
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Node {

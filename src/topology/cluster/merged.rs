@@ -20,6 +20,20 @@ use crate::topology::cluster::source::Cluster;
 ///
 /// The stream holds a limited number of events, and at most 64 MiB of them. If its reader is slow, the shards' threads
 /// wait, and send a heartbeat to their primaries each second.
+///
+/// ```no_run
+/// use redtail::topology::{Cluster, ClusterEvent};
+///
+/// let mut merged = Cluster::builder(["10.0.0.1:6379"])?.merged(1024)?;
+/// while let Some(event) = merged.next_event() {
+///     match event {
+///         ClusterEvent::Shard { shard, event } => println!("{}: {event:?}", shard.slots()),
+///         ClusterEvent::Notice(notice) => eprintln!("{notice}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), redtail::topology::ClusterError>(())
+/// ```
 #[derive(Debug)]
 pub struct Merged {
     handle: ClusterHandle,

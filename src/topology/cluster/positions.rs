@@ -32,6 +32,15 @@ pub struct Positions {
 }
 
 /// The position in one shard.
+///
+/// ```
+/// use redtail::topology::SavedShard;
+///
+/// let text = "6836f11e273c17a2fdaa12f281be0760b829cdaa@0-5460=26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0";
+/// let shard: SavedShard = text.parse()?;
+/// assert_eq!((shard.slots.len(), shard.position.offset), (5461, 1311));
+/// # Ok::<(), redtail::topology::PositionsError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SavedShard {
@@ -44,6 +53,13 @@ pub struct SavedShard {
 }
 
 /// The reason why a text is not [`Positions`].
+///
+/// ```
+/// use redtail::topology::{Positions, PositionsError};
+///
+/// let error = "no position".parse::<Positions>().unwrap_err();
+/// assert!(matches!(error, PositionsError::Entry(entry) if entry == "no position"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PositionsError {

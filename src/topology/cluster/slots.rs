@@ -126,6 +126,13 @@ impl fmt::Display for Slots {
 }
 
 /// The reason why a text is not [`Slots`].
+///
+/// ```
+/// use redtail::topology::Slots;
+///
+/// let error = "5460-0".parse::<Slots>().unwrap_err();
+/// assert!(error.to_string().starts_with("\"5460-0\" is not a range of slots"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0:?} is not a range of slots: write 0-5460,7365 with numbers from 0 to 16383")]
 pub struct SlotsError(String);

@@ -1,6 +1,6 @@
 //! Errors of Sentinel deployments.
 
-use std::io;
+use std::{fmt, io};
 
 use thiserror::Error;
 
@@ -8,7 +8,14 @@ use crate::net::{Target, TargetError};
 use crate::topology::error::each;
 
 /// The reason why Sentinels name no server. A follower reports it inside an [`io::Error`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+///
+/// ```
+/// use redtail::topology::{Sentinel, SentinelError};
+///
+/// let error = Sentinel::builder([] as [&str; 0], "mymaster").unwrap_err();
+/// assert_eq!(error, SentinelError::NoSentinel);
+/// ```
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SentinelError {
     /// No Sentinel answered.
@@ -86,6 +93,12 @@ pub enum SentinelError {
     /// The address of a Sentinel is invalid.
     #[error(transparent)]
     Target(#[from] TargetError),
+}
+
+impl fmt::Debug for SentinelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 fn others(tried: &[(Target, String)]) -> String {

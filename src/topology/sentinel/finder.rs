@@ -8,6 +8,14 @@ use crate::topology::random::take_any;
 use crate::topology::sentinel::error::SentinelError;
 
 /// A server that the Sentinels name.
+///
+/// ```no_run
+/// use redtail::topology::Sentinel;
+///
+/// let found = Sentinel::builder(["10.0.0.1:26379", "10.0.0.2:26379"], "mymaster")?.find()?;
+/// println!("{} says that the primary is {}", found.told_by, found.target);
+/// # Ok::<(), redtail::topology::SentinelError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FoundServer {

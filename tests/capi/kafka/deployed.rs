@@ -144,8 +144,8 @@ fn the_primary_that_sentinels_name() {
     replica.replica_of(&server);
     let sentinel = Server::start_sentinel(&server);
     let mut consumer = Consumer::start(How::Debug, &broker);
-    let args = ["--sentinel", "watched"];
-    let bridge = Bridge::start(How::Sanitized, &broker, &folder, &sentinel.address(), &args);
+    let target = |name: &str| format!("redis+sentinel://{}/{name}", sentinel.address());
+    let bridge = Bridge::start(How::Sanitized, &broker, &folder, &target("watched"), &[]);
     has_state(&folder);
     server.call(&["SET", "k", "v"]);
     consumer.has_command("SET", 1);
@@ -166,7 +166,7 @@ fn the_primary_that_sentinels_name() {
     assert_eq!(history(0), history(lines.len() - 1));
     assert!(lines.iter().all(|(_, line)| line["event"] != "gap"), "{lines:?}");
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
-    let bridge = Bridge::start(How::Sanitized, &broker, &folder, &sentinel.address(), &["--sentinel", "unknown"]);
+    let bridge = Bridge::start(How::Sanitized, &broker, &folder, &target("unknown"), &[]);
     assert_eq!(bridge.end(), Some(1));
     assert!(words(&folder).contains("unknown"), "{}", words(&folder));
 }
@@ -185,8 +185,8 @@ fn over_tls() {
         &[&listens[..], &["--tls-cert-file", &certificate, "--tls-key-file", &key]].concat(),
     );
     let mut consumer = Consumer::start(How::Debug, &broker);
-    let target = format!("127.0.0.1:{port}");
-    let start = |more: &[&str]| Bridge::start(How::Sanitized, &broker, &folder, &target, &[&["--tls"], more].concat());
+    let target = format!("rediss://127.0.0.1:{port}");
+    let start = |more: &[&str]| Bridge::start(How::Sanitized, &broker, &folder, &target, more);
     let bridge = start(&["--cacert", &ca, "--sni", "redis.test"]);
     has_state(&folder);
     server.call(&["SET", "k", "v"]);

@@ -130,7 +130,7 @@ impl Drop for Bridge {
 
 pub(super) fn command(how: How, brokers: &str, folder: &Folder, target: &str) -> Command {
     let mut command = Command::new(programs(how).join("redtail-kafka"));
-    command.args(["--brokers", brokers, "--topic", TOPIC, "--state"]).arg(folder.0.join("state")).arg(target);
+    command.args(["--brokers", brokers, "--topic", TOPIC, "--checkpoint"]).arg(folder.0.join("state")).arg(target);
     command
 }
 
@@ -202,7 +202,7 @@ impl Consumer {
 
     /// Waits for the last message of a test in each partition, then stops. Returns the number of repeated messages.
     pub(super) fn end(&mut self, partitions: u16) -> u64 {
-        self.wait(partitions.into(), |line| line["args"][1] == END);
+        self.wait(partitions.into(), |line| line["args"][0] == END);
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
@@ -219,8 +219,8 @@ impl Drop for Consumer {
     }
 }
 
-/// The channel of the PUBLISH that ends a test.
-pub(super) const END: &str = "the end of the test";
+/// The last command of a test: it is in each partition.
+pub(super) const END: &str = "FUNCTION";
 
 /// A command as the server sends it, and where it belongs.
 #[derive(Debug, PartialEq)]
@@ -252,7 +252,8 @@ impl Written {
     }
 
     pub(super) fn is_for(&self, partition: u16, partitions: u16) -> bool {
-        self.slots.as_ref().is_none_or(|slots| slots.iter().any(|slot| slot % partitions == partition))
+        !self.is("PUBLISH")
+            && self.slots.as_ref().is_none_or(|slots| slots.iter().any(|slot| slot % partitions == partition))
     }
 }
 
@@ -270,7 +271,7 @@ impl Truth {
                     Event::Attached(_) => drop(attached.send(())),
                     Event::Command(command) => {
                         written.push(Written::of(&command));
-                        if command.args().nth(1) == Some(END.as_bytes()) {
+                        if command.is(END.as_bytes()) {
                             break;
                         }
                     }
@@ -304,6 +305,22 @@ fn place(line: &Value) -> (Option<u64>, Option<u64>) {
     (line["db"].as_u64(), line["tx_id"].as_u64())
 }
 
+/// In a partition the messages of a transaction are numbered from 1, without another message between them.
+fn transactions_are_numbered(lines: &[Line], partition: u16) {
+    let mut open: Option<(u64, u64)> = None;
+    for (_, line) in lines.iter().filter(|(of, line)| *of == partition && line["event"] == "command") {
+        let number = |name: &str| line[name].as_u64();
+        let before = open.take();
+        let Some(id) = number("tx_id") else {
+            assert_eq!((before, number("tx_at")), (None, None), "{line}");
+            continue;
+        };
+        let (at, of) = (number("tx_at").unwrap(), number("tx_of").unwrap());
+        assert_eq!(before.unwrap_or((id, 0)), (id, at - 1), "{line}");
+        open = (at < of).then_some((id, at));
+    }
+}
+
 /// Each partition has exactly what belongs into it, each once, in order, and transactions in one piece.
 pub(super) fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
     assert!(truth.iter().any(|it| it.tx.is_some()));
@@ -321,6 +338,7 @@ pub(super) fn compare(lines: &[Line], truth: &[Written], partitions: u16) {
                 "number {at} of partition {partition}"
             );
         }
+        transactions_are_numbered(lines, partition);
         assert_eq!(got.len(), want.len(), "partition {partition}");
         assert!(got.len() > 1, "partition {partition} has had its share");
     }

@@ -14,8 +14,8 @@ use std::collections::VecDeque;
 
 use redtail::replication::Session;
 use redtail::{
-    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, SessionError, SnapshotBegin, SnapshotEnd,
-    SnapshotForm, Start,
+    AttachMethod, Attached, Event, ForkReason, Gap, OnGap, Options, Position, ReplicationId, SessionError,
+    SnapshotBegin, SnapshotEnd, SnapshotForm, Start,
 };
 
 use self::ends::{Ending, Then};
@@ -73,6 +73,8 @@ pub(crate) struct Judge {
     attempts: u32,
     unknown: u32,
     committed: Option<Committed>,
+    /// The histories that the present one continues, and the offsets where they were left.
+    earlier: Vec<(ReplicationId, u64)>,
     /// The last offset that the caller itself has committed.
     explicit: Option<u64>,
     /// The offset of the last delivered event of this history. Once it is committed, so are the bytes behind it.
@@ -182,6 +184,7 @@ impl Judge {
             attempts: 0,
             unknown: 0,
             committed: None,
+            earlier: Vec::new(),
             explicit: None,
             last_event: u64::MAX,
             info_denied: false,
@@ -256,6 +259,9 @@ impl Judge {
             Event::Attached(attached) => {
                 self.take(Expected::Attached(*attached))?;
                 self.ever_attached = true;
+                if let Some(before) = attached.rewound_from {
+                    self.earlier.push((before.history, attached.offset));
+                }
                 self.begins(attached.position.or(self.resume));
                 self.see_attached(attached, tally);
                 Ok(())
@@ -380,6 +386,7 @@ impl Judge {
         tally.sight(Sight::Gaps);
         self.snapshots.may_begin_again = true;
         self.committed = None;
+        self.earlier.clear();
         // With a filtered snapshot, the gap is delivered where the new stream begins.
         let begins = self.link.stream.as_ref().filter(|_| self.link.has_crossed);
         self.last_event = begins.map_or(u64::MAX, Cursor::start);
@@ -502,8 +509,18 @@ impl Judge {
 
     /// A caller commits what it has kept, and never less than before within a history.
     pub(crate) fn may_commit(&self, place: &Position) -> bool {
+        let offset = self.counted(place);
+        offset.is_none_or(|offset| self.committed.is_none_or(|committed| offset >= committed.least))
+    }
+
+    /// The offset up to which a commit of this position counts.
+    fn counted(&self, place: &Position) -> Option<u64> {
         let history = self.resume.map(|newest| newest.history);
-        history != Some(place.history) || self.committed.is_none_or(|committed| place.offset >= committed.least)
+        let left = self.earlier.iter().rev().find(|(earlier, _)| *earlier == place.history).map(|(_, left)| *left);
+        match history == Some(place.history) {
+            true => Some(place.offset),
+            false => left.filter(|_| history.is_some()).map(|left| place.offset.min(left)),
+        }
     }
 
     pub(crate) fn is_attached(&self) -> bool {

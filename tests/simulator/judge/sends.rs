@@ -333,13 +333,11 @@ impl Judge {
 
     /// The caller has kept everything up to this position.
     pub(crate) fn committed(&mut self, place: &Position, log: &Log) {
-        if self.resume.is_none_or(|newest| newest.history != place.history) {
-            return;
-        }
+        let Some(counted) = self.counted(place) else { return };
         // A late commit of a history with the same id: what was not received yet is not committed.
         let stream = self.link.stream.as_ref().filter(|cursor| cursor.begins <= self.consumed);
         let here = stream.map_or(u64::MAX, |cursor| cursor.link_place(self.consumed));
-        let offset = place.offset.min(here);
+        let offset = counted.min(here);
         self.explicit = Some(offset);
         let told_to = self.link.stream.as_ref().map_or(0, |cursor| cursor.told_to);
         let control = self.options.control;

@@ -39,8 +39,8 @@ impl Connection {
         let lost = Arc::new(Notify::new());
         let options =
             options(args, &lost).await.map_err(|error| Trouble::Lasting(Failure::new(2, error.to_string())))?;
-        let client = options.connect(&args.broker[..]).await.map_err(|error| {
-            let words = format!("can't connect to the broker at {}: {error}", args.broker.join(", "));
+        let client = options.connect(&args.brokers[..]).await.map_err(|error| {
+            let words = format!("can't connect to the broker at {}: {error}", args.brokers.join(", "));
             match error.kind() {
                 ConnectErrorKind::ServerParse => Trouble::Lasting(Failure::new(2, words)),
                 _ => Trouble::Passing(words),
@@ -67,7 +67,7 @@ impl Connection {
                 {
                     if !may_make {
                         let words = format!(
-                            "the broker no longer has the stream {name}. What was confirmed was in it: if it is gone for good, remove --state to start \
+                            "the broker no longer has the stream {name}. What was confirmed was in it: if it is gone for good, remove --checkpoint to start \
                              afresh"
                         );
                         return Err(Trouble::Lasting(Failure::new(1, words)));
@@ -164,6 +164,9 @@ async fn options(args: &Args, lost: &Arc<Notify>) -> io::Result<ConnectOptions> 
     }
     if let Some(file) = &args.broker_cacert {
         options = options.add_root_certificates(file.clone()).require_tls(true);
+    }
+    if let (Some(certificate), Some(key)) = (&args.broker_cert, &args.broker_cert_key) {
+        options = options.add_client_certificate(certificate.clone(), key.clone()).require_tls(true);
     }
     let (tell, was_made) = (Arc::clone(lost), Arc::new(AtomicBool::new(false)));
     let is_made = Arc::clone(&was_made);

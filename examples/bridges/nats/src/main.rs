@@ -8,14 +8,18 @@
 mod args;
 mod broker;
 mod end;
+mod filter;
 mod lane;
 mod message;
+mod metrics;
 mod outbox;
 mod publisher;
 mod reader;
 mod route;
+mod snapshot;
 mod source;
 mod state;
+mod target;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,6 +30,7 @@ use clap::Parser;
 
 use crate::args::Args;
 use crate::end::{End, Failure};
+use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::publisher::Publisher;
 use crate::reader::Settings;
@@ -48,14 +53,19 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
+    args.check().map_err(|error| Failure::new(2, error))?;
     let on_signal = Arc::clone(end);
     ctrlc::set_handler(move || on_signal.stop())
         .map_err(|error| Failure::new(1, format!("can't install the signal handler: {error}")))?;
     let _lock = state::lock(args)?;
-    let outbox = Arc::new(Outbox::new(args.memory << 20));
+    let metrics = Metrics::new();
+    if let Some(address) = &args.metrics {
+        metrics.serve(address)?;
+    }
+    let outbox = Arc::new(Outbox::new(args.memory << 20, Arc::clone(&metrics)));
     // Before any request to the server: an invalid broker or stream is reported at once.
-    let publisher = Publisher::connect(args, Arc::clone(&outbox), Arc::clone(end))?;
-    let settings = Arc::new(Settings::of(args, publisher.largest()));
+    let publisher = Publisher::connect(args, Arc::clone(&outbox), Arc::clone(end), Arc::clone(&metrics))?;
+    let settings = Arc::new(Settings::of(args, publisher.largest(), Arc::clone(&metrics)));
     let publishing = thread::Builder::new()
         .name("publisher".into())
         .spawn(move || publisher.run())
@@ -65,6 +75,7 @@ fn run(args: &Args, end: &Arc<End>) -> Result<(), Failure> {
     let outcome = source.and_then(|mut source| {
         while !end.wait(EVERY) {
             source.save()?;
+            metrics.saved();
         }
         // The join would otherwise wait for threads that wait for room.
         outbox.seal();

@@ -1,4 +1,4 @@
-//! A message and its body: one JSON object, with the names of `redtail tail --format json`.
+//! A message and its body: one JSON object, which docs/bridge-messages.md describes.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use redtail::topology::{Migration, MigrationTask};
 use redtail::{Position, StreamCommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub(crate) struct Message {
     pub(crate) partition: u16,
@@ -30,8 +30,12 @@ impl Message {
         self.body = body.into();
     }
 
-    /// Changes after `from` are missing: the results of earlier ones may be wrong, and consumers must know. One
-    /// message for each partition.
+    /// Changes before this position are not in the stream.
+    pub(crate) fn begin(shard: Option<&str>, at: Position, partitions: u16) -> impl Iterator<Item = Self> {
+        Self::note("begin", "begin", shard, at, json!({ "position": at.to_string() }), partitions)
+    }
+
+    /// Changes after `from` are missing: the results of earlier ones may be wrong, and consumers must know.
     pub(crate) fn gap(
         shard: Option<&str>,
         from: Position,
@@ -39,10 +43,27 @@ impl Message {
         missed: Option<u64>,
         partitions: u16,
     ) -> impl Iterator<Item = Self> {
-        let at = to.unwrap_or(from);
-        let id = format!("{}:{}:{}", at.history, at.offset, if to.is_some() { "gap" } else { "lost" });
-        let (from, to) = (from.to_string(), to.map(|to| to.to_string()));
-        let body = json!({ "event": "gap", "id": id, "shard": shard, "from": from, "to": to, "missed": missed });
+        let (at, kind) = to.map_or((from, "lost"), |to| (to, "gap"));
+        let body = json!({ "from": from.to_string(), "to": to.map(|to| to.to_string()), "missed": missed });
+        Self::note("gap", kind, shard, at, body, partitions)
+    }
+
+    /// One message for each partition about an event that is no command.
+    fn note(
+        event: &str,
+        kind: &str,
+        shard: Option<&str>,
+        at: Position,
+        mut body: Value,
+        partitions: u16,
+    ) -> impl Iterator<Item = Self> + use<> {
+        let id = format!("{}:{}:{kind}", at.history, at.offset);
+        body["event"] = event.into();
+        body["id"] = id.clone().into();
+        body["offset"] = at.offset.into();
+        if let Some(shard) = shard {
+            body["shard"] = shard.into();
+        }
         let body = Bytes::from(body.to_string());
         (0..partitions).map(move |partition| Self { partition, id: format!("{id}@{partition}"), body: body.clone() })
     }
@@ -85,6 +106,14 @@ pub(crate) fn shortened(
     with_arguments(command, id, shard, migration, 0, 0)
 }
 
+/// Adds a string if the bytes are valid UTF-8, else `{"base64":"…"}`.
+pub(crate) fn argument(body: &mut Vec<u8>, bytes: &[u8]) -> io::Result<()> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(serde_json::to_writer(body, text)?),
+        Err(_) => write!(body, "{{\"base64\":\"{}\"}}", Base64Display::new(bytes, &BASE64_STANDARD)),
+    }
+}
+
 fn with_arguments(
     command: &StreamCommand<'_>,
     id: &str,
@@ -103,6 +132,9 @@ fn with_arguments(
         Some(tx) => write!(body, ",\"tx\":true,\"tx_id\":{tx}")?,
         None => body.extend_from_slice(b",\"tx\":false"),
     }
+    if let Some(received_ms) = command.received_ms {
+        write!(body, ",\"received_ms\":{received_ms}")?;
+    }
     if let Some(shard) = shard {
         write!(body, ",\"shard\":\"{shard}\"")?;
     }
@@ -119,10 +151,9 @@ fn with_arguments(
         if at > 0 {
             body.push(b',');
         }
-        match std::str::from_utf8(arg) {
-            _ if arg.len() > longest => write!(body, "{{\"omitted\":{}}}", arg.len())?,
-            Ok(text) => serde_json::to_writer(&mut body, text)?,
-            Err(_) => write!(body, "{{\"base64\":\"{}\"}}", Base64Display::new(arg, &BASE64_STANDARD))?,
+        match arg.len() > longest {
+            true => write!(body, "{{\"omitted\":{}}}", arg.len())?,
+            false => argument(&mut body, arg)?,
         }
     }
     body.push(b']');

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::lane::Lane;
 use crate::message::Message;
+use crate::metrics::Metrics;
 
 /// The interval of heartbeats while a thread waits for room.
 const BEAT: Duration = Duration::from_secs(1);
@@ -36,6 +37,7 @@ impl Item {
 
 pub(crate) struct Outbox {
     limit: usize,
+    metrics: Arc<Metrics>,
     state: Mutex<State>,
     room: Condvar,
     filled: Notify,
@@ -51,8 +53,8 @@ struct State {
 }
 
 impl Outbox {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, state: Mutex::default(), room: Condvar::new(), filled: Notify::new() }
+    pub(crate) fn new(limit: usize, metrics: Arc<Metrics>) -> Self {
+        Self { limit, metrics, state: Mutex::default(), room: Condvar::new(), filled: Notify::new() }
     }
 
     /// Waits for room, with heartbeats; breaks once the outbox is closed.
@@ -60,6 +62,7 @@ impl Outbox {
         let size = item.size();
         let mut beaten = Instant::now();
         let mut state = self.state();
+        let mut blocked = None;
         loop {
             if state.is_sealed || state.is_closed {
                 return ControlFlow::Break(());
@@ -70,6 +73,7 @@ impl Outbox {
                 self.filled.notify_one();
                 return ControlFlow::Continue(());
             }
+            blocked.get_or_insert_with(|| self.metrics.blocked());
             state = self.room.wait_timeout(state, BEAT).unwrap_or_else(PoisonError::into_inner).0;
             if beaten.elapsed() >= BEAT {
                 drop(state);

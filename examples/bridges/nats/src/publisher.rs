@@ -21,6 +21,7 @@ use crate::args::Args;
 use crate::broker::{Connection, Trouble};
 use crate::end::{End, Failure};
 use crate::message::Message;
+use crate::metrics::Metrics;
 use crate::outbox::{Item, Outbox};
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -34,8 +35,7 @@ pub(crate) struct Publisher {
     largest: Arc<AtomicUsize>,
     /// Taken from the outbox and unconfirmed, oldest first.
     unconfirmed: VecDeque<Item>,
-    confirmed: u64,
-    repeated: u64,
+    metrics: Arc<Metrics>,
 }
 
 type Answer = <PublishAckFuture as IntoFuture>::IntoFuture;
@@ -43,8 +43,13 @@ type Answer = <PublishAckFuture as IntoFuture>::IntoFuture;
 impl Publisher {
     /// Connects once and checks the stream, to report errors at once. It waits for an absent broker only if there is a
     /// saved position: a bridge has run before.
-    pub(crate) fn connect(args: &Args, outbox: Arc<Outbox>, end: Arc<End>) -> Result<Self, Failure> {
-        let is_first = !args.state.exists();
+    pub(crate) fn connect(
+        args: &Args,
+        outbox: Arc<Outbox>,
+        end: Arc<End>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Failure> {
+        let is_first = !args.checkpoint.exists();
         let mut is_told = false;
         let largest = loop {
             let outcome = runtime()?.block_on(async {
@@ -67,7 +72,7 @@ impl Publisher {
             }
         };
         let largest = Arc::new(AtomicUsize::new(largest));
-        Ok(Self { args: args.clone(), outbox, end, largest, unconfirmed: VecDeque::new(), confirmed: 0, repeated: 0 })
+        Ok(Self { args: args.clone(), outbox, end, largest, unconfirmed: VecDeque::new(), metrics })
     }
 
     pub(crate) fn largest(&self) -> Arc<AtomicUsize> {
@@ -78,8 +83,11 @@ impl Publisher {
     pub(crate) fn run(mut self) {
         let (mut pause, mut away_since) = (SHORTEST_PAUSE, None);
         while !self.outbox.is_closed() {
-            let confirmed = self.confirmed;
-            match self.epoch(&mut away_since) {
+            let confirmed = self.confirmed();
+            let outcome = self.epoch(&mut away_since);
+            self.metrics.has_broker.store(false, Ordering::Relaxed);
+            self.metrics.unconfirmed.store(0, Ordering::Relaxed);
+            match outcome {
                 Ok(()) => break,
                 Err(Trouble::Lasting(failure)) => {
                     self.end.fail(failure);
@@ -90,17 +98,22 @@ impl Publisher {
                         eprintln!("redtail-nats: {words}; {} messages wait for the broker", self.unconfirmed.len());
                         away_since = Some(Instant::now());
                     }
-                    pause = if self.confirmed > confirmed { SHORTEST_PAUSE } else { (2 * pause).min(LONGEST_PAUSE) };
+                    pause = if self.confirmed() > confirmed { SHORTEST_PAUSE } else { (2 * pause).min(LONGEST_PAUSE) };
                     thread::sleep(pause);
                 }
             }
         }
         eprintln!(
             "redtail-nats: {} messages confirmed; the broker already had {} of them",
-            self.confirmed, self.repeated
+            self.confirmed(),
+            self.metrics.repeated.load(Ordering::Relaxed)
         );
         // Nobody may wait for room any more.
         self.outbox.close();
+    }
+
+    fn confirmed(&self) -> u64 {
+        self.metrics.confirmed.load(Ordering::Relaxed)
     }
 
     /// One connection, from its beginning to its end. Everything that belongs to it ends with its runtime.
@@ -120,6 +133,7 @@ impl Publisher {
                     );
                 }
             }
+            self.metrics.has_broker.store(true, Ordering::Relaxed);
             self.publish(&connection).await
         })
     }
@@ -161,13 +175,14 @@ impl Publisher {
                     let answer = answer.map_err(|error| {
                         Trouble::Passing(format!("the broker did not take a message: {}", with_cause(&error)))
                     })?;
-                    self.repeated += u64::from(answer.duplicate);
+                    self.metrics.repeated.fetch_add(u64::from(answer.duplicate), Ordering::Relaxed);
                     if answer.stream != self.args.stream {
                         let words = format!("{} is answered by the stream {}", self.args.prefix(), answer.stream);
                         return Err(Trouble::Lasting(Failure::new(2, words)));
                     }
                     answers.pop_front();
-                    self.confirmed += 1;
+                    self.metrics.confirmed.fetch_add(1, Ordering::Relaxed);
+                    self.metrics.unconfirmed.fetch_sub(1, Ordering::Relaxed);
                     self.confirm();
                 }
                 () = self.outbox.filled(), if answers.len() < most => {}
@@ -190,6 +205,7 @@ impl Publisher {
             }
             _ => Trouble::Passing(format!("can't publish: {}", with_cause(&error))),
         })?;
+        self.metrics.unconfirmed.fetch_add(1, Ordering::Relaxed);
         Ok(Some(answer.into_future()))
     }
 

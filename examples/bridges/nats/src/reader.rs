@@ -7,33 +7,47 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use redtail::rdb;
 use redtail::topology::{Migration, Migrations};
 use redtail::{Event, Gap, Position, StreamCommand};
 
 use crate::args::{Args, TooLarge};
 use crate::end::{End, Failure};
+use crate::filter::Filter;
 use crate::lane::Lane;
 use crate::message::{self, Message, OVERHEAD};
+use crate::metrics::{Metrics, Stream};
 use crate::outbox::{Item, Outbox};
 use crate::route::{Route, route};
+use crate::snapshot::Snapshot;
 
 pub(crate) struct Settings {
     partitions: u16,
     too_large: TooLarge,
-    max_transaction: usize,
+    transaction_limit: usize,
+    filter: Filter,
+    metrics: Arc<Metrics>,
     /// The broker's latest max_payload, in bytes.
     largest: Arc<AtomicUsize>,
 }
 
 impl Settings {
-    pub(crate) fn of(args: &Args, largest: Arc<AtomicUsize>) -> Self {
+    pub(crate) fn of(args: &Args, largest: Arc<AtomicUsize>, metrics: Arc<Metrics>) -> Self {
         let (partitions, too_large) = (args.partitions, args.too_large);
-        Self { partitions, too_large, max_transaction: args.max_transaction << 20, largest }
+        Self {
+            partitions,
+            too_large,
+            transaction_limit: args.transaction_limit,
+            filter: args.filter.clone(),
+            metrics,
+            largest,
+        }
     }
 }
 
 pub(crate) struct Reader {
     lane: Lane,
+    stream: Arc<Stream>,
     migrations: Migrations,
     settings: Arc<Settings>,
     outbox: Arc<Outbox>,
@@ -41,13 +55,20 @@ pub(crate) struct Reader {
     /// The messages of an open transaction, whose bodies lack their last fields.
     open: Vec<Message>,
     open_bytes: usize,
+    /// The snapshot that arrives.
+    snapshot: Option<Snapshot>,
     /// The last position put into the outbox.
     reached: Option<Position>,
+    /// The stream has messages before the next one, or a message that says that it has none.
+    has_begun: bool,
 }
 
 impl Reader {
-    pub(crate) fn new(lane: Lane, settings: Arc<Settings>, outbox: Arc<Outbox>, end: Arc<End>) -> Self {
+    /// `resumes`: the lane has a saved position.
+    pub(crate) fn new(lane: Lane, settings: Arc<Settings>, outbox: Arc<Outbox>, end: Arc<End>, resumes: bool) -> Self {
         Self {
+            has_begun: resumes,
+            stream: settings.metrics.stream(lane.name()),
             lane,
             migrations: Migrations::new(),
             settings,
@@ -56,11 +77,13 @@ impl Reader {
             open: Vec::new(),
             open_bytes: 0,
             reached: None,
+            snapshot: None,
         }
     }
 
     /// Breaks when the bridge ends.
     pub(crate) fn event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        self.stream.event(event);
         match event {
             Event::Command(command) => self.command(command),
             Event::Exec(exec) => {
@@ -70,6 +93,7 @@ impl Reader {
             // Commands after the MULTI are delivered again, or never.
             Event::Disconnected(_) => {
                 self.void();
+                self.snapshot = None;
                 ControlFlow::Continue(())
             }
             Event::Gap(gap) => {
@@ -79,13 +103,67 @@ impl Reader {
             }
             Event::Attached(attached) => {
                 self.void();
+                self.begin(attached.position)?;
                 self.reach(attached.position)
             }
-            // Only changes are published, not the data set.
-            Event::SnapshotEnd(end) => self.reach(end.position),
+            Event::SnapshotBegin(begin) => {
+                let Settings { partitions, too_large, .. } = *self.settings;
+                let largest = self.largest();
+                self.snapshot = Some(Snapshot::begin(begin, self.lane.name(), partitions, largest, too_large));
+                self.push_snapshot()
+            }
+            Event::SnapshotItem(item) => self.item(item),
+            Event::SnapshotEnd(end) => {
+                if let Some(snapshot) = &mut self.snapshot {
+                    snapshot.end();
+                    self.push_snapshot()?;
+                }
+                self.snapshot = None;
+                self.has_begun = true;
+                self.reach(end.position)
+            }
             Event::Idle(idle) => self.reach(idle.position),
             _ => ControlFlow::Continue(()),
         }
+    }
+
+    fn item(&mut self, item: &rdb::Item<'_>) -> ControlFlow<()> {
+        let Some(snapshot) = &mut self.snapshot else { return ControlFlow::Continue(()) };
+        match snapshot.item(item, &self.settings.filter) {
+            Ok(is_published) => {
+                if is_published {
+                    self.stream.passed();
+                }
+                self.push_snapshot()
+            }
+            Err(error) => {
+                self.end.fail(Failure::new(1, error.to_string()));
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn push_snapshot(&mut self) -> ControlFlow<()> {
+        for message in self.snapshot.as_mut().map(Snapshot::take).unwrap_or_default() {
+            self.push(message)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The largest body of a message. A partition number has up to five digits and a comma.
+    fn largest(&self) -> usize {
+        let max_payload = self.settings.largest.load(Ordering::Relaxed);
+        max_payload.saturating_sub(OVERHEAD + 6 * usize::from(self.settings.partitions))
+    }
+
+    /// At a start without a saved position.
+    fn begin(&mut self, position: Option<Position>) -> ControlFlow<()> {
+        let Some(position) = position.filter(|_| !self.has_begun) else { return ControlFlow::Continue(()) };
+        self.has_begun = true;
+        for message in Message::begin(self.lane.name(), position, self.settings.partitions) {
+            self.push(message)?;
+        }
+        ControlFlow::Continue(())
     }
 
     fn command(&mut self, command: &StreamCommand<'_>) -> ControlFlow<()> {
@@ -115,6 +193,10 @@ impl Reader {
         command: &StreamCommand<'_>,
         migration: Option<&Migration<'_>>,
     ) -> Result<Vec<Message>, Failure> {
+        if !self.settings.filter.passes(command) {
+            return Ok(Vec::new());
+        }
+        self.stream.passed();
         let partitions = match route(&command.command(), self.settings.partitions) {
             Route::Nowhere => return Ok(Vec::new()),
             Route::Some(partitions) => partitions,
@@ -147,8 +229,7 @@ impl Reader {
 
     fn body(&self, command: &StreamCommand<'_>, id: &str, migration: Option<&Migration<'_>>) -> io::Result<Vec<u8>> {
         let max_payload = self.settings.largest.load(Ordering::Relaxed);
-        // A partition number has up to five digits and a comma.
-        let largest = max_payload.saturating_sub(OVERHEAD + 6 * usize::from(self.settings.partitions));
+        let largest = self.largest();
         if let Some(body) = message::body(command, id, self.lane.name(), migration, largest)? {
             return Ok(body);
         }
@@ -170,11 +251,11 @@ impl Reader {
     fn hold(&mut self, message: Message) -> ControlFlow<()> {
         self.open_bytes += message.size();
         self.open.push(message);
-        if self.open_bytes <= self.settings.max_transaction {
+        let limit = self.settings.transaction_limit;
+        if self.open_bytes <= limit {
             return ControlFlow::Continue(());
         }
-        let limit = self.settings.max_transaction >> 20;
-        let words = format!("a transaction exceeds --max-transaction ({limit} MiB); nothing is lost");
+        let words = format!("a transaction exceeds --transaction-limit ({limit} bytes); nothing is lost");
         self.end.fail(Failure::new(1, words));
         ControlFlow::Break(())
     }
@@ -203,6 +284,7 @@ impl Reader {
 
     fn gap(&mut self, gap: &Gap) -> ControlFlow<()> {
         eprintln!("redtail-nats: history lost, a gap is published: {gap}");
+        self.has_begun = true;
         for message in Message::gap(self.lane.name(), gap.from, Some(gap.to), gap.missed, self.settings.partitions) {
             self.push(message)?;
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use redtail::net;
 use redtail::replication::SessionError;
-use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Notice, Sentinel, Shard};
-use redtail::{Ack, Builder, Checkpoint, Error, Event, Follower, Handle, OnGap, Position, Start};
+use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Notice, Positions, Sentinel, Shard};
+use redtail::{Ack, Builder, Checkpoint, Error, Event, Follower, Handle, OnGap, Position, SnapshotForm, Start};
 
 use crate::args::{self, Args};
 use crate::end::{End, Failure};
@@ -47,7 +47,7 @@ pub(crate) fn start(
 ) -> Result<Source, Failure> {
     let reader = {
         let (settings, outbox, end) = (Arc::clone(settings), Arc::clone(outbox), Arc::clone(end));
-        move |lane| Reader::new(lane, Arc::clone(&settings), Arc::clone(&outbox), Arc::clone(&end))
+        move |lane, resumes| Reader::new(lane, Arc::clone(&settings), Arc::clone(&outbox), Arc::clone(&end), resumes)
     };
     match args.cluster {
         true => cluster(args, reader, outbox, end),
@@ -82,19 +82,22 @@ impl Source {
 
 fn cluster(
     args: &Args,
-    reader: impl Fn(Lane) -> Reader + Send + 'static,
+    reader: impl Fn(Lane, bool) -> Reader + Send + 'static,
     outbox: &Arc<Outbox>,
     end: &Arc<End>,
 ) -> Result<Source, Failure> {
     let checkpoint: ClusterCheckpoint = state::open(args)?;
-    let positions = checkpoint.position().unwrap_or_default();
-    let mut cluster = Cluster::builder(&args.addresses).map_err(|error| Failure::new(2, error.to_string()))?;
+    let positions = match checkpoint.position() {
+        Some(positions) => positions,
+        None => args.position::<Positions>().map_err(|error| Failure::new(2, error))?.unwrap_or_default(),
+    };
+    let mut cluster = Cluster::builder(&args.target.hosts).map_err(|error| Failure::new(2, error.to_string()))?;
     #[cfg(feature = "tls")]
     if let Some(tls) = args.tls() {
         cluster = cluster.tls(tls);
     }
-    cluster = cluster.login(args.login()).start(Start::Now).added(Start::Now).positions(positions).ack(Ack::Applied);
-    cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH);
+    cluster = cluster.login(args.login()).start(args.start()).added(args.start()).positions(positions).ack(args.ack());
+    cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH).snapshot(SnapshotForm::Items);
     let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
     let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
     let may_save = Arc::new(AtomicBool::new(false));
@@ -123,7 +126,7 @@ fn cluster(
         _ => eprintln!("redtail-nats: {notice}"),
     };
     let handler = move |shard: &Shard| {
-        let mut reader = reader(Lane::Shard(shard.clone()));
+        let mut reader = reader(Lane::Shard(shard.clone()), shard.committed().is_some());
         move |_: &Shard, event: Event<'_>| reader.event(&event)
     };
     let following = cluster.follow(notice, handler).map_err(|error| Failure::new(1, error.to_string()))?;
@@ -133,40 +136,52 @@ fn cluster(
 /// The start of one server, found by its address or through Sentinels.
 struct Begin {
     position: Option<Position>,
+    start: Start,
     on_gap: OnGap,
+    ack: Ack,
     handle: Handle,
 }
 
 impl Begin {
     fn connect<S: net::Source + net::Reconnect>(self, builder: Builder<S>) -> Result<Follower<S::Transport>, Error> {
-        let builder = builder.start(self.position.map_or(Start::Now, Start::At)).on_gap(self.on_gap).ack(Ack::Applied);
+        let builder = builder
+            .snapshot(SnapshotForm::Items)
+            .start(self.position.map_or(self.start, Start::At))
+            .on_gap(self.on_gap)
+            .ack(self.ack);
         // A server that is down when the bridge restarts is waited for.
         builder.retry_first(self.position.is_some()).handle(self.handle).connect()
     }
 }
 
-fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
+fn single(args: &Args, reader: &impl Fn(Lane, bool) -> Reader, end: &Arc<End>) -> Result<Source, Failure> {
     let checkpoint: Checkpoint = state::open(args)?;
-    let position = checkpoint.position();
+    let position = match checkpoint.position() {
+        Some(position) => Some(position),
+        None => args.position().map_err(|error| Failure::new(2, error))?,
+    };
     let single = Arc::new(Single::default());
     let handle = single.handle.clone();
-    let start = Begin { position, on_gap: on_gap(args), handle };
-    let followed = match &args.sentinel {
+    let start = Begin { position, start: args.start(), on_gap: on_gap(args), ack: args.ack(), handle };
+    let followed = match &args.target.name {
         Some(name) => {
             let sentinel =
-                Sentinel::builder(&args.addresses, name).map_err(|error| Failure::new(2, error.to_string()))?;
+                Sentinel::builder(&args.target.hosts, name).map_err(|error| Failure::new(2, error.to_string()))?;
             #[cfg(feature = "tls")]
             let sentinel = match args.tls() {
                 Some(tls) => sentinel.tls(tls),
                 None => sentinel,
             };
-            start.connect(sentinel.login(args.login()).sentinel_login(args.sentinel_login()))
+            #[cfg(feature = "tls")]
+            let sentinel = match args.sentinel_tls() {
+                Some(tls) => sentinel.sentinel_tls(tls),
+                None => sentinel,
+            };
+            let sentinel = sentinel.sentinel_login(args.sentinel_login()).prefer_replica(args.prefer_replica);
+            start.connect(sentinel.login(args.login()))
         }
         None => {
-            let [address] = &args.addresses[..] else {
-                return Err(Failure::new(2, "several addresses need --cluster or --sentinel"));
-            };
-            let builder = Follower::builder(address).login(args.login());
+            let builder = Follower::builder(args.target.hosts.join(",")).login(args.login());
             #[cfg(feature = "tls")]
             let builder = match args.tls() {
                 Some(tls) => builder.tls(tls),
@@ -176,7 +191,7 @@ fn single(args: &Args, reader: &impl Fn(Lane) -> Reader, end: &Arc<End>) -> Resu
         }
     };
     let mut follower = followed.map_err(|error| failure(&error, &error))?;
-    let mut reader = reader(Lane::Single(Arc::clone(&single)));
+    let mut reader = reader(Lane::Single(Arc::clone(&single)), position.is_some());
     let end = Arc::clone(end);
     let follow = move || {
         let outcome = loop {

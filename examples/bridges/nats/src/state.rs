@@ -1,4 +1,4 @@
-//! The state file: the position that the broker has confirmed.
+//! The checkpoint: the position that the broker has confirmed.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -13,14 +13,14 @@ use crate::end::Failure;
 
 /// The lock of this bridge. Two bridges with one file would lose the unconfirmed messages of the slower one.
 pub(crate) fn lock(args: &Args) -> Result<File, Failure> {
-    let mut name = args.state.as_os_str().to_owned();
+    let mut name = args.checkpoint.as_os_str().to_owned();
     name.push(".lock");
     let failed = |error: io::Error| Failure::new(2, format!("can't use {}: {error}", name.display()));
     let file = File::create(&name).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            Err(Failure::new(1, format!("another bridge is running with --state {}", args.state.display())))
+            Err(Failure::new(1, format!("another bridge is running with --checkpoint {}", args.checkpoint.display())))
         }
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
@@ -28,8 +28,8 @@ pub(crate) fn lock(args: &Args) -> Result<File, Failure> {
 
 /// Reads the file, if it exists.
 pub(crate) fn open<P: CheckpointPosition>(args: &Args) -> Result<CheckpointFile<P>, Failure> {
-    let target = args.addresses.join(" ");
-    let file = CheckpointFile::open(&args.state, &target).map_err(|error| Failure::new(2, error.to_string()))?;
+    let target = args.target.hosts.join(" ");
+    let file = CheckpointFile::open(&args.checkpoint, &target).map_err(|error| Failure::new(2, error.to_string()))?;
     if let Some(saved) = file.saved() {
         warn_of_repetitions(args, SystemTime::UNIX_EPOCH + Duration::from_millis(saved.saved_ms));
     }
@@ -43,7 +43,7 @@ fn warn_of_repetitions(args: &Args, saved_at: SystemTime) {
         eprintln!(
             "redtail-nats: the position in {} is {} old, more than the window of {}: if the last run was killed, its messages after that \
              position are in the stream twice",
-            args.state.display(),
+            args.checkpoint.display(),
             humantime::format_duration(Duration::from_secs(age.as_secs())),
             humantime::format_duration(args.window)
         );

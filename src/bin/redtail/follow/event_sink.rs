@@ -113,9 +113,9 @@ impl<W: Write> EventSink<W> {
         Ok(self.output.mark(position, is_due)?)
     }
 
-    /// Ends at this offset.
-    pub(super) fn stop_at(&mut self, offset: u64) {
-        self.stop.set_until(offset);
+    /// Ends at this offset. Returns whether everything before `reached`, which is printed, includes it.
+    pub(super) fn stop_at(&mut self, offset: u64, reached: u64) -> bool {
+        self.stop.set_until(offset, reached)
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! Follows one server.
 
+use std::time::{Duration, Instant};
+
 use redtail::net::Socket;
 use redtail::{Ack, Attached, Event, Follower, Handle, Position, SnapshotForm, Start};
 
@@ -19,7 +21,7 @@ use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
 use crate::target::command_specs;
 use crate::target::endpoint::Endpoint;
-use crate::target::offset::offset;
+use crate::target::offset::{OffsetError, offset};
 use crate::terminal::log;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
@@ -52,6 +54,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
         sink: EventSink::new(Source::Server(target), output, stop, options).saving(saver),
         keeper,
         keepalive: Keepalive::watch(&handle),
+        goal: Goal::default(),
         printed: None,
         written: None,
     };
@@ -82,6 +85,7 @@ struct Run<'a> {
     sink: EventSink<OutputWriter>,
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
+    goal: Goal,
     /// The position after the last printed event.
     printed: Option<Position>,
     /// The position after the last event that has left the buffer.
@@ -95,8 +99,8 @@ impl Run<'_> {
             self.write()?;
             let save_in =
                 self.keeper.as_ref().zip(self.printed).and_then(|(keeper, position)| keeper.due_in(&position));
-            let timeout = save_in.into_iter().chain(self.sink.until_beat()).min();
-            let Self { follower, sink, keeper, keepalive, .. } = self;
+            let timeout = save_in.into_iter().chain(self.sink.until_beat()).chain(self.goal.due_in()).min();
+            let Self { follower, sink, keeper, keepalive, goal, .. } = self;
             let next = match timeout {
                 Some(timeout) => follower.next_timeout(timeout)?,
                 None => follower.next_event()?,
@@ -111,12 +115,9 @@ impl Run<'_> {
             // Before a snapshot there is no position.
             let is_start = matches!(event, Event::Attached(Attached { position: Some(_), .. }) | Event::SnapshotEnd(_));
             if self.options.until_caught_up && (is_start || attached.is_some()) {
-                // A connection that begins with a snapshot has no goal yet: that of an earlier one is void.
-                let goal = match is_start {
-                    true => keepalive.while_printing(|| offset(&self.address))?,
-                    false => u64::MAX,
-                };
-                sink.stop_at(goal);
+                // The goal of an earlier connection is void. A snapshot has none.
+                goal.due = is_start.then(Instant::now);
+                sink.stop_at(u64::MAX, 0);
             }
             let before_multi = self.printed.filter(|_| matches!(event, Event::Multi(_)));
             let is_last = keepalive.while_printing(|| {
@@ -132,6 +133,8 @@ impl Run<'_> {
             if let Some(attached) = attached {
                 sink.attached(&attached, was_lost, peer(follower));
             }
+            let is_last =
+                is_last || keepalive.while_printing(|| goal.is_reached(&self.address, follower.position(), sink))?;
             if is_last && self.options.until_caught_up {
                 log::say("caught up: every write that the server had when it was asked is printed");
             }
@@ -201,6 +204,60 @@ impl Run<'_> {
                 log::say("if the reader of this output was cut off, it has loaded less than this position says:");
             }
             log::say(format_args!("resume with --from {position}"));
+        }
+    }
+}
+
+/// The offset to end at, with --until-caught-up.
+#[derive(Default)]
+struct Goal {
+    /// When the server is asked for it. `None` while it is known or not wanted.
+    due: Option<Instant>,
+    last_reason: String,
+}
+
+impl Goal {
+    /// The time between two questions.
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    fn due_in(&self) -> Option<Duration> {
+        self.due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Asks the server if that is due. Returns whether everything that it had then is printed.
+    fn is_reached(
+        &mut self,
+        address: &Address,
+        position: Option<Position>,
+        sink: &mut EventSink<OutputWriter>,
+    ) -> Result<bool, Failure> {
+        if self.due_in() != Some(Duration::ZERO) {
+            return Ok(false);
+        }
+        let Some(position) = position else {
+            return Err(Failure::Message(
+                "--until-caught-up needs an offset, and a stream that began with SYNC has none".into(),
+            ));
+        };
+        match offset(address, position.replid) {
+            Ok(offset) => {
+                self.due = None;
+                Ok(sink.stop_at(offset, position.offset))
+            }
+            Err(OffsetError::Denied(why)) => Err(Failure::Message(format!(
+                "can't ask the server for its offset (INFO replication, permission +info), which --until-caught-up \
+                 needs: {why}"
+            ))),
+            Err(OffsetError::Other(why)) => {
+                if self.last_reason != why {
+                    log::say(format_args!(
+                        "--until-caught-up does not know the offset to end at: {why}; the server is asked again"
+                    ));
+                    self.last_reason = why;
+                }
+                self.due = Some(Instant::now() + Self::PAUSE);
+                Ok(false)
+            }
         }
     }
 }

@@ -68,6 +68,10 @@ impl Label {
     /// The bytes kept of a name and of an argument.
     const KEPT: usize = 64;
 
+    fn is(&self, name: &[u8]) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
     /// Appends a piece of an argument.
     pub(super) fn keep(&mut self, index: usize, piece: &[u8]) {
         let to = match index {
@@ -92,7 +96,8 @@ impl Connection {
         introduce(&mut client, address.login.is_acl_user()).map_err(|error| failed(&error))?;
         let cluster = client.ask(&["CLUSTER", "INFO"]).map_err(|error| failed(&error))?;
         let mut limits = Limits::default();
-        (limits.command, limits.bulk) = (1 << 30, 1 << 30);
+        // A reply has as many elements and bytes as the commands of the input make it.
+        (limits.command, limits.bulk, limits.arguments) = (u64::MAX, u64::MAX, u64::MAX);
         Ok(Self {
             address: address.clone(),
             target,
@@ -239,8 +244,12 @@ impl Connection {
                     }
                 }
             }
-            Outcome::Done => {
-                if sent.label.name.eq_ignore_ascii_case(b"DISCARD") {
+            Outcome::Aborted if sent.label.is(b"EXEC") => {
+                self.queued.clear();
+                return self.refuse(&sent.label, "null reply: a key under WATCH has changed");
+            }
+            Outcome::Done | Outcome::Aborted => {
+                if sent.label.is(b"DISCARD") || sent.label.is(b"RESET") {
                     self.queued.clear();
                 }
             }
@@ -356,6 +365,8 @@ fn unreachable(target: &Target, error: &dyn Display) -> Failure {
 enum Outcome {
     Done,
     Queued,
+    /// A null, which EXEC returns if the transaction was not executed.
+    Aborted,
     Refused(String),
     /// The reply to EXEC: the errors in it, by index.
     Executed(Vec<(usize, String)>),
@@ -368,10 +379,11 @@ impl Outcome {
         match frame.kind() {
             _ if frame.is_error() => Self::Refused(text(frame)),
             Kind::SimpleString if frame.as_bytes() == Some(b"QUEUED") => Self::Queued,
-            Kind::Array if queued > 0 => {
+            Kind::Array if queued > 0 && !frame.is_null() => {
                 let errors = frame.items().enumerate().filter(|(_, item)| item.is_error());
                 Self::Executed(errors.map(|(index, item)| (index, text(&item))).collect())
             }
+            _ if frame.is_null() => Self::Aborted,
             _ => Self::Done,
         }
     }

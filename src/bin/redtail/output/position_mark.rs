@@ -20,11 +20,12 @@ impl PositionMark {
         }
     }
 
-    /// The argument of the PING.
-    pub(super) fn argument(self) -> String {
-        match self.0 {
+    /// The PING.
+    pub(super) fn command(self) -> Vec<u8> {
+        let argument = match self.0 {
             None => format!("{PREFIX}{NONE}"),
             Some(position) => format!("{PREFIX}{position}"),
-        }
+        };
+        format!("*2\r\n$4\r\nPING\r\n${}\r\n{argument}\r\n", argument.len()).into_bytes()
     }
 }

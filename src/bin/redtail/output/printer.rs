@@ -18,6 +18,7 @@ use crate::output::migrations::{Marks, print_json, print_text};
 use crate::output::resp::Resp;
 use crate::output::text::Text;
 use crate::output::unwrapped::{Unwrapper, WrapContext};
+use crate::output_writer::{is_reopening, is_whole};
 use crate::stats::{Stats, StatusWriter, Tally};
 use crate::terminal::log;
 
@@ -89,9 +90,15 @@ impl<W: Write> Printer<W> {
     /// Writes the position of everything printed, with --positions. `is_due`: even if it is near the last one.
     pub(crate) fn mark(&mut self, position: Position, is_due: bool) -> io::Result<()> {
         match &mut self.format {
-            FormatWriter::Resp(resp) => resp.mark(position, is_due, &mut self.out),
-            FormatWriter::Text(_) | FormatWriter::Json(_) => Ok(()),
+            FormatWriter::Resp(resp) => resp.mark(position, is_due || is_reopening(), &mut self.out)?,
+            FormatWriter::Text(_) | FormatWriter::Json(_) => {}
         }
+        self.reopen()
+    }
+
+    /// Lets the output be opened again after SIGHUP, if it ends with a whole command or transaction.
+    fn reopen(&mut self) -> io::Result<()> {
+        if is_reopening() { self.flush() } else { Ok(()) }
     }
 
     /// Prints an event, unless the format has no line for it or a filter drops it.
@@ -118,7 +125,7 @@ impl<W: Write> Printer<W> {
             }
         })?;
         self.tally.event(event, self.is_printed);
-        Ok(())
+        Ok(self.reopen()?)
     }
 
     /// The status line of `--stats` is shown.
@@ -149,7 +156,7 @@ impl<W: Write> Printer<W> {
         }
         self.is_printed = self.filtered_item(item)?;
         self.tally.item(item, self.is_printed);
-        Ok(())
+        Ok(self.reopen()?)
     }
 
     fn filtered_item(&mut self, item: &Item<'_>) -> Result<bool, Failure> {
@@ -234,7 +241,13 @@ impl<W: Write> Printer<W> {
     /// Writes the buffered bytes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.tally.flush();
-        self.out.flush()
+        self.out.flush()?;
+        if let FormatWriter::Resp(resp) = &self.format
+            && let Some(beginning) = resp.beginning()
+        {
+            is_whole(beginning);
+        }
+        Ok(())
     }
 
     /// Ends open lines and transactions, and flushes.

@@ -84,7 +84,7 @@ impl Resp {
     /// Writes the position with --positions, unless the output is inside of a command or transaction. Everything before
     /// it is written. `is_due`: even if little was written since the last one.
     pub(super) fn mark(&mut self, position: Position, is_due: bool, out: &mut impl Write) -> io::Result<()> {
-        if self.in_transaction || self.in_command || self.again > 0 || !self.multi.is_empty() {
+        if !self.is_between_commands() {
             return Ok(());
         }
         self.write_mark(PositionMark(Some(position)), is_due, out)
@@ -96,8 +96,32 @@ impl Resp {
             return Ok(());
         }
         *marks = Marks { last: Some(mark), since: 0 };
-        let argument = mark.argument();
-        write!(out, "*2\r\n$4\r\nPING\r\n${}\r\n{argument}\r\n", argument.len())
+        out.write_all(&mark.command())
+    }
+
+    /// The output is outside of commands, transactions and keys.
+    fn is_between_commands(&self) -> bool {
+        !self.in_transaction
+            && !self.in_command
+            && self.again == 0
+            && self.multi.is_empty()
+            && self.keys.is_between_keys()
+    }
+
+    /// What another file has to begin with if the output continues there, so that it can be loaded alone. `None`: the
+    /// output can't be divided here.
+    pub(super) fn beginning(&self) -> Option<Vec<u8>> {
+        // With positions, a file ends with one.
+        let is_marked = self.marks.as_ref().is_none_or(|marks| marks.since == 0);
+        if !self.is_between_commands() || !is_marked {
+            return None;
+        }
+        let mark = self.marks.as_ref().and_then(|marks| marks.last);
+        let mut bytes = mark.map_or_else(Vec::new, PositionMark::command);
+        if let Some(db) = self.selected {
+            append(&mut bytes, &[b"SELECT", db.to_string().as_bytes()]);
+        }
+        Some(bytes)
     }
 
     pub(super) fn item(&mut self, item: &Item<'_>, out: &mut impl Write) -> Result<(), Failure> {

@@ -13,7 +13,6 @@ use crate::args::{Scheme, Server};
 use crate::failure::Failure;
 use crate::target::credentials::{Credentials, ENCODING, Password, from_environment, percent_decoded};
 use crate::target::endpoint::Endpoint;
-#[cfg(feature = "tls")]
 use crate::terminal::log;
 
 /// A server as given on the command line.

@@ -1,34 +1,62 @@
 //! The replication offset of a server.
 
-use redtail::net::{Client, Reply, Timeouts};
+use std::fmt::Display;
 
-use crate::failure::Failure;
+use redtail::ReplicationId;
+use redtail::net::{Client, ClientError, Reply, Timeouts};
+
 use crate::target::address::Address;
 use crate::target::probe_error::TIMEOUT;
 
-/// The offset of the last write that the server has, from INFO over a connection of its own.
-pub(crate) fn offset(address: &Address) -> Result<u64, Failure> {
-    asked(address).map_err(|error| {
-        Failure::Message(format!(
-            "can't ask the server for its offset (INFO replication, permission +info), which --until-caught-up needs: \
-             {error}"
-        ))
-    })
+/// Why the offset is unknown.
+pub(crate) enum OffsetError {
+    /// INFO is not allowed. Each attempt would add an entry to the server's ACL LOG.
+    Denied(String),
+    /// A temporary failure.
+    Other(String),
 }
 
-fn asked(address: &Address) -> Result<u64, String> {
-    let target = address.server().map_err(|error| error.to_string())?;
-    let socket = address.connect(&target, &Timeouts::all(TIMEOUT)).map_err(|error| error.to_string())?;
-    let login = address.login.read().map_err(|error| error.to_string())?;
-    let mut client = Client::new(socket, &login).map_err(|error| error.to_string())?;
-    match client.ask(&["INFO", "replication"]).map_err(|error| error.to_string())? {
-        Reply::Error(message) => Err(message),
-        reply => {
-            let lines = reply.text().unwrap_or_default().lines();
-            let offset = lines.filter_map(|line| line.trim_end().strip_prefix("master_repl_offset:")).next();
-            offset
-                .and_then(|offset| offset.parse().ok())
-                .ok_or_else(|| "the reply has no master_repl_offset: check for a proxy in front of the server".into())
+impl OffsetError {
+    pub(crate) fn other(error: impl Display) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+impl From<ClientError> for OffsetError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused(text) => Self::Denied(text),
+            error => Self::other(error),
         }
     }
+}
+
+/// The offset of the last write that the server has, over a connection of its own.
+pub(crate) fn offset(address: &Address, replid: ReplicationId) -> Result<u64, OffsetError> {
+    let target = address.server().map_err(OffsetError::other)?;
+    let socket = address.connect(&target, &Timeouts::all(TIMEOUT)).map_err(OffsetError::other)?;
+    let login = address.login.read().map_err(OffsetError::other)?;
+    offset_of(&mut Client::new(socket, &login)?, Some(replid))
+}
+
+/// The offset of the last write that the server has, from INFO. An offset of another history is an error: the address
+/// may lead to another server since a failover.
+pub(crate) fn offset_of(client: &mut Client, replid: Option<ReplicationId>) -> Result<u64, OffsetError> {
+    let info = match client.ask(&["INFO", "replication"])? {
+        Reply::Text(text) => text,
+        answer if answer.is_denied() => {
+            return Err(OffsetError::Denied(answer.error().unwrap_or_default().to_owned()));
+        }
+        Reply::Error(text) => return Err(OffsetError::Other(text)),
+        _ => return Err(OffsetError::other("the answer to INFO is no text: check for a proxy in front of the server")),
+    };
+    let replid = replid.map(|replid| replid.to_string());
+    let offset = field(&info, "master_repl_offset").filter(|_| field(&info, "master_replid") == replid.as_deref());
+    let why = "INFO has no offset in the followed history; the server may have failed over";
+    offset.and_then(|offset| offset.parse().ok()).ok_or_else(|| OffsetError::other(why))
+}
+
+/// A field of INFO.
+pub(crate) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
 }

@@ -9,6 +9,22 @@ use crate::topology::cluster::slots::Slots;
 /// [`Migrations`](crate::topology::Migrations) recognises these commands in the stream of a shard. The shard that gives
 /// slots away may delete the keys with DEL or UNLINK, like any client. `docs/slot-migration.md` lists all commands of a
 /// migration.
+///
+/// ```
+/// use redtail::Command;
+/// use redtail::topology::{Migration, Migrations};
+///
+/// fn is_from_a_client(migrations: &mut Migrations, command: &Command<'_>) -> bool {
+///     match migrations.next(command) {
+///         Some(Migration::Imported(task)) => {
+///             println!("a write of the shard {}", task.source);
+///             false
+///         }
+///         Some(_) => false,
+///         None => true,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Migration<'a> {
@@ -63,6 +79,13 @@ pub struct MigrationTask<'a> {
 }
 
 /// The role of a stream's shard in a migration.
+///
+/// ```
+/// # use redtail::topology::{Migration, MigrationSide};
+/// fn gives_slots_away(migration: &Migration<'_>) -> bool {
+///     migration.task().is_some_and(|task| task.side == MigrationSide::Migrate)
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MigrationSide {
     /// The shard receives the slots.

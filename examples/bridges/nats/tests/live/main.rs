@@ -6,7 +6,11 @@ mod lost;
 mod moving;
 mod random;
 mod servers;
+mod silence;
 mod single;
+mod snapshot;
 mod soak;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod writer;

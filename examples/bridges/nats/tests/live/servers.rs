@@ -24,7 +24,7 @@ impl Folder {
         Self(path)
     }
 
-    fn make(&self, name: &str) -> PathBuf {
+    pub(crate) fn make(&self, name: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(&path).expect("a folder");
         path
@@ -63,10 +63,23 @@ impl Sentinel {
     pub(crate) fn of(folder: &Folder, node: &Node) -> Self {
         let port = free_port();
         let file = folder.make("sentinel").join("conf");
-        let text = format!("port {port}\nbind 127.0.0.1\nsentinel monitor orders 127.0.0.1 {} 1\n", node.port);
-        fs::write(&file, text).expect("write");
+        Self::monitoring(port, &file, node.port, "")
+    }
+
+    /// Without TLS itself, of a server with TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn of_tls(folder: &Folder, node: &Node) -> Self {
+        let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(certificate);
+        let more = format!("tls-replication yes\ntls-ca-cert-file {ca}\ntls-cert-file {cert}\ntls-key-file {key}\n");
+        let file = folder.make("sentinel").join("conf");
+        Self::monitoring(free_port(), &file, node.tls_port.expect("a port"), &more)
+    }
+
+    fn monitoring(port: u16, file: &Path, server: u16, more: &str) -> Self {
+        let text = format!("port {port}\nbind 127.0.0.1\n{more}sentinel monitor orders 127.0.0.1 {server} 1\n");
+        fs::write(file, text).expect("write");
         let mut command = Command::new("redis-server");
-        let process = Process::start(command.arg(&file).arg("--sentinel"), &file.with_extension("log"));
+        let process = Process::start(command.arg(file).arg("--sentinel"), &file.with_extension("log"));
         eventually("the Sentinel answers", || Link::to(port).is_some());
         Self { port, _process: process }
     }
@@ -95,7 +108,10 @@ pub(crate) struct Node {
     pub(crate) port: u16,
     pub(crate) slots: (u16, u16),
     link: Mutex<Link>,
-    _process: Process,
+    log: PathBuf,
+    process: Process,
+    #[cfg(feature = "tls")]
+    pub(crate) tls_port: Option<u16>,
 }
 
 impl Node {
@@ -143,19 +159,56 @@ impl Node {
         Self::start(folder, port.unwrap_or_else(free_port), (0, 16_383), &[])
     }
 
+    /// A single server that listens with TLS too, for clients with a certificate.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_tls(folder: &Folder) -> Self {
+        let (port, tls) = (free_port(), free_port());
+        let [ca, cert, key] = ["ca.crt", "server.crt", "server.key"].map(certificate);
+        let tls_args = ["--tls-port", &tls.to_string(), "--tls-ca-cert-file", &ca, "--tls-cert-file", &cert];
+        let args = [&tls_args[..], &["--tls-key-file", &key, "--tls-auth-clients", "yes"]].concat();
+        Self { tls_port: Some(tls), ..Self::start(folder, port, (0, 16_383), &args) }
+    }
+
     fn start(folder: &Folder, port: u16, slots: (u16, u16), more: &[&str]) -> Self {
         let folder = folder.make(&format!("node-{port}"));
         let mut command = Command::new("redis-server");
         command.current_dir(&folder).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]).args(more);
         command.args("--repl-backlog-size 256mb --repl-diskless-sync-delay 0 --appendonly no".split(' '));
         command.args(["--save", ""]);
-        let process = Process::start(&mut command, &folder.join("log"));
+        let log = folder.join("log");
+        let process = Process::start(&mut command, &log);
         let mut link = None;
         eventually("a server answers", || {
             link = Link::to(port);
             link.is_some()
         });
-        Self { port, slots, link: Mutex::new(link.expect("a link")), _process: process }
+        Self {
+            port,
+            slots,
+            link: Mutex::new(link.expect("a link")),
+            log,
+            process,
+            #[cfg(feature = "tls")]
+            tls_port: None,
+        }
+    }
+
+    /// A field of INFO.
+    pub(crate) fn info(&self, name: &str) -> String {
+        let info = self.ask(&["INFO", "replication"]);
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.expect(name).trim().to_owned()
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.info("master_repl_offset").parse().expect("an offset")
+    }
+
+    /// Ends as a planned restart does, with a wait for replicas. Returns its log.
+    pub(crate) fn shut_down(mut self) -> String {
+        self.link.lock().expect("a link").send(&encoded(&[b"SHUTDOWN", b"NOSAVE"]));
+        eventually("the server ends", || self.process.0.try_wait().expect("its state").is_some());
+        fs::read_to_string(&self.log).expect("its log")
     }
 
     pub(crate) fn ask(&self, words: &[&str]) -> String {
@@ -258,9 +311,26 @@ impl Broker {
         eventually("the broker answers", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
     }
 
+    /// With TLS, for clients with a certificate.
+    #[cfg(feature = "tls")]
+    pub(crate) fn start_with_tls(&mut self) {
+        let mut command = Command::new("nats-server");
+        command.args(["-a", "127.0.0.1", "-js", "-p", &self.port.to_string(), "-sd"]).arg(&self.folder);
+        command.args(["--tlsverify", "--tlscacert", &certificate("ca.crt")]);
+        command.args(["--tlscert", &certificate("server.crt"), "--tlskey", &certificate("server.key")]);
+        self.process = Some(Process::start(&mut command, &self.folder.with_extension("log")));
+        eventually("the broker answers", || TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }
+}
+
+/// The path of a certificate or key for tests.
+#[cfg(feature = "tls")]
+pub(crate) fn certificate(name: &str) -> String {
+    format!("{}/../../../tests/data/tls/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 pub(crate) struct Bridge {
@@ -277,10 +347,15 @@ impl Bridge {
 
     pub(crate) fn at(folder: &Folder, ports: impl Iterator<Item = u16>, broker: &Broker) -> Self {
         let folder = folder.make("bridge");
+        let nodes: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+        Self::of(nodes.join(","), &folder, broker)
+    }
+
+    /// Of a target in the form of the command line.
+    pub(crate) fn of(target: String, folder: &Path, broker: &Broker) -> Self {
         let state = folder.join("place");
-        let mut args: Vec<String> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
-        args.extend(["--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()]);
-        args.extend(["--broker".into(), broker.address(), "--state".into(), state.display().to_string()]);
+        let mut args = vec![target, "--stream".into(), "writes".into(), "--partitions".into(), PARTITIONS.to_string()];
+        args.extend(["--brokers".into(), broker.address(), "--checkpoint".into(), state.display().to_string()]);
         Self { args, state, log: folder.join("log"), process: None }
     }
 
@@ -297,6 +372,11 @@ impl Bridge {
             log: self.log.with_extension("other"),
             process: None,
         }
+    }
+
+    /// Removes the saved position.
+    pub(crate) fn fresh(&mut self) {
+        let _ = fs::remove_file(&self.state);
     }
 
     /// Waits for the process to exit; returns its exit code.
@@ -326,6 +406,13 @@ impl Bridge {
     pub(crate) fn places(&self) -> usize {
         let text = fs::read_to_string(&self.state).unwrap_or_default();
         text.lines().filter(|line| line.starts_with("position ") || line.starts_with("shard ")).count()
+    }
+
+    /// The saved offset in the history of this server.
+    pub(crate) fn offset(&self, node: &Node) -> Option<u64> {
+        let text = fs::read_to_string(&self.state).ok()?;
+        let (_, rest) = text.split_once(&format!("{}:", node.info("master_replid")))?;
+        rest.split(':').next()?.parse().ok()
     }
 
     pub(crate) fn assert_is_running(&mut self) {

@@ -1,5 +1,8 @@
 //! A single server: large messages, lost history, and streams with wrong settings.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::servers::{Bridge, Broker, Folder, Node, Sentinel, eventually};
@@ -129,6 +132,101 @@ fn what_would_lose_or_repeat_is_refused() {
     assert!(bridge.words().contains("does not listen on other.*"), "{}", bridge.words());
     bridge.start(&["--window", "1m", "--cluster"]);
     assert_eq!(bridge.wait(), Some(2));
+    for (args, why) in [
+        (&["--command", "GTE"][..], "no known server has this command"),
+        (&["--from", "nowhere"], "--from nowhere: "),
+        (&["--prefer-replica"], "options of Sentinels need redis+sentinel://host,host/name"),
+        (&["--broker-cert", "/no/such/file"], "--broker-cert-key"),
+    ] {
+        let mut refused = bridge.copy();
+        refused.fresh();
+        refused.start(args);
+        assert_eq!(refused.wait(), Some(2), "{}", refused.words());
+        assert!(refused.words().contains(why), "{}", refused.words());
+    }
+}
+
+/// Filters drop commands, also inside of transactions, and the position passes them.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn filters_select_what_is_published() {
+    let folder = Folder::new();
+    let (node, broker, mut bridge) = all(&folder);
+    start(&mut bridge, &["--db", "0,2", "--key", "user:*", "--not-key", "user:tmp*", "--not-command", "PEXPIREAT"]);
+    for line in [
+        "SET user:1 a",
+        "SET other a",
+        "SET user:tmp1 a",
+        "EXPIRE user:1 100",
+        "MSET user:2 a other a",
+        "MULTI",
+        "SET other b",
+        "SET user:3 b",
+        "EXEC",
+        "MULTI",
+        "SET other c",
+        "EXEC",
+        "SELECT 1",
+        "SET user:4 a",
+        "MOVE user:4 3",
+        "SET user:5 a",
+        "MOVE user:5 2",
+        "SELECT 0",
+        "SET user:6 a",
+        "SET other d",
+    ] {
+        node.ask(&line.split(' ').collect::<Vec<_>>());
+    }
+    let end = node.offset();
+    eventually("the position passes what is left out", || bridge.offset(&node).is_some_and(|saved| saved >= end));
+    bridge.end();
+    let mut lines: Vec<(u64, String)> = Vec::new();
+    for (_, _, body) in messages(&broker) {
+        let words: Vec<&str> = body["args"].as_array().expect("an array").iter().filter_map(Value::as_str).collect();
+        lines.push((body["offset"].as_u64().expect("an offset"), words.join(" ")));
+        if words[1] == "user:3" {
+            assert_eq!((&body["tx_at"], &body["tx_of"]), (&json!(1), &json!(1)));
+        }
+    }
+    lines.sort_unstable();
+    lines.dedup();
+    let lines: Vec<&str> = lines.iter().map(|(_, line)| line.as_str()).collect();
+    let want = ["SET user:1 a", "MSET user:2 a other a", "SET user:3 b", "MOVE user:5 2", "SET user:6 a"];
+    assert_eq!(lines, want);
+}
+
+/// The stream says where it begins: at each start without a saved position.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn the_stream_says_where_it_begins() {
+    let folder = Folder::new();
+    let (node, broker, mut bridge) = all(&folder);
+    let position = |bridge: &mut Bridge| {
+        start(bridge, &[]);
+        let offset = bridge.offset(&node).expect("an offset");
+        node.ask(&["SET", "a", "1"]);
+        eventually("it is confirmed", || bridge.offset(&node).is_some_and(|saved| saved > offset));
+        bridge.end();
+    };
+    position(&mut bridge);
+    // With a saved position nothing begins.
+    position(&mut bridge);
+    bridge.fresh();
+    position(&mut bridge);
+    let (mut begins, mut ids) = (Vec::new(), Vec::new());
+    stream::read_all(&broker, |subject, id, body| {
+        ids.push(id.to_owned());
+        if body["event"] == "begin" {
+            let partition = subject.strip_prefix("writes.").expect("a subject");
+            assert_eq!(id, format!("{}@{partition}", body["id"].as_str().expect("an id")));
+            let position = body["position"].as_str().expect("a position").to_owned();
+            assert!(position.contains(&format!(":{}:", body["offset"])), "{body}");
+            begins.push(position);
+        }
+    });
+    assert_eq!(begins.len(), 2 * usize::from(PARTITIONS));
+    begins.dedup();
+    assert_eq!(begins.len(), 2);
 }
 
 #[test]
@@ -139,11 +237,55 @@ fn what_the_sentinels_name_is_followed() {
     let sentinel = Sentinel::of(&folder, &node);
     let mut broker = Broker::new(&folder);
     broker.start();
-    let mut bridge = Bridge::at(&folder, std::iter::once(sentinel.port), &broker);
-    start(&mut bridge, &["--sentinel", "orders"]);
+    let target = format!("redis+sentinel://127.0.0.1:{}/orders", sentinel.port);
+    let mut bridge = Bridge::of(target, &folder.make("bridge"), &broker);
+    start(&mut bridge, &[]);
     node.ask(&["SET", "a", "1"]);
     stream::wait(&broker, 1);
     bridge.end();
     assert_eq!(messages(&broker)[0].2["args"], json!(["SET", "a", "1"]));
     assert!(messages(&broker)[0].2["shard"].is_null());
+}
+
+/// The sum of a metric.
+fn metric(address: &str, name: &str) -> Option<f64> {
+    let mut socket = TcpStream::connect(address).expect("metrics");
+    socket.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("ask");
+    let mut text = String::new();
+    socket.read_to_string(&mut text).expect("an answer");
+    // Names that the tool has, it has documented.
+    let known = include_str!("../../../../../docs/operations.md");
+    for line in text.lines().filter(|line| line.starts_with("redtail_")) {
+        let name = line.split([' ', '{']).next().expect("a name");
+        assert!(name.starts_with("redtail_bridge_") || known.contains(name), "{name}");
+    }
+    let values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<f64>().ok());
+    values.reduce(|sum, value| sum + value)
+}
+
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn metrics_show_the_state_of_the_bridge() {
+    let folder = Folder::new();
+    let (node, mut broker, mut bridge) = all(&folder);
+    start(&mut bridge, &["--metrics", "127.0.0.1:0", "--key", "a*"]);
+    let words = bridge.words();
+    let line = words.lines().find_map(|line| line.strip_prefix("redtail-nats: metrics at http://")).expect("a line");
+    let address = line.strip_suffix("/metrics").expect("an address").to_owned();
+    let get = |name: &str| metric(&address, name).unwrap_or_else(|| panic!("{name} is missing"));
+    ["SET a 1", "SET other 1"].iter().for_each(|line| drop(node.ask(&line.split(' ').collect::<Vec<_>>())));
+    let end = node.offset() as f64;
+    eventually("it shows the offset", || get("redtail_replication_offset_bytes") >= end);
+    assert_eq!((get("redtail_commands_total"), get("redtail_printed_total")), (2.0, 1.0));
+    assert_eq!((get("redtail_attached"), get("redtail_reconnects_total"), get("redtail_gaps_total")), (1.0, 0.0, 0.0));
+    let confirmed = f64::from(PARTITIONS) + 1.0;
+    eventually("the broker has it", || get("redtail_bridge_confirmed_messages_total") == confirmed);
+    assert_eq!((get("redtail_bridge_broker_connected"), get("redtail_bridge_unconfirmed_messages")), (1.0, 0.0));
+    eventually("it is saved", || metric(&address, "redtail_checkpoint_timestamp_seconds").is_some());
+    assert!(get("redtail_last_write_timestamp_seconds") >= get("redtail_start_timestamp_seconds"));
+    broker.kill();
+    eventually("the broker is away", || get("redtail_bridge_broker_connected") == 0.0);
+    node.ask(&["CLIENT", "KILL", "TYPE", "replica"]);
+    eventually("it is attached again", || get("redtail_reconnects_total") == 1.0);
+    bridge.kill();
 }

@@ -35,13 +35,24 @@ pub(crate) fn close(broker: &Broker, is_closed: bool) {
     });
 }
 
-/// Waits until this number of messages is there, or no more arrive.
+/// The number of messages; 0 without a stream.
+pub(crate) fn count(broker: &Broker) -> u64 {
+    with(broker, async |context| match context.get_stream("writes").await {
+        Ok(stream) => stream.cached_info().state.messages,
+        Err(_) => 0,
+    })
+}
+
+/// Waits until this number of messages is there, or no more arrive. `begin` events are not counted: they are there
+/// before the first write of a test.
 pub(crate) fn wait(broker: &Broker, expected: u64) {
+    let mut begins = 0;
+    read_all(broker, |_, _, body| begins += u64::from(body["event"] == "begin"));
     with(broker, async |context| {
         let mut stream = context.get_stream("writes").await.expect("the stream");
         let (mut last, mut changed) = (0, Instant::now());
         loop {
-            let count = stream.info().await.expect("its state").state.messages;
+            let count = stream.info().await.expect("its state").state.messages - begins;
             if count != last {
                 (last, changed) = (count, Instant::now());
             }
@@ -55,8 +66,17 @@ pub(crate) fn wait(broker: &Broker, expected: u64) {
     });
 }
 
-/// Each message of the stream: subject, id, body.
+/// Each message of the stream but `begin`: subject, id, body.
 pub(crate) fn read(broker: &Broker, mut each: impl FnMut(&str, &str, Value)) {
+    read_all(broker, |subject, id, body| {
+        if body["event"] != "begin" {
+            each(subject, id, body);
+        }
+    });
+}
+
+/// Each message of the stream: subject, id, body.
+pub(crate) fn read_all(broker: &Broker, mut each: impl FnMut(&str, &str, Value)) {
     with(broker, async |context| {
         let stream = context.get_stream("writes").await.expect("the stream");
         let last = stream.cached_info().state.last_sequence;

@@ -132,6 +132,11 @@ impl RespKeys {
         Ok(())
     }
 
+    /// The output is outside of commands and keys.
+    pub(in crate::output) fn is_between_keys(&self) -> bool {
+        self.key.is_none() && !self.command.is_flowing()
+    }
+
     /// The output ends.
     pub(in crate::output) fn finish(&self) {
         if let Some(emptying) = &self.emptying {

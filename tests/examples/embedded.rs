@@ -1,6 +1,4 @@
-//! The examples, run to their end.
-#![cfg(feature = "std")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, in a helper too")]
+//! The examples against an embedded primary.
 
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
@@ -9,14 +7,8 @@ use std::process::{Command, Stdio};
 use redtail::replay::{Cut, Primary, Recording};
 use redtail::{Ack, Event, Options, Start};
 
-#[macro_use]
-#[path = "help/options.rs"]
-mod options;
-#[macro_use]
-#[path = "help/playback.rs"]
-mod playback;
 #[allow(dead_code, reason = "its main")]
-#[path = "../examples/tokio.rs"]
+#[path = "../../examples/tokio.rs"]
 mod tokio_example;
 
 #[tokio::test]
@@ -70,8 +62,8 @@ fn the_tail_example_prints_every_write() {
 /// The README shows the example, with an address instead of its argument.
 #[test]
 fn the_readme_shows_the_tail_example() {
-    let readme = include_str!("../README.md");
-    let example = include_str!("../examples/tail.rs");
+    let readme = include_str!("../../README.md");
+    let example = include_str!("../../examples/tail.rs");
     let shown = readme.split("```rust,no_run\n").nth(1).unwrap().split("```").next().unwrap();
     let loop_of = |text: &'static str| text.split("connect()?;").nth(1).unwrap();
     assert_eq!(loop_of(shown), loop_of(example));

@@ -1,0 +1,3 @@
+module redtail.example/tail
+
+go 1.19
