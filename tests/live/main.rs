@@ -1,5 +1,7 @@
 //! Tests against real servers. They need `tests/servers`, and are ignored by default: `tests/run` runs all of them.
 
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "what the operator's hour uses"))]
+
 #[macro_use]
 #[path = "../help/options.rs"]
 mod options;

@@ -8,9 +8,9 @@ use std::time::Instant;
 use redtail::replay::Playback;
 
 use crate::folder::Folder;
+use crate::nodes::eventually;
 use crate::record::lines;
 use crate::run::{REPLID, commands, redtail, run};
-use crate::signals::eventually;
 use crate::tail::{end, primary, stream};
 
 /// A running replay; ended when dropped.

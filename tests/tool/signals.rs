@@ -3,23 +3,14 @@
 
 use std::fs;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 use redtail::io::CommandReader;
 use redtail::replay::{Playback, Primary};
 
 use crate::folder::Folder;
+use crate::nodes::eventually;
 use crate::run::{REPLID, Ran, commands, run, unstamped};
 use crate::tail::primary;
-
-/// The condition must hold some day.
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 const WRITES: usize = 100_000;
 

@@ -825,7 +825,7 @@ fn a_password_is_typed_without_an_echo() {
     let mut screen = BufReader::new(child.stdout.take().unwrap());
     let mut terminal = String::new();
     screen.read_line(&mut terminal).unwrap();
-    crate::signals::eventually("the terminal shows nothing that is typed", || {
+    crate::nodes::eventually("the terminal shows nothing that is typed", || {
         let state = Command::new("stty").args(["-a", "-F", terminal.trim_end()]).output().unwrap();
         String::from_utf8_lossy(&state.stdout).contains(" -echo ")
     });

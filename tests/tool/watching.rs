@@ -10,8 +10,9 @@ use std::sync::mpsc::{Receiver, channel};
 use redtail::replay::Cut;
 use serde_json::{Value, json};
 
+use crate::nodes::eventually;
 use crate::run::{REPLID, commands, unstamped};
-use crate::signals::{Feed, eventually, writing};
+use crate::signals::{Feed, writing};
 use crate::tail::primary;
 
 /// The body of the answer to a request for this path.
