@@ -370,9 +370,9 @@ impl BufferedSession {
         if self.peeked { self.before } else { self.session.position() }
     }
 
-    /// For [`Ack::Applied`](crate::Ack::Applied): the caller has stored everything up to this position. The call is
-    /// ignored if the history of the position is not that of [`position`](Self::position). If the primary has requested
-    /// an acknowledgement that this commit makes possible, [`to_send`](Self::to_send) contains it at once: send it.
+    /// For [`Ack::Applied`](crate::Ack::Applied): the caller has stored everything up to this position. A position of a
+    /// history that a gap has ended is ignored. If the primary has requested an acknowledgement that this commit makes
+    /// possible, [`to_send`](Self::to_send) contains it at once: send it.
     pub fn commit(&mut self, position: Position) {
         self.session.commit(position);
     }
@@ -435,8 +435,21 @@ impl BufferedSession {
         if matches!(progress, Progress::Event) { None } else { self.pause(progress, now_ms) }
     }
 
+    /// As [`advance`](Self::advance), only for a command in the middle of the stream. False: `advance` decides. The
+    /// time must be that of the last call, and nothing may have been received since.
+    #[inline(always)]
+    pub(crate) fn fast(&mut self) -> bool {
+        if self.peeked {
+            return false;
+        }
+        self.drop_pending();
+        let found = self.session.fast(self.buffer.readable());
+        self.pending = self.session.consumed();
+        found
+    }
+
     /// The event that [`advance`](Self::advance) found.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn event(&self) -> Event<'_> {
         self.session.event(self.buffer.readable())
     }

@@ -79,7 +79,11 @@ impl<T: Transport> Follower<T> {
     ///
     /// # Errors
     /// Why the follower has ended. Final: every later call returns the same.
+    #[inline]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
+        if self.fast() {
+            return Ok(Some(self.engine.event()));
+        }
         Ok(match self.search(Deadline::Never)? {
             Search::Event => Some(self.engine.event()),
             Search::Idle | Search::Over => None,
@@ -92,6 +96,9 @@ impl<T: Transport> Follower<T> {
     /// # Errors
     /// As [`next_event`](Self::next_event).
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<Event<'_>>, Error> {
+        if self.fast() {
+            return Ok(Some(self.engine.event()));
+        }
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let until = self.now_ms().saturating_add(limit_ms);
         Ok(match self.search(Deadline::At(until))? {
@@ -105,16 +112,10 @@ impl<T: Transport> Follower<T> {
     /// after [`Handle::stop`]; [`next_event`](Self::next_event) then tells what follows.
     #[inline]
     pub fn try_next(&mut self) -> Option<Event<'_>> {
-        if self.shared.is_stopped() {
-            return None;
+        if self.fast() || (!self.shared.is_stopped() && self.find().is_none()) {
+            return Some(self.engine.event());
         }
-        let now = self.time_ms();
-        let step = self.engine.advance(now);
-        self.keep_in_touch();
-        match step {
-            None => Some(self.engine.event()),
-            Some(_) => None,
-        }
+        None
     }
 
     /// Waits for the next event and delivers it to `each`, then every further event that was received already, without
@@ -223,6 +224,7 @@ impl<T: Transport> Follower<T> {
     }
 
     /// Finds the next event, which the engine then holds.
+    #[inline(never)]
     fn search(&mut self, deadline: Deadline) -> Result<Search, Error> {
         let mut has_read = false;
         loop {
@@ -231,10 +233,7 @@ impl<T: Transport> Follower<T> {
                 self.unlink();
                 return Ok(Search::Over);
             }
-            let now = self.time_ms();
-            let step = self.engine.advance(now);
-            self.keep_in_touch();
-            match step {
+            match self.find() {
                 None => return Ok(Search::Event),
                 Some(Step::Read { deadline_ms }) => {
                     // However short the time, one read is tried: bytes that wait in the socket would never be seen
@@ -260,6 +259,27 @@ impl<T: Transport> Follower<T> {
                 }
             }
         }
+    }
+
+    /// Finds a command in the middle of the stream, which the engine then holds. False: [`search`](Self::search)
+    /// decides. Until the clock is read again no acknowledgement is due, and nothing of the handles is taken.
+    #[inline(always)]
+    fn fast(&mut self) -> bool {
+        if self.clock_skip == 0 || self.shared.is_stopped() || !self.engine.fast() {
+            return false;
+        }
+        self.clock_skip -= 1;
+        self.shared.set_heartbeat(self.engine.received_heartbeat());
+        true
+    }
+
+    /// Finds an event in the received bytes, which the engine then holds. `Some`: there is none.
+    #[inline(never)]
+    fn find(&mut self) -> Option<Step<'static>> {
+        let now = self.time_ms();
+        let step = self.engine.advance(now);
+        self.keep_in_touch();
+        step
     }
 
     /// Delivers the events that were received already.

@@ -338,6 +338,9 @@ impl<M: TemplateMemory> Decoder<M> {
                 let shown = *input;
                 *input = shown.get(used..).unwrap_or_default();
                 outcome = self.give(&found, shown, &mut each);
+                if outcome.is_continue() {
+                    outcome = self.fast_run(input, &mut each);
+                }
                 if outcome.is_break() {
                     break;
                 }

@@ -3,8 +3,10 @@
 //! It finds the same item as the slow path (`decoder.rs` and the files that it uses), or nothing. If it finds nothing,
 //! it has changed nothing, and the slow path decides. The fast path therefore reports no error and hides none.
 
+use core::ops::ControlFlow;
+
 use crate::rdb::decoder::Decoder;
-use crate::rdb::item::{Item, Role};
+use crate::rdb::item::{Item, Role, Text};
 use crate::rdb::packed::Short;
 use crate::rdb::primitives::{Peek, StringHeader};
 use crate::rdb::sizes::WHOLE_TEXT;
@@ -37,6 +39,84 @@ impl<M: TemplateMemory> Decoder<M> {
             }
             _ => None,
         }
+    }
+
+    /// Passes the next elements of a value to `each`, as far as they are common. They are those of
+    /// [`fast_item`](Self::fast_item); the state is read once. Moves `input` past them.
+    #[inline(always)]
+    pub(super) fn fast_run(
+        &mut self,
+        input: &mut &[u8],
+        each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match self.state {
+            DecoderState::Packed(AfterPacked::KeyEnd | AfterPacked::Nodes(_)) => self.packed_run(input, each),
+            DecoderState::Rows { left: left @ 1.., column } => self.row_run(input, left, column, each),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    #[inline(always)]
+    fn row_run(
+        &mut self,
+        input: &mut &[u8],
+        mut left: u64,
+        mut column: u8,
+        each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
+        while left > 0 && flow.is_continue() {
+            let shown = *input;
+            let (end, item) = match self.columns.get(usize::from(column)) {
+                Some(&Column::Text(role)) => {
+                    let Some((start, end)) = plain(shown, 0) else { break };
+                    (end, text_item(role, shown.get(start..end).unwrap_or_default()))
+                }
+                Some(Column::BinaryScore) => {
+                    let Some(score) = shown.first_chunk() else { break };
+                    (8, Item::Score(f64::from_le_bytes(*score)))
+                }
+                _ => break,
+            };
+            *input = shown.get(end..).unwrap_or_default();
+            column = self.next_column(column);
+            left -= u64::from(column == 0);
+            flow = each(item);
+        }
+        self.state = DecoderState::Rows { left, column };
+        flow
+    }
+
+    #[inline(always)]
+    fn packed_run(&mut self, input: &mut &[u8], each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        let (mut flow, mut column) = (ControlFlow::Continue(()), self.column);
+        let (bytes, _) = self.window.buffered(input);
+        let mut rest = bytes;
+        while flow.is_continue()
+            && let Some((short, size)) = self.walk.short(rest)
+        {
+            let item = match (self.columns.get(usize::from(column)), short) {
+                (Some(&Column::Text(role)), Short::Text { head, length }) => {
+                    text_item(role, rest.get(head..head + length).unwrap_or_default())
+                }
+                (Some(&Column::Text(role)), Short::Integer(value)) => {
+                    self.decimal.set(value);
+                    text_item(role, self.decimal.text())
+                }
+                (Some(Column::PackedScore), Short::Integer(value)) => Item::Score(value as f64),
+                _ => break,
+            };
+            rest = rest.get(size..).unwrap_or_default();
+            self.walk.passed(size as u64);
+            let next = column + 1;
+            column = if usize::from(next) == self.columns.len() { 0 } else { next };
+            flow = each(item);
+        }
+        self.column = column;
+        let used = bytes.len() - rest.len();
+        let used = self.window.pass(used);
+        *input = input.get(used..).unwrap_or_default();
+        flow
     }
 
     #[inline(always)]
@@ -135,6 +215,11 @@ impl<M: TemplateMemory> Decoder<M> {
         self.column = self.next_column(self.column);
         Some((found, used))
     }
+}
+
+#[inline(always)]
+fn text_item(role: Role, bytes: &[u8]) -> Item<'_> {
+    Item::Text(Text { role, bytes, at: 0, length: bytes.len() as u64 })
 }
 
 #[inline(always)]

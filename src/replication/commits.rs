@@ -48,6 +48,10 @@ impl Commits {
 
     /// Another history continues this one after `offset`. Commits in this one count up to there.
     pub(crate) fn rewind(&mut self, history: Option<ReplicationId>, offset: u64) {
+        // An earlier one was left before this offset, or lost its end too.
+        for (_, left) in self.earlier.iter_mut().flatten() {
+            *left = offset.min(*left);
+        }
         self.earlier.rotate_right(1);
         if let Some(last) = self.earlier.first_mut() {
             *last = self.history.map(|before| (before, offset));
@@ -207,6 +211,16 @@ mod tests {
         commits.end(Some(B));
         commits.commit(Position::new(A, 150, None));
         assert_eq!(commits.offset(200), 0, "a gap has ended its history");
+    }
+
+    #[test]
+    fn a_second_rewind_before_the_first_one_shortens_both_histories() {
+        let third = ReplicationId::from_bytes(&[b'c'; 40]).unwrap();
+        let mut commits = from(100);
+        commits.rewind(Some(B), 150);
+        commits.rewind(Some(third), 120);
+        commits.commit(Position::new(A, 140, None));
+        assert_eq!(commits.offset(200), 120, "the bytes behind it are of the third history");
     }
 
     #[test]

@@ -392,6 +392,68 @@ fn a_place_that_is_lost_is_said_to_be() {
     assert!(error.to_string().contains("cluster support disabled"), "{error}");
 }
 
+/// The printed lines have every element of the lists. Returns the number of lists.
+fn lists_are_whole(nodes: &Nodes, printed: &[u8]) -> usize {
+    let mut lists: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8_lossy(printed).lines() {
+        // The line being written at the kill is cut.
+        let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        if event["args"][0] == "RPUSH" {
+            assert_eq!(event["shard"].as_str().map(str::len), Some(40), "{line}");
+            let word = |at: usize| event["args"][at].as_str().expect("text").to_owned();
+            lists.entry(word(1)).or_default().insert(word(2));
+        }
+    }
+    let mut keys = 0;
+    for node in &nodes.servers {
+        for key in node.call(&["KEYS", "*:list"]).items() {
+            let list = node.call(&["LRANGE", &key.text(), "0", "-1"]);
+            let expected: BTreeSet<String> = list.items().iter().map(|number| number.text()).collect();
+            assert_eq!(lists.get(&key.text()), Some(&expected), "{}", key.text());
+            keys += 1;
+        }
+    }
+    keys
+}
+
+/// Slots move to and fro while the tool follows. Returns its standard error, and the number of keys compared.
+pub(crate) fn a_reshard_under_load(kind: Kind) -> (String, usize) {
+    let nodes = Nodes::start(kind, 3, 0);
+    let mut tool = Tool::start(&["tail", &nodes.servers[0].address(), "--cluster", "--format", "json"]);
+    (0..3).for_each(|_| drop(tool.event_named("attached")));
+    let load = load::start(&nodes);
+    nodes.reshard(0, 1, 300);
+    everywhere(&load);
+    nodes.reshard(1, 2, 300);
+    everywhere(&load);
+    drop(load);
+    let printed = until_the_last(&mut tool, &nodes);
+    let keys = lists_are_whole(&nodes, &printed);
+    (tool.errors(), keys)
+}
+
+/// Writes a last key to each shard, and returns the output of the tool until its end.
+fn until_the_last(tool: &mut Tool, nodes: &Nodes) -> Vec<u8> {
+    // The output that `until` reads is not in order across the shards.
+    let mut printed = Vec::new();
+    let mut left = Vec::new();
+    for (number, node) in nodes.servers.iter().enumerate() {
+        let key = (0..).map(|tag| format!("{{{tag}}}:end{number}"));
+        let written = |key: &String| !node.client().ask(&["SET", key, "last"]).is_error();
+        left.extend(key.take(1000).find(written));
+    }
+    while !left.is_empty() {
+        let line = tool.line().expect("more lines");
+        left.retain(|key| !line.contains(&format!("[\"SET\",\"{key}\"")));
+        printed.extend(line.into_bytes());
+        printed.push(b'\n');
+    }
+    tool.signal("INT");
+    printed.extend(tool.rest());
+    assert!(tool.wait().success(), "{}", tool.errors());
+    printed
+}
+
 /// The tool, killed with kill -9 and resumed from its one file: the output of both runs has every write.
 #[test]
 #[ignore = "needs real servers: tests/run"]
@@ -413,41 +475,9 @@ fn the_tool_follows_a_cluster() {
     let tool = Tool::start(&args);
     everywhere(&load);
     drop(load);
-    // A last key in each shard; the output that `until` reads is not in order across them.
-    let last = ["{b}", "{c}", "{a}"];
-    for (node, key) in nodes.servers.iter().zip(last) {
-        node.call(&["SET", key, "last"]);
-    }
     let mut tool = tool;
-    let mut left = last.to_vec();
-    while !left.is_empty() {
-        let line = tool.line().expect("more lines");
-        left.retain(|key| !line.contains(&format!("[\"SET\",\"{key}\"")));
-        printed.extend(line.into_bytes());
-        printed.push(b'\n');
-    }
-    tool.signal("INT");
-    printed.extend(tool.rest());
-    assert!(tool.wait().success(), "{}", tool.errors());
-    let mut lists: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in String::from_utf8_lossy(&printed).lines() {
-        // The line being written at the kill is cut.
-        let Ok(event) = serde_json::from_str::<serde_json::Value>(line) else { continue };
-        if event["args"][0] == "RPUSH" {
-            assert_eq!(event["shard"].as_str().map(str::len), Some(40), "{line}");
-            let word = |at: usize| event["args"][at].as_str().expect("text").to_owned();
-            lists.entry(word(1)).or_default().insert(word(2));
-        }
-    }
-    let mut keys = 0;
-    for node in &nodes.servers {
-        for key in node.call(&["KEYS", "*:list"]).items() {
-            let list = node.call(&["LRANGE", &key.text(), "0", "-1"]);
-            let expected: BTreeSet<String> = list.items().iter().map(|number| number.text()).collect();
-            assert_eq!(lists.get(&key.text()), Some(&expected), "{}", key.text());
-            keys += 1;
-        }
-    }
+    printed.extend(until_the_last(&mut tool, &nodes));
+    let keys = lists_are_whole(&nodes, &printed);
     assert!(keys > 100, "{keys}");
     let mut refused = Tool::start(&["tail", &address, "--cluster", "--format", "resp"]);
     assert_eq!(refused.wait().code(), Some(2));

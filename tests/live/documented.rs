@@ -156,7 +156,7 @@ fn units() -> Vec<(PathBuf, String)> {
 }
 
 /// The value of the setting, with its continued lines.
-fn setting<'a>(unit: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
+pub(crate) fn setting<'a>(unit: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
     let joined = unit.replace("\\\n", " ");
     let prefix = format!("{name}=");
     let values: Vec<String> = joined.lines().filter_map(|line| line.strip_prefix(&prefix)).map(str::to_owned).collect();

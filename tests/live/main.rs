@@ -35,6 +35,8 @@ mod memory;
 mod migrate;
 mod million;
 mod moving;
+#[cfg(target_os = "linux")]
+mod operator;
 mod presence;
 mod promotion;
 mod proxy;

@@ -89,6 +89,46 @@ fn counted(server: &Server) -> (u64, i64) {
     (count, length)
 }
 
+/// The cut-over with this much data, from Redis 7.0 to Valkey 9.1. Returns what the four programs told, and the rounds
+/// of the writers.
+pub(crate) fn a_large_move(mib: usize) -> (String, u64) {
+    let (source, target) = (Server::start(Kind::Redis70), Server::start(Kind::Valkey91));
+    source.config_set("repl-backlog-size", "256mb");
+    source.config_set("client-output-buffer-limit", "replica 0 0 0");
+    // The values are compressible, and the snapshot must not be.
+    source.config_set("rdbcompression", "no");
+    source.call(&["DEBUG", "POPULATE", &(mib * 64).to_string(), "large", "16384"]);
+    let written = Arc::new(AtomicU64::new(0));
+    let load = writers(&source, &written);
+    let (old, new) = (source.address(), target.address());
+    let version = ["--target-version", "valkey-9.1"];
+    let mut first =
+        Move::start(&[&[old.as_str(), "--from", "snapshot", "--empty-target"][..], &version].concat(), &[&new]);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(1800);
+    while position(&target, KEY).is_none() {
+        assert!(std::time::Instant::now() < end, "{}{}", first.tail.errors(), first.load.errors());
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    load.goes_on();
+    drop(load);
+    first.tail.signal("TERM");
+    assert!(first.tail.wait().success(), "{}", first.tail.errors());
+    assert!(first.load.wait().success(), "{}", first.load.errors());
+    let at = position(&target, KEY).expect("a position");
+    let rest = [&[old.as_str(), "--from", &at, "--until-caught-up"][..], &version].concat();
+    let mut second = Move::start(&rest, &[&new]);
+    assert!(second.tail.wait().success(), "{}", second.tail.errors());
+    assert!(second.load.wait().success(), "{}", second.load.errors());
+    target.call(&["DEL", KEY]);
+    let rounds = written.load(Ordering::Acquire);
+    assert_eq!(counted(&source), (rounds, i64::try_from(rounds).expect("few")));
+    assert_eq!(counted(&target), counted(&source));
+    eventually("both have the same data", || source.digest() == target.digest());
+    let told = [&first.tail, &first.load, &second.tail, &second.load].map(Tool::errors).concat();
+    assert!(!told.contains("refused"), "{told}");
+    (told, rounds)
+}
+
 /// The cut-over of docs/migration.md, with interruptions: the loader is killed, the connection to the target is cut,
 /// and the source is followed again each time from the position that the target stores.
 #[test]

@@ -19,6 +19,7 @@ pub(crate) struct Proxy {
 struct Shared {
     to: AtomicU16,
     stopped: AtomicBool,
+    held: AtomicBool,
     links: Mutex<Vec<TcpStream>>,
     cuts: Mutex<Vec<Cut>>,
     connections: AtomicU32,
@@ -69,6 +70,11 @@ impl Proxy {
         self.shared.cuts.lock().expect("no link panicked").extend(cuts);
     }
 
+    /// From now on nothing is delivered, and no connection ends; or everything is delivered again.
+    pub(crate) fn hold(&self, held: bool) {
+        self.shared.held.store(held, Ordering::Release);
+    }
+
     /// Cuts every connection now.
     pub(crate) fn cut_now(&self) {
         for link in self.shared.links.lock().expect("no link panicked").drain(..) {
@@ -107,7 +113,8 @@ impl Shared {
             self.links.lock().expect("no link panicked").push(stream.try_clone().expect("a second handle"));
         }
         let twins = (client.try_clone().expect("a second handle"), server.try_clone().expect("a second handle"));
-        std::thread::spawn(move || copy(twins.0, twins.1));
+        let shared = self.clone();
+        std::thread::spawn(move || shared.copy(twins.0, twins.1));
         let shared = self.clone();
         std::thread::spawn(move || shared.copy_until_cut(server, client));
     }
@@ -116,6 +123,7 @@ impl Shared {
     fn copy_until_cut(&self, mut from: TcpStream, mut to: TcpStream) {
         let (mut piece, mut sent, mut recent) = (vec![0; 64 << 10], 0, Vec::new());
         'link: while let Ok(count @ 1..) = from.read(&mut piece) {
+            self.wait_while_held();
             let mut cuts = self.cuts.lock().expect("no link panicked");
             let at = match cuts.first() {
                 None => None,
@@ -147,9 +155,21 @@ impl Shared {
         let _ = from.shutdown(Shutdown::Both);
         let _ = to.shutdown(Shutdown::Both);
     }
-}
 
-fn copy(mut from: TcpStream, mut to: TcpStream) {
-    let _ = std::io::copy(&mut from, &mut to);
-    let _ = to.shutdown(Shutdown::Both);
+    fn copy(&self, mut from: TcpStream, mut to: TcpStream) {
+        let mut piece = vec![0; 64 << 10];
+        while let Ok(count @ 1..) = from.read(&mut piece) {
+            self.wait_while_held();
+            if to.write_all(&piece[..count]).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    }
+
+    fn wait_while_held(&self) {
+        while self.held.load(Ordering::Acquire) && !self.stopped.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }

@@ -41,8 +41,8 @@ pub(crate) fn rebuilt(seen: &Seen, kind: Kind) -> Server {
     copy
 }
 
-/// The primary is killed repeatedly under load; the killed server returns as a replica.
-fn failovers(kind: Kind, count: usize) {
+/// The primary is killed repeatedly under load; the killed server returns as a replica. Returns the number of gaps.
+pub(crate) fn failovers(kind: Kind, count: usize) -> usize {
     let mut servers: Vec<Server> = (0..3).map(|_| Server::start(kind)).collect();
     for replica in &servers[1..] {
         replica.replica_of(&servers[0]);
@@ -85,6 +85,7 @@ fn failovers(kind: Kind, count: usize) {
     }
     same_data(&rebuilt(&seen, kind), primary);
     each_is_exact_or_a_gap(&seen, count);
+    seen.gaps().len()
 }
 
 /// Each attach is exact, or a gap was delivered before it.
@@ -95,8 +96,8 @@ fn each_is_exact_or_a_gap(seen: &Seen, count: usize) {
 }
 
 /// `SENTINEL FAILOVER`, repeatedly. Without a client that writes, the old primary still sends bytes without data. Under
-/// load, writes may be lost with the old primary.
-fn planned_failovers(kind: Kind, count: usize, is_under_load: bool) {
+/// load, writes may be lost with the old primary. Returns the number of gaps.
+pub(crate) fn planned_failovers(kind: Kind, count: usize, is_under_load: bool) -> usize {
     let servers: Vec<Server> = (0..3).map(|_| Server::start(kind)).collect();
     for replica in &servers[1..] {
         replica.replica_of(&servers[0]);
@@ -165,6 +166,7 @@ fn planned_failovers(kind: Kind, count: usize, is_under_load: bool) {
         let writes = seen.texts().iter().filter(|text| text.starts_with("INCR")).count();
         assert_eq!((seen.gaps().len(), writes), (0, count), "{:?}", seen.attached());
     }
+    seen.gaps().len()
 }
 
 #[test]

@@ -128,15 +128,11 @@ fn a_missing_checkpoint_behind_links_has_one_owner() {
     let address = primary.address().to_string();
     let one = ["tail", &address, "--checkpoint", &folder.path("one")];
     let mut first = crate::run::redtail(&one).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while !folder.0.join("position.lock").exists() {
+    while Checkpoint::open(folder.path("one"), "").unwrap().position().is_none() {
         assert_eq!(first.try_wait().unwrap(), None);
         std::thread::sleep(Duration::from_millis(5));
     }
-    while folder.position().is_none() {
-        assert_eq!(first.try_wait().unwrap(), None);
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let second = run(&["tail", &address, "--checkpoint", &folder.path("two")]);
+    let second = run(&["tail", &address, "--checkpoint", &folder.path("two"), "--until", "1000"]);
     assert_eq!(second.code, 1, "{}", second.err);
     assert!(second.err.contains(&format!("is in use by process {}", first.id())), "{}", second.err);
     first.kill().unwrap();

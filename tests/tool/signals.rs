@@ -312,6 +312,25 @@ fn a_run_continues_after_a_full_disk() {
     assert!((1..=last).all(|n| whole.contains(&n)), "a write is missing");
 }
 
+/// It saves the position of the last write in the file, even if no save was due. Otherwise a file that is full soon
+/// after each restart would receive the same writes again and again.
+#[test]
+fn the_position_before_a_full_disk_is_saved() {
+    let primary = writing(Some(500));
+    let line = "trap '' XFSZ; ulimit -f 40; exec $TOOL tail $AT --output out --checkpoint position \
+                --checkpoint-interval 1000000 --checkpoint-commands 1000000";
+    let mut feed = Feed::start("full-saved", &primary, line);
+    assert_eq!(feed.end().code(), Some(1));
+    let errors = feed.read("err");
+    assert!(errors.contains("saved the position to resume from in the checkpoint"), "{errors}");
+    let checkpoint = feed.read("position");
+    let line = checkpoint.lines().find(|line| line.contains(REPLID)).unwrap();
+    let offset: usize = line.split(':').nth(1).unwrap().parse().unwrap();
+    let (out, one) = (feed.read("out"), commands(&["SET key 1"]).len());
+    let whole = out.lines().filter(|line| line.ends_with('"') && line.matches('"').count() == 6).count();
+    assert!(offset > 1000 + one && offset <= 1000 + (one + 4) * whole, "{checkpoint}");
+}
+
 #[test]
 fn an_output_that_cannot_be_opened_is_reported_first() {
     let ran = run(&["tail", "127.0.0.1:1", "--output", "/nowhere/out"]);

@@ -290,21 +290,29 @@ impl<M: TemplateMemory> Session<M> {
     }
 
     /// Reads all unread bytes, from the first that was not [consumed](Self::consumed), to the first event.
+    #[inline]
     pub fn poll(&mut self, input: &[u8], now_ms: u64) -> Progress {
         self.begin(input.len(), now_ms);
-        self.consumed = 0;
-        let fast = if self.is_streaming() { self.stream.fast(input, None) } else { None };
-        let progress = match fast {
-            Some((found, _)) => {
-                self.current = Current::Command(found);
-                self.consume(found.length);
-                self.on_progress();
-                Progress::Event
-            }
-            None => self.advance(input, now_ms),
-        };
+        let progress = if self.fast(input) { Progress::Event } else { self.advance(input, now_ms) };
         self.finish(input.len(), now_ms);
         progress
+    }
+
+    /// As [`poll`](Self::poll) for a command in the middle of the stream, as nearly all events are. On false nothing is
+    /// consumed, and `poll` decides. For a caller that has polled before with the same time, and has received no bytes
+    /// since.
+    #[inline(always)]
+    pub(crate) fn fast(&mut self, input: &[u8]) -> bool {
+        self.consumed = 0;
+        if !self.is_streaming() {
+            return false;
+        }
+        let Some((found, _)) = self.stream.fast(input, None) else { return false };
+        self.current = Current::Command(found);
+        self.consume(found.length);
+        self.left = input.len() - found.length;
+        self.on_progress();
+        true
     }
 
     /// Delivers events at the front of all unread bytes to `each`, at most `limit` of them. Returns how many there
@@ -356,10 +364,18 @@ impl<M: TemplateMemory> Session<M> {
     }
 
     /// The event that [`poll`](Self::poll) found in `input`, which must be the same bytes.
+    #[inline(always)]
     pub fn event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
         match self.current {
-            Current::Nothing => self.idle(),
             Current::Command(found) => self.stream.fast_event(found, input, self.received_ms),
+            _ => self.other_event(input),
+        }
+    }
+
+    #[inline(never)]
+    fn other_event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
+        match self.current {
+            Current::Nothing | Current::Command(_) => self.idle(),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
             Current::SnapshotItem { start } => self

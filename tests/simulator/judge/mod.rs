@@ -260,6 +260,9 @@ impl Judge {
                 self.take(Expected::Attached(*attached))?;
                 self.ever_attached = true;
                 if let Some(before) = attached.rewound_from {
+                    for (_, left) in &mut self.earlier {
+                        *left = attached.offset.min(*left);
+                    }
                     self.earlier.push((before.history, attached.offset));
                 }
                 self.begins(attached.position.or(self.resume));

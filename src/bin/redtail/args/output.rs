@@ -21,9 +21,9 @@ pub(crate) struct Output {
 
     /// Write to FILE instead of standard output
     ///
-    /// FILE is appended to; an unfinished line at its end is ended first. SIGHUP opens it again, at the end of a
-    /// line, or with --format resp of a command or transaction: rename it, then send SIGHUP. With --checkpoint it is
-    /// synced to disk before each save.
+    /// FILE is appended to; an unfinished line at its end is ended first. SIGHUP opens it again, at the end of a line,
+    /// or with --format resp of a command or transaction: rename it, then send SIGHUP. With --checkpoint it is synced
+    /// to disk before each save.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

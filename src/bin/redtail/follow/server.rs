@@ -118,6 +118,9 @@ impl Run<'_> {
                 // The goal of an earlier connection is void. A snapshot has none.
                 goal.due = is_start.then(Instant::now);
                 sink.stop_at(u64::MAX, 0);
+            } else if matches!(event, Event::Disconnected(_)) {
+                // The next connection may be to another server, and begin with a snapshot.
+                goal.due = None;
             }
             let before_multi = self.printed.filter(|_| matches!(event, Event::Multi(_)));
             let is_last = keepalive.while_printing(|| {
@@ -178,6 +181,7 @@ impl Run<'_> {
         let outcome = outcome.and(marked);
         let (outcome, mut finished) = self.keepalive.while_printing(|| self.sink.finish(outcome));
         let is_lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
+        let is_full = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
         let is_unwritten =
             |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_) | Failure::ClosedPipe));
         if let (Some(keeper), Some(position)) = (&mut self.keeper, self.printed)
@@ -187,9 +191,17 @@ impl Run<'_> {
         {
             finished = keeper.save(position);
         }
+        let mut is_saved = finished.is_ok();
+        // A disk that is full soon after each restart would otherwise receive the same writes again and again.
+        if let (Some(keeper), Some(position)) = (&mut self.keeper, self.written)
+            && (is_full(&outcome) || is_full(&finished))
+            && !is_lost
+        {
+            is_saved = keeper.save(position).is_ok();
+        }
         let position = if is_unwritten(&outcome) || is_unwritten(&finished) { self.written } else { self.printed };
         if let Some(position) = position.filter(|_| !is_lost) {
-            self.say_resume(position, finished.is_ok());
+            self.say_resume(position, is_saved);
         }
         failure::first(outcome, finished)
     }
