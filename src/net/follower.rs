@@ -79,7 +79,7 @@ impl<T: Transport> Follower<T> {
     ///
     /// # Errors
     /// Why the follower has ended. Final: every later call returns the same.
-    #[inline]
+    #[inline(always)]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
         if self.fast() {
             return Ok(Some(self.engine.event()));

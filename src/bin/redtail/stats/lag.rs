@@ -62,14 +62,17 @@ fn watch(address: &Address, counters: &Counters) {
 
 /// The offset of the followed history.
 fn ask(client: &mut Option<Client>, address: &Address, counters: &Counters) -> Result<u64, OffsetError> {
+    let is_new = client.is_none();
     let client = match client {
         Some(client) => client,
         None => client.insert(connect(address, counters)?),
     };
     let offset = offset_of(client, counters.replid());
+    if is_new && offset.is_ok() {
+        introduce(client, address.login.is_acl_user())?;
+    }
     // After the first answer: a denial is not repeated.
     if !matches!(offset, Err(OffsetError::Denied(_))) && counters.about().run_id.is_none() {
-        introduce(client, address.login.is_acl_user())?;
         let run_id = run_id(client);
         counters.change_about(|about| about.run_id = run_id);
     }
