@@ -24,7 +24,7 @@ static char *after_scheme(address *address, char *text, int *is_sentinel) {
     len = server ? server : len;
     address->uses_tls = is(text, len, "rediss") || is(text, len, "valkeys");
     if (!address->uses_tls && !is(text, len, "redis") && !is(text, len, "valkey"))
-        wrong("%s: the scheme is none of redis, rediss, valkey, valkeys, each also with +sentinel", text);
+        wrong("%s: the scheme is none of redis, rediss, valkey, valkeys, each also with +sentinel", "the target"); /* may have a password */
     return end + 3;
 }
 

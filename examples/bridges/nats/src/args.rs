@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, ValueEnum};
 use redtail::net::Login;
 use redtail::topology::Positions;
@@ -188,6 +189,11 @@ pub(crate) enum TooLarge {
 }
 
 impl Args {
+    /// Reads the command line, or ends the process with a message.
+    pub(crate) fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|error| without_target(error).exit())
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or(&self.stream)
     }
@@ -352,4 +358,29 @@ fn secret(file: Option<&Path>, variables: &[&str]) -> io::Result<Option<String>>
     let text = std::fs::read_to_string(file)
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).into()))
+}
+
+/// The error without the target, which may have a password in it.
+fn without_target(mut error: clap::Error) -> clap::Error {
+    if error.get(ContextKind::InvalidArg) == Some(&ContextValue::String("<TARGET>".into())) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".into()));
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_the_target_is_not_printed() {
+        let args = ["x", "--stream", "s", "--checkpoint", "c"];
+        for (target, why) in
+            [("redis://cdc:secret@h:1", "it has a password"), ("http://cdc:secret@h:1", "the scheme is none of")]
+        {
+            let error = Args::try_parse_from(args.into_iter().chain([target])).err().map(without_target);
+            let message = error.unwrap().to_string();
+            assert!(message.contains(why) && !message.contains("secret"), "{message}");
+        }
+    }
 }

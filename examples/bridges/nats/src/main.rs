@@ -26,8 +26,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
-
 use crate::args::Args;
 use crate::end::{End, Failure};
 use crate::metrics::Metrics;
@@ -42,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let end = Arc::new(End::default());
-    let failed = run(&Args::parse(), &end).err().or_else(|| end.failure());
+    let failed = run(&Args::read(), &end).err().or_else(|| end.failure());
     match failed {
         None => ExitCode::SUCCESS,
         Some(Failure { code, words }) => {
