@@ -22,7 +22,13 @@ static int threads(void) {
     return count;
 }
 
+static void warned(void *context, const char *message) {
+    printf("%s: %s\n", (const char *)context, strstr(message, " denies SUBSCRIBE: NOPERM ") ? "SUBSCRIBE is denied" : message);
+    fflush(stdout);
+}
+
 int main(int argc, char **argv) {
+    static char context[] = "context";
     redtail_sentinel sentinel = {.struct_size = sizeof sentinel, .name = "watched"};
     struct timespec moment = {0, 50 * 1000 * 1000};
     redtail_options options;
@@ -35,6 +41,8 @@ int main(int argc, char **argv) {
     sentinel.password = argv[3];
     sentinel.addresses = (const char *const *)(argv + 4);
     sentinel.address_count = (size_t)argc - 4;
+    sentinel.warning = warned;
+    sentinel.context = context;
     redtail_options_init(&options, sizeof options);
     options.password = argv[2];
     options.backoff_longest_ms = 200;

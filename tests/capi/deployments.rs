@@ -223,7 +223,13 @@ fn sentinel_a_program_finds_its_primary_again() {
         let fields: Vec<String> = replicas.items().iter().flat_map(Value::items).map(Value::text).collect();
         fields.windows(2).any(|pair| pair == ["master-link-status", "ok"])
     });
-    ends(follow(&plain, "1", "2"), &old);
+    sentinel.call(&["ACL", "SETUSER", "default", "-subscribe"]);
+    let args = ["1", "secret", "other", "127.0.0.1:1", &sentinel.address()].map(String::from);
+    let mut program = Example::start(plain(), &args);
+    // Each behind the first word: "attached", and the context of the warning.
+    program.all_of(&["2", "SUBSCRIBE is denied"]);
+    ends(program, &old);
+    sentinel.call(&["ACL", "SETUSER", "default", "+subscribe"]);
 
     let mut program = follow(&sanitized, "0", "1");
     eventually("Sentinel begins a failover", || {
