@@ -84,7 +84,8 @@ impl Failure {
                 log::fail(
                     "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
                      missing, a larger repl-backlog-size on the server covers longer outages. If the history is \
-                     another one, the server was restarted without saving, or it is a different server",
+                     another one, the server was restarted without saving or longer ago than its backlog reaches back, \
+                     or it is a different server",
                 );
                 ExitCode::from(4)
             }

@@ -35,7 +35,7 @@ Examples:
     redtail tail node:7000 --cluster --prefer-replica --checkpoint FILE
 
 The user needs these permissions:
-  ACL SETUSER cdc on >PASSWORD +psync +replconf +ping
+  redis-cli ACL SETUSER cdc on '>PASSWORD' +psync +replconf +ping
 Add +info for the server's name and for --from now-without-fork. Servers
 before Redis 7.0 need it for --from now too. For --cluster add
   +cluster|myid +cluster|shards +cluster|slots +cluster|info +role
