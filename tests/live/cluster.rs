@@ -595,8 +595,8 @@ fn the_doctor_knows_all_nodes() {
     }
 }
 
-/// One server plays 300 or `REDTAIL_SHARDS` shards: memory, processor time and threads of each are printed, the memory and
-/// the threads are bounded.
+/// One server plays 300 or `REDTAIL_SHARDS` shards: memory, processor time and threads of each are printed, memory and
+/// threads are bounded.
 #[test]
 #[ignore = "looks at its whole process: tests/soak cluster"]
 fn hundreds_of_shards_cost_little() {

@@ -157,7 +157,7 @@ fn options_without_effect_are_refused_with_every_target() {
         ("replay f", String::new()),
     ] {
         let sorted = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
-        assert_eq!(sorted(&refused(words, None)), sorted(&expected), "{words}");
+        assert_eq!(sorted(&refused(words, None)), sorted(&with_raw(words, expected)), "{words}");
     }
 }
 
@@ -206,6 +206,12 @@ fn options_without_effect_are_refused_with_every_input() {
             ),
         ),
     ] {
-        assert_eq!(sorted(&refused(&words, Some(input))), sorted(&expected), "{words} {input:b}");
+        assert_eq!(sorted(&refused(&words, Some(input))), sorted(&with_raw(&words, expected)), "{words} {input:b}");
     }
+}
+
+/// Only commands and keys as text, the format without an option, have bytes to escape.
+fn with_raw(words: &str, refused: String) -> String {
+    let is_text = !["--format", "-o new-file", "--frames"].iter().any(|option| words.contains(option));
+    if is_text || words.starts_with("record") { refused } else { format!("{refused} raw no-raw") }
 }
