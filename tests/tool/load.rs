@@ -5,14 +5,14 @@ use std::net::TcpListener;
 
 use crate::run::{Ran, run_on};
 
-/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO and CLUSTER INFO, then
-/// closes.
+/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO and CLUSTER INFO.
+/// Then it closes.
 fn load(input: &str, options: &[&str], replies: &[&str]) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let old = "-ERR Unknown subcommand or wrong number of arguments for 'SETINFO'\r\n";
-    let all = ["+PONG\r\n", old, "-ERR This instance has cluster support disabled\r\n"].iter().chain(replies);
-    let all: Vec<String> = all.map(ToString::to_string).collect();
+    let first = ["+PONG\r\n", old, "-ERR This instance has cluster support disabled\r\n"];
+    let all: Vec<String> = first.iter().chain(replies).map(ToString::to_string).collect();
     let target = std::thread::spawn(move || {
         let mut link = listener.accept().unwrap().0;
         let mut from = BufReader::new(link.try_clone().unwrap());
