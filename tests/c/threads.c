@@ -24,6 +24,8 @@
 static int round_number;
 static redtail_follower *follower;
 static redtail_handle *handle;
+static _Atomic int commands;
+static int more_than; /* the other thread waits for more commands than these */
 
 static const char *words(void) { return redtail_follower_message(follower); }
 
@@ -39,6 +41,8 @@ static void on_signal(int number) {
 
 static void *other_thread(void *us) {
     int heartbeats = round_number % 4;
+    while (commands <= more_than)
+        pause_us(1000);
     pause_us(*(long *)us);
     while (heartbeats-- > 0) {
         redtail_position position;
@@ -58,7 +62,7 @@ int main(int argc, char **argv) {
     redtail_options options;
     redtail_position position;
     const redtail_event *event;
-    int rounds = argc > 2 ? atoi(argv[2]) : 10, commands = 0, closed_before_attach = 0;
+    int rounds = argc > 2 ? atoi(argv[2]) : 10, closed_before_attach = 0;
     unsigned random = 1;
 
     struct sigaction action;
@@ -91,6 +95,8 @@ int main(int argc, char **argv) {
         int early = round_number % 50 == 0;
         if (early)
             MUST(redtail_handle_stop(handle) == REDTAIL_OK);
+        /* Some rounds have a command, on a busy machine too; the others end at any time. */
+        more_than = round_number % 5 == 0 && !early ? commands : -1;
         status = redtail_follower_connect(follower, argv[1]);
         MUST(status == (early ? REDTAIL_CLOSED : REDTAIL_OK));
         MUST(pthread_create(&thread, NULL, other_thread, &us) == 0);
