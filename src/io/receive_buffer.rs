@@ -167,7 +167,10 @@ impl fmt::Debug for ReceiveBuffer {
 /// use redtail::io::BufferFull;
 ///
 /// let full = BufferFull::Limit { limit: 1024 };
-/// assert!(full.to_string().starts_with("the buffer is full: 1024 bytes are unread, and it may not grow"));
+/// assert_eq!(
+///     full.to_string(),
+///     "the buffer is full: 1024 bytes are unread, and it may not grow; raise the limit for commands (Limits::command)"
+/// );
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BufferFull {

@@ -284,8 +284,7 @@ static int listen_at(const char *address) {
     if (status)
         wrong("--metrics: %s", gai_strerror(status));
     listener = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (listener < 0 || bind(listener, found->ai_addr, found->ai_addrlen) || listen(listener, 16))
+    if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(listener, found->ai_addr, found->ai_addrlen) || listen(listener, 16))
         wrong("--metrics: %s", strerror(errno));
     freeaddrinfo(found);
     return listener;

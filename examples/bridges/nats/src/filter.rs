@@ -4,7 +4,7 @@ use redtail::StreamCommand;
 use redtail::resp::{Command, CommandParser, Keys};
 
 // The patterns of the tool, which are those of KEYS and SCAN.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tool uses the rest")]
 #[path = "../../../../src/bin/redtail/filter/glob.rs"]
 mod glob;
 
