@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::net::{Client, Dialer, Handle, LoginSource, Remote, Target, Timeouts};
+use crate::net::{Client, Dialer, Handle, LoginSource, Remote, Target, Timeouts, at};
 use crate::topology::ending::Ending;
 
 /// Opens connections to servers, and logs in there. Clones share the login's function.
@@ -46,7 +46,7 @@ impl Access {
             Control::Handle(handle) => handle.controls(attempt),
         };
         let socket = self.dialer.connect(target, &announce)?;
-        Ok(Client::new(socket, &self.login.ask()?)?)
+        Client::new(socket, &self.login.ask()?).map_err(|error| at(target, error.into()))
     }
 }
 
