@@ -34,6 +34,8 @@ mod dialect;
 mod doctor;
 #[path = "tool/doctor_cluster.rs"]
 mod doctor_cluster;
+#[path = "tool/doctor_remedies.rs"]
+mod doctor_remedies;
 #[path = "tool/doctor_sentinels.rs"]
 mod doctor_sentinels;
 #[path = "tool/filters.rs"]
