@@ -1,5 +1,6 @@
 //! `redtail tail | redtail load` moves a server, or a cluster, to another one while clients write: docs/migration.md.
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -265,6 +266,39 @@ fn a_cluster_moves_to_a_server_and_to_another_cluster() {
     assert_eq!(single.call(&["DBSIZE"]).int(), written);
     for number in 0..written {
         assert_eq!(single.call(&["LLEN", &format!("key:{number}")]).int(), 2, "{number}");
+    }
+}
+
+/// Both programs of a pair write to one terminal, where `load` draws its progress.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_messages_of_a_pair_begin_on_lines_of_their_own() {
+    let (mut source, target) = (Server::start(Kind::Redis70), Server::start(Kind::Redis70));
+    let screen = target.folder().join("screen");
+    let tool = env!("CARGO_BIN_EXE_redtail");
+    let (old, new) = (source.address(), target.address());
+    let pair = format!(
+        "stty cols 80 rows 40; '{tool}' tail {old} --from snapshot --empty-target --format resp --positions \
+         --reconnect 1 | '{tool}' load {new}"
+    );
+    let mut script = Command::new("script");
+    script.args(["-qfc", &pair]).arg(&screen).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+    let mut script = script.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("script, of util-linux");
+    let shown = || fs::read_to_string(&screen).unwrap_or_default();
+    eventually("the progress is drawn", || {
+        position(&target, KEY).is_some_and(|at| shown().contains(at.split(':').next().expect("an id")))
+    });
+    let before = shown().len();
+    source.kill();
+    eventually("both have ended", || script.try_wait().is_ok_and(|status| status.is_some()));
+    let shown = shown();
+    let messages: Vec<_> = shown[before..].match_indices("redtail:").map(|(at, _)| &shown[..before + at]).collect();
+    assert!(messages.len() >= 3, "{shown:?}");
+    for before in messages {
+        let before =
+            ["\x1b[1m", "\x1b[1;31m"].iter().fold(before, |text, mark| text.strip_suffix(mark).unwrap_or(text));
+        let begins = ["\n", "\r\x1b[K", "\r\x1b[2K"].iter().any(|begin| before.ends_with(begin));
+        assert!(begins, "{:?}", &before[before.len().saturating_sub(120)..]);
     }
 }
 
