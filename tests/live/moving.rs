@@ -12,6 +12,7 @@ use crate::load::Load;
 use crate::rebuild::same_but_for_what_is_not_replicated;
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
+use crate::watching::scrape;
 
 const KEY: &str = "redtail:position";
 
@@ -266,6 +267,87 @@ fn a_cluster_moves_to_a_server_and_to_another_cluster() {
     assert_eq!(single.call(&["DBSIZE"]).int(), written);
     for number in 0..written {
         assert_eq!(single.call(&["LLEN", &format!("key:{number}")]).int(), 2, "{number}");
+    }
+}
+
+/// A target that executes no writes falls behind. The progress, the status and the metrics show how far.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_distance_to_the_source_is_shown() {
+    for (from, to) in [(Kind::Redis70, Kind::Valkey91), (Kind::Valkey81, Kind::Redis62)] {
+        let (source, target) = (Server::start(from), Server::start(to));
+        let [status, password] = ["status", "password"].map(|name| target.folder().join(name));
+        fs::write(&password, "pw\n").expect("write the password");
+        source.call(&["ACL", "SETUSER", "watch", "on", ">pw", "+info"]);
+        let (old, new, asked) = (source.address(), target.address(), format!("watch@{}", source.address()));
+        let [shown, file] = [&status, &password].map(|path| path.to_str().expect("a path"));
+        let watched = ["--source", &asked, "--source-password-file", file, "--status", shown];
+        let version = if to == Kind::Redis62 { "redis-6.2" } else { "valkey-9.1" };
+        let pair = Move::start(
+            &[&old, "--from", "snapshot", "--empty-target", "--target-version", version],
+            &[&[new.as_str(), "--metrics", "127.0.0.1:0"][..], &watched].concat(),
+        );
+        let lag = || {
+            let status: serde_json::Value = serde_json::from_str(&fs::read_to_string(&status).ok()?).ok()?;
+            let stream = status["streams"].get(0)?;
+            assert_eq!(stream["address"], new.as_str());
+            Some((stream["lag_bytes"].as_u64()?, stream["lag_s"].as_f64()?))
+        };
+        eventually("the target is level", || lag() == Some((0, 0.0)));
+        target.call(&["CLIENT", "PAUSE", "3600000", "WRITE"]);
+        source.call(&["SET", "large", &"x".repeat(200_000)]);
+        eventually("the target is behind", || lag().is_some_and(|(bytes, time)| bytes >= 200_000 && time >= 2.0));
+        let metrics = scrape(&pair.load);
+        let value = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("the metric");
+            line.trim().parse::<f64>().expect("a number")
+        };
+        assert!(value("redtail_lag_bytes ") >= 200_000.0 && value("redtail_lag_seconds ") >= 2.0, "{metrics}");
+        pair.load.says(" s behind the source");
+        let errors = pair.load.errors();
+        let line = errors.lines().find(|line| line.contains("behind the source")).expect("the line");
+        assert!(line.contains(" commands confirmed (") && line.contains(" KiB and "), "{line}");
+        target.call(&["CLIENT", "UNPAUSE"]);
+        eventually("the target is level again", || lag() == Some((0, 0.0)));
+        pair.tail.signal("TERM");
+        pair.ends();
+    }
+}
+
+/// A `tail` that has failed, or was ended or killed, closes the pipe as a complete one does.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn an_incomplete_move_is_no_success() {
+    const INCOMPLETE: &str = "the input ends before its source was caught up";
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis70, Kind::Valkey91]) {
+        let (source, target) = (Server::start(kind), Server::start(kind));
+        let (old, new) = (source.address(), target.address());
+        source.call(&["SET", "a", "1"]);
+        let first = [old.as_str(), "--from", "snapshot", "--empty-target"];
+        let complete = ["--until-caught-up"];
+        let to = [new.as_str(), "--until-caught-up"];
+        for signal in ["KILL", "TERM"] {
+            target.call(&["DEL", KEY]);
+            let mut pair = Move::start(&first, &to);
+            eventually("the target stores a position", || position(&target, KEY).is_some());
+            pair.tail.signal(signal);
+            assert_eq!(pair.load.wait().code(), Some(1), "{signal}");
+            let (errors, at) = (pair.load.errors(), position(&target, KEY).expect("a position"));
+            assert!(errors.contains(INCOMPLETE) && errors.contains(&format!("--from {at}")), "{signal}: {errors}");
+        }
+        let mut pair = Move::start(&[&first[..], &complete].concat(), &to);
+        assert!(pair.load.wait().success(), "{}", pair.load.errors());
+        assert!(pair.load.errors().contains("caught up: the target has every write"), "{}", pair.load.errors());
+        pair.ends();
+        // Without a reader that knows it, the mark does nothing.
+        let mark = "PING \"redtail:caught-up\"\n";
+        assert_eq!(target.call(&["PING", "redtail:caught-up"]).text(), "redtail:caught-up");
+        for (input, is_complete) in [("", false), (mark, true), (&format!("{mark}SET b 1\n"), false)] {
+            let ran = Tool::run(&[&["load"], &to[..]].concat(), &commands(input));
+            let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+            assert_eq!(ran.status.code(), Some(i32::from(!is_complete)), "{input:?}: {errors}");
+            assert_eq!(errors.contains(INCOMPLETE), !is_complete, "{input:?}: {errors}");
+        }
     }
 }
 

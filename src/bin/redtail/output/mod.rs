@@ -22,5 +22,5 @@ mod stream_context;
 mod text;
 mod unwrapped;
 
-pub(crate) use position_mark::PositionMark;
+pub(crate) use position_mark::{CAUGHT_UP, PositionMark};
 pub(crate) use printer::Printer;
