@@ -60,7 +60,7 @@ const DOCTOR: &[&str] = &["doctor"];
 const TAIL_AND_RECORD: &[&str] = &["tail", "record"];
 const TAIL_AND_DECODE: &[&str] = &["tail", "decode"];
 const LOAD: &[&str] = &["load"];
-const CONNECTED: &[&str] = &["tail", "snapshot", "record", "doctor", "load"];
+const CONNECTED: &[&str] = &["tail", "snapshot", "record", "doctor", "load", "compare"];
 const PRINTING: &[&str] = &["tail", "decode", "snapshot"];
 
 const fn rule(
@@ -133,6 +133,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(LOAD, &["prefer-replica"], 0, "a replica takes no writes: remove {}"),
     always(LOAD, &["on-error", "position-key", "print-position", "source", "source-password-file", "until-caught-up"]),
+    always(&["compare"], &["source-password-file", "db", "key", "not-key", "position-key"]),
     always(DOCTOR, &["json", "sample", "target-version"]),
     // The start, and what the run survives.
     rule(
