@@ -55,6 +55,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
         keeper,
         keepalive: Keepalive::watch(&handle),
         goal: Goal::default(),
+        is_caught_up: false,
         printed: None,
         written: None,
     };
@@ -86,6 +87,8 @@ struct Run<'a> {
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
     goal: Goal,
+    /// The goal is reached.
+    is_caught_up: bool,
     /// The position after the last printed event.
     printed: Option<Position>,
     /// The position after the last event that has left the buffer.
@@ -105,7 +108,12 @@ impl Run<'_> {
                 Some(timeout) => follower.next_timeout(timeout)?,
                 None => follower.next_event()?,
             };
-            let Some(event) = next else { return signals::end_of_stream() };
+            let Some(event) = next else {
+                return match self.options.until_caught_up && signals::is_stopped() {
+                    true => Err(Failure::Message("ended by a signal before it was caught up".into())),
+                    false => signals::end_of_stream(),
+                };
+            };
             let attached = match event {
                 Event::Attached(attached) => Some(attached),
                 _ => None,
@@ -140,6 +148,7 @@ impl Run<'_> {
                 is_last || keepalive.while_printing(|| goal.is_reached(&self.address, follower.position(), sink))?;
             if is_last && self.options.until_caught_up {
                 log::say("caught up: every write that the server had when it was asked is printed");
+                self.is_caught_up = true;
             }
             if is_last || (self.options.only_snapshot && is_snapshot) {
                 sink.enough();
@@ -178,7 +187,11 @@ impl Run<'_> {
     fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
         let marked =
             self.printed.map_or(Ok(()), |position| self.keepalive.while_printing(|| self.sink.mark(position, true)));
-        let outcome = outcome.and(marked);
+        let complete = match self.is_caught_up {
+            true => marked.and_then(|()| self.keepalive.while_printing(|| self.sink.mark_caught_up())),
+            false => marked,
+        };
+        let outcome = outcome.and(complete);
         let (outcome, mut finished) = self.keepalive.while_printing(|| self.sink.finish(outcome));
         let is_lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
         let is_full = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));

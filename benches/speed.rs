@@ -1,12 +1,12 @@
 //! Throughput of the parsers on each stream, whole and in pieces; of the session; of the follower over loopback.
 //! Copying and searching are the bounds.
 //!
-//! Throughput is in bytes of the stream. Comparisons with peers are in `benches/peers`: they must run in one process,
-//! in turns.
+//! `cargo bench --bench speed [FILTER]`. Throughput is in bytes of the stream. Comparisons with peers are in
+//! `benches/peers`: they must run in one process, in turns.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark that fails is to stop")]
 
-#[path = "../../corpora/mod.rs"]
+#[path = "corpora/mod.rs"]
 mod corpora;
 
 use std::hint::black_box;
