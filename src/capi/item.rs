@@ -6,7 +6,7 @@ use crate::base::limits::TAPE_LENGTH;
 use crate::capi::basics::*;
 use crate::capi::boundary::there;
 use crate::capi::names::name_of;
-use crate::resp::{Frame, Kind, Span, Token};
+use crate::resp::{Frame, Kind, Lexeme, Shape, Span, Token};
 
 /// The grammar of the input.
 #[repr(C)]
@@ -247,65 +247,51 @@ impl redtail_token {
         raw: redtail_slice::NONE,
     };
 
-    /// A token with the bytes `raw` inside `depth` open aggregates.
+    /// The token at these positions of `bytes`. It begins at index `at`, inside `depth` open aggregates.
     #[inline(always)]
-    pub(super) fn of(token: Token<'_>, raw: &[u8], depth: usize) -> Self {
-        let mut shown = Self { depth, raw: redtail_slice::of(raw), ..Self::NOTHING };
-        match token {
-            Token::Scalar(frame) => {
-                shown.step = REDTAIL_TOKEN_VALUE as c_int;
-                shown.value(&frame);
-            }
-            Token::Begin { kind, count } => {
-                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
-                shown.kind = kind_of(kind) as c_int;
-                shown.count = count.unwrap_or(usize::MAX);
-            }
-            Token::Chunk(bytes) => {
-                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
-                shown.bytes = redtail_slice::of(bytes);
-            }
-            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
-        }
-        shown
-    }
-
-    #[inline(always)]
-    fn value(&mut self, frame: &Frame<'_>) {
-        self.kind = kind_of(frame.kind()) as c_int;
-        self.bytes = redtail_slice::of(frame.payload());
-        match frame.kind() {
-            Kind::Integer => self.integer = frame.as_i64().unwrap_or(0),
-            Kind::Boolean => self.integer = i64::from(frame.as_bool() == Some(true)),
-            Kind::Double => self.number = frame.as_f64().unwrap_or(0.0),
-            Kind::VerbatimString => {
-                if let Some((format, text)) = frame.verbatim() {
-                    self.bytes = redtail_slice::of(text);
-                    let letters = format.map(|letter| letter as c_char);
-                    self.format = [letters[0], letters[1], letters[2], 0];
+    pub(super) fn of(lexeme: Lexeme, bytes: &[u8], at: usize, depth: usize) -> Self {
+        let part = |start: usize, len: usize| redtail_slice { data: bytes.as_ptr().wrapping_add(start).cast(), len };
+        let mut token = Self { depth, raw: part(at, lexeme.end - at), ..Self::NOTHING };
+        match lexeme.shape {
+            Shape::Scalar(kind) => {
+                token.step = REDTAIL_TOKEN_VALUE as c_int;
+                token.kind = kind as c_int;
+                token.bytes = part(lexeme.start, lexeme.extent);
+                if matches!(kind, Kind::Integer | Kind::Boolean | Kind::Double | Kind::VerbatimString)
+                    && let Token::Scalar(value) = lexeme.token(bytes, at)
+                {
+                    token.value(&value);
                 }
             }
-            _ => {}
+            Shape::Begin(kind) => {
+                token.step = REDTAIL_TOKEN_BEGIN as c_int;
+                token.kind = kind as c_int;
+                token.count = lexeme.extent;
+            }
+            Shape::Stream(kind) => {
+                token.step = REDTAIL_TOKEN_BEGIN as c_int;
+                token.kind = kind as c_int;
+                token.count = usize::MAX;
+            }
+            Shape::Chunk => {
+                token.step = REDTAIL_TOKEN_CHUNK as c_int;
+                token.bytes = part(lexeme.start, lexeme.extent);
+            }
+            Shape::End => token.step = REDTAIL_TOKEN_END as c_int,
+        }
+        token
+    }
+
+    fn value(&mut self, value: &Frame<'_>) {
+        self.integer = value.as_i64().or(value.as_bool().map(i64::from)).unwrap_or(0);
+        self.number = value.as_f64().unwrap_or(0.0);
+        if let Some((format, text)) = value.verbatim() {
+            let letters = format.map(|letter| letter as c_char);
+            self.format = [letters[0], letters[1], letters[2], 0];
+            self.bytes = redtail_slice::of(text);
         }
     }
 }
 
-pub(super) fn kind_of(kind: Kind) -> redtail_kind {
-    match kind {
-        Kind::SimpleString => REDTAIL_KIND_SIMPLE_STRING,
-        Kind::Error => REDTAIL_KIND_ERROR,
-        Kind::Integer => REDTAIL_KIND_INTEGER,
-        Kind::BulkString => REDTAIL_KIND_BULK_STRING,
-        Kind::Array => REDTAIL_KIND_ARRAY,
-        Kind::Null => REDTAIL_KIND_NULL,
-        Kind::Boolean => REDTAIL_KIND_BOOLEAN,
-        Kind::Double => REDTAIL_KIND_DOUBLE,
-        Kind::BigNumber => REDTAIL_KIND_BIG_NUMBER,
-        Kind::BulkError => REDTAIL_KIND_BULK_ERROR,
-        Kind::VerbatimString => REDTAIL_KIND_VERBATIM_STRING,
-        Kind::Map => REDTAIL_KIND_MAP,
-        Kind::Set => REDTAIL_KIND_SET,
-        Kind::Push => REDTAIL_KIND_PUSH,
-        Kind::Attribute => REDTAIL_KIND_ATTRIBUTE,
-    }
-}
+const _: () = assert!(Kind::SimpleString as c_int == REDTAIL_KIND_SIMPLE_STRING as c_int);
+const _: () = assert!(Kind::Attribute as c_int == REDTAIL_KIND_ATTRIBUTE as c_int);

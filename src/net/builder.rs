@@ -215,8 +215,9 @@ impl<S> Builder<S> {
         self
     }
 
-    /// The size of the buffer in bytes; default 256 KiB. A longer command makes it grow up to
-    /// [`Limits::command`](crate::Limits::command); it shrinks again. Each shard of a cluster has a buffer.
+    /// The size of the buffer in bytes; default 256 KiB. It has at most 16 KiB until a read fills them, and again after
+    /// a second without data. A longer command makes it grow up to [`Limits::command`](crate::Limits::command); it
+    /// shrinks again. Each shard of a cluster has a buffer.
     pub fn buffer(mut self, bytes: usize) -> Self {
         self.buffer = bytes.max(1024);
         self

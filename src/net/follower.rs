@@ -13,7 +13,7 @@ use crate::net::named::named;
 use crate::net::socket::Socket;
 use crate::net::transport::{Remote, Transport};
 use crate::owned::OwnedEvent;
-use crate::replication::{Closed, Credentials, Event, Idle, Options, Position, Session};
+use crate::replication::{Closed, Credentials, Event, Idle, Options, Position};
 
 /// Follows a primary in the caller's own thread, one event after another.
 ///
@@ -205,7 +205,7 @@ impl<T: Transport> Follower<T> {
         handle: Handle,
     ) -> Result<Self, Error> {
         let mut follower = Self {
-            engine: BufferedSession::with_capacity(Session::new(options), buffer)?,
+            engine: BufferedSession::with_buffer(options, buffer)?,
             target,
             connector,
             login,

@@ -54,7 +54,8 @@ pub(super) fn fast_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
     match head as u8 {
         b'$' => {
             let Some((length, used)) = length(line) else {
-                return is_null(line).then_some(Lexeme::new(Shape::Scalar(Kind::Null), text + 4, 0, text + 4));
+                let is_null = line as u32 == u32::from_le_bytes(*b"-1\r\n");
+                return is_null.then_some(Lexeme::new(Shape::Scalar(Kind::Null), text + 2, 0, text + 4));
             };
             let start = text + used;
             let stop = start + length;
@@ -64,15 +65,6 @@ pub(super) fn fast_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
             scalar(Kind::BulkString, start, stop)
         }
         b':' => scalar(Kind::Integer, text, text + short_integer(line).or_else(|| long_integer(bytes, text))?),
-        byte @ (b'*' | b'~' | b'%') => {
-            let (count, used) = short_length(line)?;
-            let (kind, count) = match byte {
-                b'*' => (Kind::Array, count),
-                b'~' => (Kind::Set, count),
-                _ => (Kind::Map, 2 * count),
-            };
-            Some(Lexeme::new(Shape::Begin(kind), text + used, count, text + used))
-        }
         b'+' => scalar(Kind::SimpleString, text, text + text_length(bytes, text)?),
         b'-' => scalar(Kind::Error, text, text + text_length(bytes, text)?),
         b'_' if line as u16 == CR_LF => scalar(Kind::Null, text, text),
@@ -85,11 +77,6 @@ pub(super) fn fast_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
 }
 
 const CR_LF: u16 = u16::from_le_bytes(*b"\r\n");
-
-/// Whether the line is `-1`.
-fn is_null(line: u64) -> bool {
-    line as u32 == u32::from_le_bytes(*b"-1\r\n")
-}
 
 /// A length of one or two digits with its CR LF. Returns the length and the number of bytes read. `line` holds seven
 /// bytes.

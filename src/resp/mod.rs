@@ -102,4 +102,6 @@ pub use command::ArgCursor;
 #[doc(hidden)]
 pub use keys::find_keys;
 #[doc(hidden)]
+pub use lexeme::{Lexeme, Shape};
+#[doc(hidden)]
 pub use span::Span;

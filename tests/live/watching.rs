@@ -144,7 +144,7 @@ fn sentinels_skip_a_name_with_an_impossible_port() {
     assert_eq!(replicas_known_to(&sentinel), Vec::<String>::new());
 }
 
-fn scrape(tool: &Tool) -> String {
+pub(crate) fn scrape(tool: &Tool) -> String {
     tool.says("metrics are at http://");
     let errors = tool.errors();
     let address = errors.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");

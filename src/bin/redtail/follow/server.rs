@@ -91,12 +91,12 @@ struct Run<'a> {
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
     goal: Goal,
+    /// The goal is reached.
+    is_caught_up: bool,
     /// The position after the last printed event.
     printed: Option<Position>,
     /// The position after the last event that has left the buffer.
     written: Option<Position>,
-    /// --until-caught-up has ended the run: nothing is left to resume.
-    is_caught_up: bool,
 }
 
 impl Run<'_> {
@@ -112,7 +112,12 @@ impl Run<'_> {
                 Some(timeout) => follower.next_timeout(timeout)?,
                 None => follower.next_event()?,
             };
-            let Some(event) = next else { return signals::end_of_stream() };
+            let Some(event) = next else {
+                return match self.options.until_caught_up && signals::is_stopped() {
+                    true => Err(Failure::Message("ended by a signal before it was caught up".into())),
+                    false => signals::end_of_stream(),
+                };
+            };
             let attached = match event {
                 Event::Attached(attached) => Some(attached),
                 _ => None,
@@ -186,7 +191,11 @@ impl Run<'_> {
     fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
         let marked =
             self.printed.map_or(Ok(()), |position| self.keepalive.while_printing(|| self.sink.mark(position, true)));
-        let outcome = outcome.and(marked);
+        let complete = match self.is_caught_up {
+            true => marked.and_then(|()| self.keepalive.while_printing(|| self.sink.mark_caught_up())),
+            false => marked,
+        };
+        let outcome = outcome.and(complete);
         let (outcome, mut finished) = self.keepalive.while_printing(|| self.sink.finish(outcome));
         let is_lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
         let is_full = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
@@ -209,6 +218,8 @@ impl Run<'_> {
             saved = keeper.save(position).is_ok().then_some(position).or(saved);
         }
         let position = if is_unwritten(&outcome) || is_unwritten(&finished) { self.written } else { self.printed };
+        // An output that is not written is not complete.
+        self.is_caught_up &= outcome.is_ok() && finished.is_ok();
         if let Some(position) = position.filter(|_| !is_lost) {
             self.say_resume(position, saved);
         }

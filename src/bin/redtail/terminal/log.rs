@@ -35,8 +35,10 @@ pub(crate) fn fail(message: impl Display) {
 
 fn write(level: Level, mark: &str, end: &str, message: impl Display) {
     status::while_hidden(|| {
+        // In one piece: another program may write to the same terminal.
+        let line = format!("{}{mark}redtail:{end} {message}\n", LineStart(level));
         let mut out = io::stderr().lock();
-        let _ = MESSAGES.during(|| writeln!(out, "{}{mark}redtail:{end} {message}", LineStart(level)));
+        let _ = MESSAGES.during(|| out.write_all(line.as_bytes()));
     });
 }
 
