@@ -2,9 +2,9 @@
 
 use redtail::rdb::Crc64;
 
-use crate::filters::for_target;
 use crate::run::{command, commands, run, run_on};
 use crate::snapshots::small;
+use crate::target_filters::for_target;
 
 /// The message is a part of the only line on standard error. Empty: there is none.
 #[test]
