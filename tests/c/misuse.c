@@ -408,6 +408,7 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_token(parser, NULL));
     IS(REDTAIL_OK, redtail_parser_next_token(parser, &token));
     CHECK(token->bytes.len == 2 && memcmp(token->bytes.data, "OK", 2) == 0);
+    CHECK(redtail_token_double(token) == 0 && redtail_token_double(NULL) == 0 && redtail_token_double((const redtail_token *)ODD(token)) == 0);
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));

@@ -55,9 +55,9 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
         keeper,
         keepalive: Keepalive::watch(&handle),
         goal: Goal::default(),
+        is_caught_up: false,
         printed: None,
         written: None,
-        is_caught_up: false,
     };
     signals::on_stop(move || handle.stop());
     let outcome = run.follow();
@@ -91,7 +91,7 @@ struct Run<'a> {
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
     goal: Goal,
-    /// The goal is reached.
+    /// The goal of --until-caught-up is reached: nothing is left to resume.
     is_caught_up: bool,
     /// The position after the last printed event.
     printed: Option<Position>,
