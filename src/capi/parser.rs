@@ -500,7 +500,7 @@ impl redtail_parser {
     fn next<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
         // Fast path for almost every command.
         if let Machine::Commands(machine) = &mut self.machine
-            && let Some((raw, rest, argc)) = machine.fast_if(bytes, |_| true)
+            && let Some((raw, rest, argc, ())) = machine.fast_if(bytes, |_| Some(()))
         {
             self.view.command(raw, argc, machine.offset(), within(handle, machine.spans().as_ptr()));
             return (rest, REDTAIL_OK);
