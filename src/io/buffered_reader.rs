@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::base::error::ProtocolError;
 use crate::base::limits::{BUFFER_CAPACITY, LAST_OFFSET, Limits, MAX_COMMAND};
 use crate::io::compression::CompressionError;
-use crate::io::receive_buffer::{LINE_END, ReceiveBuffer};
+use crate::io::receive_buffer::{LINE_END, ReceiveBuffer, SMALL};
 use crate::io::recording::RecordingFault;
 use crate::rdb::RdbError;
 use crate::replication::SessionError;
@@ -29,7 +29,7 @@ pub(super) struct BufferedReader<R> {
 
 impl<R: Read> BufferedReader<R> {
     pub(super) fn new(source: R) -> Self {
-        let buffer = ReceiveBuffer::with_capacity(BUFFER_CAPACITY);
+        let buffer = ReceiveBuffer::with_capacity(SMALL).growing_to(BUFFER_CAPACITY);
         Self { source, buffer, limit: limit_of(&Limits::DEFAULT), offset: 0, pending: 0 }
     }
 

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use thiserror::Error;
 
 use crate::base::limits::{BUFFER_CAPACITY, HANDSHAKE_REPLY, Limits, MAX_COMMAND, MIN_PARTS_THRESHOLD};
-use crate::io::receive_buffer::{BufferFull, LINE_END, ReceiveBuffer};
+use crate::io::receive_buffer::{BufferFull, LINE_END, ReceiveBuffer, SMALL};
 use crate::io::recording::Recorder;
 use crate::io::template_buffer::TemplateBuffer;
 use crate::rdb::MIN_INPUT;
@@ -146,28 +146,35 @@ pub enum SpaceError {
 impl BufferedSession {
     /// A session that is not connected yet, with a buffer of [`BUFFER_CAPACITY`] bytes.
     pub fn new(options: Options) -> Self {
-        Self::from_parts(Session::new(options), ReceiveBuffer::with_capacity(BUFFER_CAPACITY))
+        Self::over(boxed(options), ReceiveBuffer::with_capacity(SMALL), BUFFER_CAPACITY)
+    }
+
+    /// The same with a buffer of `capacity` bytes.
+    pub(crate) fn with_buffer(options: Options, capacity: usize) -> Result<Self, BufferFull> {
+        Ok(Self::over(boxed(options), ReceiveBuffer::try_with_capacity(capacity.min(SMALL))?, capacity))
     }
 
     /// The given session, for example a [recorded](Session::recorded) one, with a buffer of `capacity` bytes. The
     /// session must not have received any bytes yet.
     ///
-    /// The buffer grows for a longer command, up to [`Limits::command`] plus one line of [`Limits::line`], and then
-    /// shrinks to `capacity` again.
+    /// The buffer has `capacity` bytes as soon as a read fills the first 16 KiB, and 16 KiB again after a second
+    /// without data. It grows for a longer command, up to [`Limits::command`] plus one line of [`Limits::line`], and
+    /// then shrinks to `capacity` again.
     ///
     /// # Errors
     /// [`BufferFull::Memory`].
     pub fn with_capacity(session: Session, capacity: usize) -> Result<Self, BufferFull> {
-        Ok(Self::from_parts(session, ReceiveBuffer::try_with_capacity(capacity)?))
+        let templates = TemplateBuffer::with_limit(session.limits().templates);
+        let buffer = ReceiveBuffer::try_with_capacity(capacity.min(SMALL))?;
+        Ok(Self::over(Box::new(session.with_templates(templates)), buffer, capacity))
     }
 
-    fn from_parts(session: Session, buffer: ReceiveBuffer) -> Self {
-        let templates = TemplateBuffer::with_limit(session.limits().templates);
+    fn over(session: Box<Session<TemplateBuffer>>, buffer: ReceiveBuffer, capacity: usize) -> Self {
         Self {
             limit: limit_of(session.limits()),
-            capacity: buffer.capacity(),
-            session: Box::new(session.with_templates(templates)),
-            buffer,
+            capacity,
+            session,
+            buffer: buffer.growing_to(capacity),
             pending: 0,
             needed: 0,
             peeked: false,
@@ -252,7 +259,10 @@ impl BufferedSession {
             self.drop_pending();
         }
         self.buffer.shrink(self.capacity);
-        let limit = if self.needed > 0 { self.limit } else { self.buffer.capacity() };
+        if self.session.idle_ms() >= IDLE_MS {
+            self.buffer.rest();
+        }
+        let limit = if self.needed > 0 { self.limit } else { self.capacity.max(self.buffer.capacity()) };
         self.buffer.make_room(self.needed.max(1), limit)?;
         Ok(self.buffer.space())
     }
@@ -519,6 +529,16 @@ impl BufferedSession {
         }
         recorder.flush()
     }
+}
+
+/// Without data for this time, a connection needs little memory.
+const IDLE_MS: u64 = 1000;
+
+/// A session that is created in its memory on the heap. Moved there, it would leave its size on the stack as well, for
+/// as long as the thread lives.
+fn boxed(options: Options) -> Box<Session<TemplateBuffer>> {
+    let templates = TemplateBuffer::with_limit(options.limits.templates);
+    Box::write(Box::new_uninit(), Session::in_memory(options, templates))
 }
 
 impl fmt::Debug for BufferedSession {

@@ -25,7 +25,12 @@ pub struct ReceiveBuffer {
     start: usize,
     end: usize,
     moved: u64,
+    /// The storage grows to this size at once when a read fills it.
+    base: usize,
 }
+
+/// The storage that suffices for a source from which little arrives.
+pub(super) const SMALL: usize = 16 << 10;
 
 /// With less space at the end of the storage, and where a move is cheap, a read is not worth its system call.
 const SHORT_TAIL: usize = 16 << 10;
@@ -40,7 +45,7 @@ const GROWTH_STEP: usize = 1 << 20;
 impl ReceiveBuffer {
     /// A buffer with `capacity` bytes of storage.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { storage: vec![0; capacity], start: 0, end: 0, moved: 0 }
+        Self { storage: vec![0; capacity], start: 0, end: 0, moved: 0, base: capacity }
     }
 
     /// The same, where a lack of memory is an error.
@@ -51,7 +56,12 @@ impl ReceiveBuffer {
         let mut storage = Vec::new();
         storage.try_reserve_exact(capacity).map_err(|_| BufferFull::Memory { wanted: capacity })?;
         storage.resize(capacity, 0);
-        Ok(Self { storage, start: 0, end: 0, moved: 0 })
+        Ok(Self { storage, start: 0, end: 0, moved: 0, base: capacity })
+    }
+
+    /// Grows to `base` bytes as soon as a read fills the storage: more bytes wait then.
+    pub(super) fn growing_to(self, base: usize) -> Self {
+        Self { base, ..self }
     }
 
     /// The bytes filled in and not yet consumed. Borrowed until the next change.
@@ -102,6 +112,9 @@ impl ReceiveBuffer {
     /// # Errors
     /// [`BufferFull`] if `limit` bytes are unread, or if there is no memory. The bytes stay readable.
     pub fn make_room(&mut self, at_least: usize, limit: usize) -> Result<(), BufferFull> {
+        if self.end == self.storage.len() && self.storage.len() < self.base.min(limit) {
+            return self.replace(self.base.min(limit));
+        }
         if self.is_empty() {
             self.start = 0;
             self.end = 0;
@@ -134,6 +147,25 @@ impl ReceiveBuffer {
         self.move_to_front();
         self.storage.truncate(base);
         self.storage.shrink_to_fit();
+    }
+
+    /// Frees storage beyond [`SMALL`], if nothing is unread. It [grows](Self::growing_to) again.
+    pub(super) fn rest(&mut self) {
+        let small = self.base.min(SMALL);
+        if self.is_empty() && self.storage.len() > small {
+            // Without memory for another one, the storage stays as it is.
+            let _ = self.replace(small);
+        }
+    }
+
+    /// Moves the unread bytes to the front of another storage, which is large enough.
+    fn replace(&mut self, capacity: usize) -> Result<(), BufferFull> {
+        let (mut new, unread) = (Self::try_with_capacity(capacity)?, self.readable());
+        if let Some(front) = new.storage.get_mut(..unread.len()) {
+            front.copy_from_slice(unread);
+        }
+        *self = Self { end: unread.len(), moved: self.moved, base: self.base, ..new };
+        Ok(())
     }
 
     fn move_to_front(&mut self) {

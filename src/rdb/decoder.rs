@@ -149,7 +149,7 @@ impl Decoder {
 }
 
 impl<M: TemplateMemory> Decoder<M> {
-    const fn in_memory(templates: M) -> Self {
+    pub(crate) const fn in_memory(templates: M) -> Self {
         Self {
             ignore_checksum: false,
             skip_damaged: false,

@@ -259,6 +259,45 @@ fn the_buffer_grows_only_for_what_is_not_whole() {
     assert!(session.space().is_ok(), "an event was taken");
 }
 
+/// A thousand idle connections must not need a thousand large buffers.
+#[test]
+fn an_idle_connection_has_a_small_buffer() {
+    const SMALL: usize = 16 << 10;
+    const LARGE: usize = 100 << 10;
+    let mut session = BufferedSession::with_capacity(Session::commands(Options::default(), 0), LARGE).unwrap();
+    let take = |session: &mut BufferedSession, now_ms| {
+        let mut events = 0;
+        while let Step::Event(_) = session.next(now_ms) {
+            events += 1;
+        }
+        events
+    };
+    let space = |session: &mut BufferedSession| session.space().unwrap().len();
+    // Small reads begin at the front, however many there are.
+    for now_ms in 0..2000 {
+        assert_eq!((take(&mut session, now_ms), space(&mut session)), (u32::from(now_ms > 0), SMALL));
+        receive(&mut session, INCR);
+    }
+    assert_eq!(take(&mut session, 2000), 1);
+    // A read that fills the space leaves bytes in the socket. It ends inside a command.
+    let filling = &INCR.repeat(SMALL)[..SMALL];
+    receive(&mut session, filling);
+    let whole = u32::try_from(SMALL / INCR.len()).unwrap();
+    assert_eq!((take(&mut session, 2000), space(&mut session)), (whole, LARGE - SMALL % INCR.len()));
+    let rest = &INCR[SMALL % INCR.len()..];
+    receive(&mut session, rest);
+    assert_eq!((take(&mut session, 2000), space(&mut session)), (1, LARGE));
+    for (now_ms, expected) in [(2999, LARGE), (3000, SMALL), (9000, SMALL)] {
+        assert_eq!((take(&mut session, now_ms), space(&mut session)), (0, expected), "at {now_ms} ms");
+    }
+    // Unread bytes stay.
+    receive(&mut session, filling);
+    assert_eq!((take(&mut session, 9000), take(&mut session, 20_000)), (whole, 0));
+    assert_eq!(space(&mut session), LARGE - SMALL % INCR.len());
+    receive(&mut session, rest);
+    assert_eq!(take(&mut session, 20_000), 1);
+}
+
 #[test]
 fn the_limit_has_room_for_the_longest_command() {
     const LONGEST: u64 = 3 << 20;

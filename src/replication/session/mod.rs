@@ -170,6 +170,23 @@ enum Step {
 impl Session {
     /// A session that is not connected yet.
     pub fn new(options: Options) -> Self {
+        Self::in_memory(options, [])
+    }
+
+    /// A session over a bare command stream or an append-only file, with the offset before its first byte. Lines that
+    /// begin with `#` are skipped. There is no history, so no event has a [`Position`].
+    pub fn commands(options: Options, offset: u64) -> Self {
+        let mut session = Self::new(options);
+        session.recorded = true;
+        session.stream = Stream::of_commands(&options, offset);
+        session.phase = Phase::Stream;
+        session
+    }
+}
+
+impl<M: TemplateMemory> Session<M> {
+    /// A session that is not connected yet, with this memory for hash templates.
+    pub(crate) fn in_memory(options: Options, templates: M) -> Self {
         let position = match options.start {
             Start::At(position) => Some(position),
             _ => None,
@@ -182,7 +199,7 @@ impl Session {
             phase: Phase::Offline,
             handshake: Handshake::new(),
             stream: Stream::new(&options, None, 0, None),
-            snapshot: Snapshot::new(Framing::Length(0), SnapshotForm::Bytes, false, Decoder::new()),
+            snapshot: Snapshot::new(Framing::Length(0), SnapshotForm::Bytes, false, Decoder::in_memory(templates)),
             outbox: Outbox::EMPTY,
             queue: Queue::EMPTY,
             current: Current::Nothing,
@@ -209,18 +226,6 @@ impl Session {
         }
     }
 
-    /// A session over a bare command stream or an append-only file, with the offset before its first byte. Lines that
-    /// begin with `#` are skipped. There is no history, so no event has a [`Position`].
-    pub fn commands(options: Options, offset: u64) -> Self {
-        let mut session = Self::new(options);
-        session.recorded = true;
-        session.stream = Stream::of_commands(&options, offset);
-        session.phase = Phase::Stream;
-        session
-    }
-}
-
-impl<M: TemplateMemory> Session<M> {
     /// Sets the database of the first command, for a session made by [`commands`](Self::commands). A whole append-only
     /// file begins in database 0.
     #[must_use]
@@ -269,6 +274,11 @@ impl<M: TemplateMemory> Session<M> {
     pub(crate) fn disconnected(&mut self, reason: DisconnectReason, now_ms: u64) {
         self.last_received_ms = now_ms;
         self.lose(reason);
+    }
+
+    /// For how long nothing was received, at the time of the last call.
+    pub(crate) const fn idle_ms(&self) -> u64 {
+        self.polled_ms.saturating_sub(self.last_received_ms)
     }
 
     /// The limits of the options.
