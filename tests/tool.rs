@@ -18,6 +18,8 @@ mod caught_up;
 mod checkpoint;
 #[path = "tool/cluster.rs"]
 mod cluster;
+#[path = "tool/compare.rs"]
+mod compare;
 #[path = "tool/compressed.rs"]
 mod compressed;
 #[path = "help/contract.rs"]
