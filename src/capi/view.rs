@@ -166,12 +166,14 @@ impl View {
     pub(super) unsafe fn next_token(&mut self, machine: &FrameParser) -> bool {
         let walk = &mut self.walk;
         // SAFETY: the bytes of the frame shown last, which have not changed.
-        let Some(frame) = (unsafe { bytes(walk.frame.data, walk.frame.len) }) else { return false };
+        let frame = unsafe { bytes(walk.frame.data, walk.frame.len) };
+        // Without a frame nothing is left of an earlier walk.
+        let Some(frame) = frame.filter(|frame| !frame.is_empty()) else { return false };
         let tape = machine.tape();
         if tape.is_empty() {
             return self.read_token(frame);
         }
-        let Some(element) = tape.get(walk.index).filter(|_| !frame.is_empty()) else { return false };
+        let Some(element) = tape.get(walk.index) else { return false };
         let lexeme = element.lexeme();
         // An end has the depth of its beginning.
         walk.depth -= usize::from(lexeme.shape == Shape::End);
