@@ -17,7 +17,7 @@ use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
 use crate::base::status::Status;
 use crate::capi::basics::*;
 use crate::capi::boundary::{
-    Guard, Guarded, Out, bytes, call, enter_shared, listen_for_panics, make, refuse, release, there,
+    Guard, Guarded, Out, bytes, call, checked, enter_shared, listen_for_panics, make, refuse, release, there,
 };
 use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
@@ -346,10 +346,28 @@ pub unsafe extern "C" fn redtail_parser_next_token(
     token: *mut *const redtail_token,
 ) -> c_int {
     let found = token_of(parser);
-    call!(parser, out token; {
-        let Machine::Frames(machine) = &parser.machine else { return REDTAIL_END };
+    // SAFETY: as the header asks.
+    if let (Some(parser), Some(token)) = (unsafe { checked(parser) }, Out::new(token))
+        && let Machine::Frames(machine) = &parser.machine
+        && parser.guard.refused().is_none()
         // SAFETY: the frame's bytes have not changed, as the header asks.
-        if !unsafe { parser.view.next_token(machine) } {
+        && let Some(is_found) = unsafe { parser.view.recorded_token(machine.tape()) }
+    {
+        if is_found {
+            token.set(found);
+        }
+        return if is_found { REDTAIL_OK } else { REDTAIL_END } as c_int;
+    }
+    read_token(parser, token)
+}
+
+/// The same for a frame without a tape, and for a wrong call.
+#[inline(never)]
+fn read_token(parser: *mut redtail_parser, token: *mut *const redtail_token) -> c_int {
+    let found = token_of(parser);
+    call!(parser, out token; {
+        // SAFETY: the frame's bytes have not changed, as the header asks.
+        if !matches!(parser.machine, Machine::Frames(_)) || !unsafe { parser.view.read_token() } {
             return REDTAIL_END;
         }
         token.set(found);

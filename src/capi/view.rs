@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{ArgCursor, Frame, FrameParser, Inline, Part, Shape, TokenParser};
+use crate::resp::{ArgCursor, Element, Frame, Inline, Part, Shape, TokenParser};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -158,34 +158,38 @@ impl View {
         REDTAIL_NEED_MORE
     }
 
-    /// The next step of the walk through the last frame of `machine`; false after the last.
+    /// The next step of the walk through the last frame, from its tape; `Some(false)` after the last. `None` if there
+    /// is no tape. It can't panic.
     ///
     /// # Safety
     /// The bytes shown last have not changed.
-    #[inline]
-    pub(super) unsafe fn next_token(&mut self, machine: &FrameParser) -> bool {
+    #[inline(always)]
+    pub(super) unsafe fn recorded_token(&mut self, tape: &[Element]) -> Option<bool> {
         let walk = &mut self.walk;
-        // SAFETY: the bytes of the frame shown last, which have not changed.
-        let frame = unsafe { bytes(walk.frame.data, walk.frame.len) };
-        // Without a frame nothing is left of an earlier walk.
-        let Some(frame) = frame.filter(|frame| !frame.is_empty()) else { return false };
-        let tape = machine.tape();
-        if tape.is_empty() {
-            return self.read_token(frame);
+        if tape.is_empty() || walk.frame.data.is_null() {
+            return None;
         }
-        let Some(element) = tape.get(walk.index) else { return false };
+        let Some(element) = tape.get(walk.index) else { return Some(false) };
+        // SAFETY: the bytes of the frame shown last, which have not changed.
+        let frame = unsafe { bytes(walk.frame.data, walk.frame.len) }?;
         let lexeme = element.lexeme();
         // An end has the depth of its beginning.
-        walk.depth -= usize::from(lexeme.shape == Shape::End);
+        walk.depth = walk.depth.wrapping_sub(usize::from(lexeme.shape == Shape::End));
         self.token = redtail_token::of(lexeme, frame, walk.at, walk.depth);
         walk.depth += usize::from(matches!(lexeme.shape, Shape::Begin(_) | Shape::Stream(_)));
         (walk.index, walk.at) = (walk.index + 1, lexeme.end);
-        true
+        Some(true)
     }
 
-    /// The same for a frame with more tokens than the parser records.
-    #[inline(never)]
-    fn read_token(&mut self, frame: &[u8]) -> bool {
+    /// The same for a frame without a tape: it has more tokens than the parser records. False if there is no frame.
+    ///
+    /// # Safety
+    /// As [`recorded_token`](Self::recorded_token).
+    pub(super) unsafe fn read_token(&mut self) -> bool {
+        // SAFETY: the bytes of the frame shown last, which have not changed.
+        let frame = unsafe { bytes(self.walk.frame.data, self.walk.frame.len) };
+        // Without a frame nothing is left of an earlier walk.
+        let Some(frame) = frame.filter(|frame| !frame.is_empty()) else { return false };
         let parser = self.walk.parser.get_or_insert_with(TokenParser::trusted);
         let rest = frame.get(self.walk.at..).unwrap_or_default();
         if rest.is_empty() && parser.is_between_frames() {

@@ -7,6 +7,7 @@ use crate::resp::fast_lexeme::fast_lexeme;
 use crate::resp::kind::Kind;
 use crate::resp::lexeme::{Element, Lexeme, Shape};
 use crate::resp::lexer::{Lex, Lexer};
+use crate::resp::number::{double_value, integer_value};
 use crate::resp::quoted::Quoted;
 
 /// A whole frame that a [`FrameParser`](super::FrameParser) has validated.
@@ -81,26 +82,19 @@ impl<'a> Frame<'a> {
     /// The value of an integer.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        let text = self.number(Kind::Integer)?.as_bytes();
-        let (sign, digits) = match text {
-            [b'-', digits @ ..] => (-1, digits),
-            [b'+', digits @ ..] | digits => (1, digits),
-        };
-        // The parser has validated the number: the smallest one is the only sum that wraps.
-        let add = |sum: i64, digit: &u8| sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')));
-        Some(digits.iter().fold(0, add).wrapping_mul(sign))
+        self.number(Kind::Integer).map(integer_value)
     }
 
     /// The value of a double. A payload of `nan`, as in `nan(0x1)`, is ignored.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.number(Kind::Double)?.split('(').next()?.parse().ok()
+        double_value(self.number(Kind::Double)?)
     }
 
     /// The value of a boolean.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
-        self.number(Kind::Boolean).map(|text| text == "t")
+        self.number(Kind::Boolean).map(|text| text == b"t")
     }
 
     /// Whether the frame is a null of RESP2 or RESP3.
@@ -192,11 +186,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn number(&self, wanted: Kind) -> Option<&'a str> {
-        if self.root.shape != Shape::Scalar(wanted) {
-            return None;
-        }
-        core::str::from_utf8(self.payload()).ok()
+    fn number(&self, wanted: Kind) -> Option<&'a [u8]> {
+        (self.root.shape == Shape::Scalar(wanted)).then(|| self.payload())
     }
 }
 

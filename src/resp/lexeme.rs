@@ -42,7 +42,7 @@ impl Lexeme {
 
 /// A token of a whole frame, in few bytes: positions in a frame have 32 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Element {
+pub struct Element {
     pub(super) shape: Shape,
     pub(super) start: u32,
     pub(super) extent: u32,

@@ -102,6 +102,8 @@ pub use command::ArgCursor;
 #[doc(hidden)]
 pub use keys::find_keys;
 #[doc(hidden)]
-pub use lexeme::{Lexeme, Shape};
+pub use lexeme::{Element, Lexeme, Shape};
+#[doc(hidden)]
+pub use number::{double_value, integer_value};
 #[doc(hidden)]
 pub use span::Span;

@@ -151,6 +151,19 @@ fn the_page_of_each_module_names_every_item() {
     assert!(count > 200, "the items were not found");
 }
 
+/// An apostrophe in a description would end the list, which is one quoted text.
+#[cfg(unix)]
+#[test]
+fn the_long_checks_can_be_listed() {
+    let output = std::process::Command::new(root().join("tests/soak")).output().unwrap();
+    let (listed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    assert!(
+        ["kills", "operator", "matrix"].iter().all(|name| listed.lines().any(|line| line.starts_with(name))),
+        "{listed}"
+    );
+}
+
 #[test]
 fn public_types_have_an_example() {
     let listed = read("tests/interface/rust.txt");

@@ -408,6 +408,7 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_token(parser, NULL));
     IS(REDTAIL_OK, redtail_parser_next_token(parser, &token));
     CHECK(token->bytes.len == 2 && memcmp(token->bytes.data, "OK", 2) == 0);
+    CHECK(redtail_token_double(token) == 0 && redtail_token_double(NULL) == 0 && redtail_token_double((const redtail_token *)ODD(token)) == 0);
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));
@@ -959,6 +960,17 @@ static void follower(void) {
     follower = redtail_follower_new(&options);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
     redtail_follower_free(follower);
+
+    /* A lost connection is named in its event, too. */
+    redtail_options_init(&options, sizeof options);
+    options.retry_first = 1;
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_OK, redtail_follower_connect(follower, "127.0.0.1:1"));
+    IS(REDTAIL_OK, redtail_follower_next(follower, &event));
+    CHECK(event != NULL && event->kind == REDTAIL_EVENT_DISCONNECTED);
+    CHECK(strstr(redtail_follower_message(follower), "127.0.0.1:1: Connection refused") != NULL);
+    redtail_follower_free(follower);
+    event = NULL;
 
     follower = redtail_follower_new(NULL);
     handle = redtail_follower_handle(follower);

@@ -257,7 +257,7 @@ static void fills_tokens(void) {
                     memcpy(read + len, tokens[i].raw.data, tokens[i].raw.len);
                     len += tokens[i].raw.len;
                     if (total + i == 2) MUST(tokens[i].kind == REDTAIL_KIND_MAP && tokens[i].count == 2 && tokens[i].depth == 1);
-                    if (total + i == 4) MUST(tokens[i].number == 1.5 && tokens[i].depth == 2);
+                    if (total + i == 4) MUST(redtail_token_double(&tokens[i]) == 1.5 && tokens[i].depth == 2);
                     if (total + i == 6) MUST(tokens[i].integer == -7 && tokens[i].depth == 1);
                     if (total + i == 7) MUST(tokens[i].step == REDTAIL_TOKEN_END && tokens[i].depth == 0);
                     if (total + i == 8) MUST(is(tokens[i].bytes, "PONG") && tokens[i].depth == 0);

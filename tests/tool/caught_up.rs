@@ -99,6 +99,12 @@ fn the_offset_of_another_server_is_no_goal() {
     let address = listen(serve_after_failover);
     let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--until-caught-up"]).ok();
     assert!(ran.text().contains("\"last\""), "{} {}", ran.text(), ran.err);
+    // Nothing is left to resume.
+    assert!(
+        ran.err.ends_with("caught up: every write that the server had when it was asked is printed\n"),
+        "{}",
+        ran.err
+    );
     assert!(
         ran.err.contains("does not know the offset to end at: INFO has no offset in the followed history"),
         "{}",

@@ -15,6 +15,7 @@ mod keepalive;
 mod load;
 mod manual;
 mod memory;
+mod named;
 mod output;
 mod output_writer;
 mod record;

@@ -51,7 +51,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
         options,
         address,
         follower,
-        sink: EventSink::new(Source::Server(target), output, stop, options).saving(saver),
+        sink: EventSink::new(Source::Server(target.clone()), output, stop, options).saving(saver),
         keeper,
         keepalive: Keepalive::watch(&handle),
         goal: Goal::default(),
@@ -63,7 +63,11 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let outcome = run.follow();
     drop(watching);
     let is_new = run.follower.position().is_none();
-    run.finish(outcome.map_err(|failure| if is_plain && is_new { failure.without_tls() } else { failure }))
+    let named = |failure: Failure| match is_plain && is_new {
+        true => failure.without_tls(&target).at(&target),
+        false => failure.at(&target),
+    };
+    run.finish(outcome.map_err(named))
 }
 
 fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower, Failure> {
@@ -87,7 +91,7 @@ struct Run<'a> {
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
     goal: Goal,
-    /// The goal is reached.
+    /// The goal of --until-caught-up is reached: nothing is left to resume.
     is_caught_up: bool,
     /// The position after the last printed event.
     printed: Option<Position>,
@@ -197,38 +201,49 @@ impl Run<'_> {
         let is_full = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
         let is_unwritten =
             |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_) | Failure::ClosedPipe));
+        let mut saved = None;
         if let (Some(keeper), Some(position)) = (&mut self.keeper, self.printed)
             && finished.is_ok()
             && !is_lost
             && !is_unwritten(&outcome)
         {
             finished = keeper.save(position);
+            saved = finished.is_ok().then_some(position);
         }
-        let mut is_saved = finished.is_ok();
         // A disk that is full soon after each restart would otherwise receive the same writes again and again.
         if let (Some(keeper), Some(position)) = (&mut self.keeper, self.written)
             && (is_full(&outcome) || is_full(&finished))
             && !is_lost
         {
-            is_saved = keeper.save(position).is_ok();
+            saved = keeper.save(position).is_ok().then_some(position).or(saved);
         }
         let position = if is_unwritten(&outcome) || is_unwritten(&finished) { self.written } else { self.printed };
         if let Some(position) = position.filter(|_| !is_lost) {
-            self.say_resume(position, is_saved);
+            self.say_resume(position, saved);
         }
         failure::first(outcome, finished)
     }
 
-    fn say_resume(&self, position: Position, is_finished: bool) {
-        if self.keeper.is_some() && is_finished {
-            log::say(format_args!("saved the position to resume from in the checkpoint: {position}"));
-        } else if self.options.only_snapshot {
-            log::say(format_args!("to print the writes after it: redtail tail --from {position}"));
-        } else {
-            if self.options.output.format == OutputFormat::Resp {
-                log::say("if the reader of this output was cut off, it has loaded less than this position says:");
+    /// `saved`: the position that the end of this run has saved.
+    fn say_resume(&self, position: Position, saved: Option<Position>) {
+        let before = self.keeper.as_ref().and_then(Keeper::saved);
+        match (saved, before) {
+            (Some(saved), _) => {
+                log::say(format_args!("saved the position to resume from in the checkpoint: {saved}"));
             }
-            log::say(format_args!("resume with --from {position}"));
+            (None, Some(before)) => {
+                log::say(format_args!("the checkpoint was not saved again: the next run resumes from {before}"));
+            }
+            _ if self.is_caught_up => {}
+            _ if self.options.only_snapshot => {
+                log::say(format_args!("to print the writes after it: redtail tail --from {position}"));
+            }
+            _ => {
+                if self.options.output.format == OutputFormat::Resp {
+                    log::say("if the reader of this output was cut off, it has loaded less than this position says:");
+                }
+                log::say(format_args!("resume with --from {position}"));
+            }
         }
     }
 }

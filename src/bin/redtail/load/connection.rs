@@ -14,6 +14,7 @@ use crate::args::{Load, OnError};
 use crate::failure::Failure;
 use crate::load::counts::Counts;
 use crate::load::report::Report;
+use crate::named::named;
 use crate::stats::Tally;
 use crate::target::address::Address;
 use crate::target::introduction::introduce;
@@ -367,7 +368,7 @@ fn connect(address: &Address, target: &Target) -> Result<Client, Failure> {
 }
 
 fn unreachable(target: &Target, error: &dyn Display) -> Failure {
-    Failure::Message(format!("can't connect to {target}: {error}"))
+    Failure::Message(format!("can't connect to {}", named(&target.to_string(), error)))
 }
 
 /// What a reply says.

@@ -13,6 +13,7 @@ use crate::args::{Scheme, Server};
 use crate::failure::Failure;
 use crate::target::credentials::{Credentials, ENCODING, Password, from_environment, percent_decoded};
 use crate::target::endpoint::Endpoint;
+use crate::target::introduction;
 use crate::terminal::log;
 
 /// A server as given on the command line.
@@ -174,7 +175,7 @@ impl Address {
         let sentinels = sentinels.iter().map(Target::to_string);
         let SentinelOptions { login, security, prefer_replica } = &self.sentinels;
         let login = login.clone();
-        let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica);
+        let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica).label(introduction::label());
         let sentinel = sentinel.sentinel_login(move || login.read());
         let mut sentinel = match security {
             Security::Plain => sentinel,
