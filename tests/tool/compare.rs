@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::caught_up::{command, listen};
+use crate::refusing::Refusing;
 use crate::run::{redtail, run};
 
 fn bulk(text: &str) -> Vec<u8> {
@@ -69,6 +70,15 @@ fn a_node_that_hides_its_cluster_is_refused() {
         );
         assert!(ran.code == 1 && ran.err.contains(&message), "{} {}", ran.code, ran.err);
     }
+}
+
+#[test]
+fn a_refused_connection_names_its_address_once() {
+    let refusing = Refusing::new();
+    let single = server(&[], b"$-1\r\n", false);
+    let ran = run(&["compare", &single, &refusing.address.to_string()]);
+    let message = format!("redtail: can't connect to {}: Connection refused", refusing.address);
+    assert!(ran.code == 1 && ran.err.starts_with(&message), "{} {}", ran.code, ran.err);
 }
 
 /// A server holds the replies that nobody reads yet in memory.

@@ -13,6 +13,7 @@ use redtail::topology::{Topology, slot};
 
 use crate::compare::value::{Digester, Value};
 use crate::failure::Failure;
+use crate::named::named;
 use crate::target::address::Address;
 use crate::target::introduction::introduce;
 use crate::target::offset::field;
@@ -229,7 +230,7 @@ fn connect(address: &Address, target: &Target) -> Result<Client, Failure> {
 }
 
 fn unreachable(target: &Target, error: &dyn Display) -> Failure {
-    Failure::Message(format!("can't connect to {target}: {error}"))
+    Failure::Message(format!("can't connect to {}", named(&target.to_string(), error)))
 }
 
 fn lost(target: &Target, error: &dyn Display) -> Failure {
