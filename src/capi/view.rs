@@ -187,7 +187,9 @@ impl View {
     /// As [`recorded_token`](Self::recorded_token).
     pub(super) unsafe fn read_token(&mut self) -> bool {
         // SAFETY: the bytes of the frame shown last, which have not changed.
-        let Some(frame) = (unsafe { bytes(self.walk.frame.data, self.walk.frame.len) }) else { return false };
+        let frame = unsafe { bytes(self.walk.frame.data, self.walk.frame.len) };
+        // Without a frame nothing is left of an earlier walk.
+        let Some(frame) = frame.filter(|frame| !frame.is_empty()) else { return false };
         let parser = self.walk.parser.get_or_insert_with(TokenParser::trusted);
         let rest = frame.get(self.walk.at..).unwrap_or_default();
         if rest.is_empty() && parser.is_between_frames() {
