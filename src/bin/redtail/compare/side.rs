@@ -198,8 +198,8 @@ impl Node {
         match reply {
             Ok(Some(frame)) if frame.is_error() => {
                 let text = String::from_utf8_lossy(frame.as_bytes().unwrap_or_default()).into_owned();
-                let of = if key.is_empty() { String::new() } else { format!(" {}", Quoted(key)) };
-                Err(Failure::Message(format!("{} refused {name}{of}: {text}", self.target)))
+                let command = if key.is_empty() { name.to_owned() } else { format!("{name} {}", Quoted(key)) };
+                Err(Failure::Message(format!("{} refused {command}: {text}", self.target)))
             }
             Ok(Some(frame)) => Ok(read(&frame)),
             Ok(None) => Err(lost(&self.target, &"the server closed it")),
