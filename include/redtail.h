@@ -393,6 +393,35 @@ typedef enum redtail_kind {
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
 
+/**
+ * A step of a walk through a frame. Of redtail_parser_next_token: owned by the parser, valid until the next step. Of
+ * redtail_parser_tokens: owned by the caller, its slices point into the input.
+ */
+typedef struct redtail_token {
+    /** One of redtail_token_step. */
+    int step;
+    /** VALUE, BEGIN: one of redtail_kind. */
+    int kind;
+    /** Number of open aggregates around the step. A BEGIN and its END have the same depth. */
+    uint32_t depth;
+    /** VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt". */
+    char format[4];
+    /**
+     * BEGIN: number of elements, keys and values of a map counted separately; length in bytes of a string in pieces;
+     * SIZE_MAX if streamed.
+     */
+    size_t count;
+    /** VALUE of kind INTEGER: the number. BOOLEAN: 1 or 0. DOUBLE: see redtail_token_double. */
+    int64_t integer;
+    /** VALUE: text or bytes; for a number its text. CHUNK: the bytes. */
+    redtail_slice bytes;
+    /**
+     * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
+     * bytes of all steps, one after another, are the frame.
+     */
+    redtail_slice raw;
+} redtail_token;
+
 /** The position of an argument in the bytes of its command. */
 typedef struct redtail_span {
     /** The index of its first byte. */
@@ -428,35 +457,10 @@ typedef struct redtail_item {
 } redtail_item;
 
 /**
- * A step of a walk through a frame. Of redtail_parser_next_token: owned by the parser, valid until the next step. Of
- * redtail_parser_tokens: owned by the caller, its slices point into the input.
+ * The number of a VALUE of kind DOUBLE, computed by this call. 0 if token is NULL or of another kind. Any thread,
+ * while the token is valid.
  */
-typedef struct redtail_token {
-    /** One of redtail_token_step. */
-    int step;
-    /** VALUE, BEGIN: one of redtail_kind. */
-    int kind;
-    /** Number of open aggregates around the step. A BEGIN and its END have the same depth. */
-    size_t depth;
-    /**
-     * BEGIN: number of elements, keys and values of a map counted separately; length in bytes of a string in pieces;
-     * SIZE_MAX if streamed.
-     */
-    size_t count;
-    /** VALUE: text or bytes; for a number its text. CHUNK: the bytes. */
-    redtail_slice bytes;
-    /** VALUE of kind INTEGER: the number. BOOLEAN: 1 or 0. */
-    int64_t integer;
-    /** VALUE of kind DOUBLE: the number. */
-    double number;
-    /** VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt". */
-    char format[4];
-    /**
-     * The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
-     * bytes of all steps, one after another, are the frame.
-     */
-    redtail_slice raw;
-} redtail_token;
+REDTAIL_API double redtail_token_double(const redtail_token *token);
 
 /**
  * Argument index of a COMMAND or INLINE; the name is 0. A slice without data if item is NULL or of another kind, or if
@@ -846,6 +850,18 @@ REDTAIL_API int redtail_command_is_write(const redtail_slice *args,
 
 /** The name of a redtail_access: "read", "write" or "removed"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_access_name(int access);
+
+/**
+ * Whether a whole key matches a pattern of KEYS and SCAN: * is any bytes, ? is one byte, [abc], [a-z] and [^x] are one
+ * byte of a class, \ escapes a byte. The time is at most proportional to the product of both lengths. Any thread.
+ *
+ * Returns 1 if it matches, else 0; REDTAIL_ERROR_ARGUMENT if a pointer is NULL and its length is not 0, or a length
+ * exceeds memory.
+ */
+REDTAIL_API int redtail_glob_matches(const char *pattern,
+                                     size_t pattern_len,
+                                     const char *key,
+                                     size_t key_len);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

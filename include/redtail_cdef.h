@@ -113,6 +113,16 @@ typedef enum redtail_kind {
     REDTAIL_KIND_PUSH = 14,
     REDTAIL_KIND_ATTRIBUTE = 15,
 } redtail_kind;
+typedef struct redtail_token {
+    int step;
+    int kind;
+    uint32_t depth;
+    char format[4];
+    size_t count;
+    int64_t integer;
+    redtail_slice bytes;
+    redtail_slice raw;
+} redtail_token;
 typedef struct redtail_span {
     uint32_t start;
     uint32_t len;
@@ -127,17 +137,7 @@ typedef struct redtail_item {
     size_t index;
     uint64_t length;
 } redtail_item;
-typedef struct redtail_token {
-    int step;
-    int kind;
-    size_t depth;
-    size_t count;
-    redtail_slice bytes;
-    int64_t integer;
-    double number;
-    char format[4];
-    redtail_slice raw;
-} redtail_token;
+double redtail_token_double(const redtail_token *token);
 redtail_slice redtail_item_arg(const redtail_item *item,
                                            size_t index);
 const char *redtail_item_name(int kind);
@@ -242,6 +242,10 @@ int redtail_command_keys(const redtail_slice *args,
 int redtail_command_is_write(const redtail_slice *args,
                                          size_t argc);
 const char *redtail_access_name(int access);
+int redtail_glob_matches(const char *pattern,
+                                     size_t pattern_len,
+                                     const char *key,
+                                     size_t key_len);
 typedef struct redtail_command_specs redtail_command_specs;
 redtail_command_specs *redtail_command_specs_new(void);
 void redtail_command_specs_free(redtail_command_specs *specs);

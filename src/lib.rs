@@ -34,6 +34,19 @@
 //! | the bytes of a snapshot | [`rdb`]: the decoder for `dump.rdb`, without `std` or allocation |
 //! | Sentinels, or a cluster | [`topology`]: followers that find their servers |
 //!
+//! The items of this page:
+//!
+//! | purpose | items |
+//! | --- | --- |
+//! | the follower | [`Follower`], [`Builder`], [`Handle`], [`Error`] |
+//! | events | [`Event`], [`StreamCommand`], [`StreamPart`], [`Attached`], [`AttachMethod`], [`SnapshotBegin`], [`SnapshotEnd`], [`Gap`], [`Disconnected`], [`DisconnectReason`], [`Forking`], [`ForkReason`], [`SessionError`] |
+//! | options | [`Options`], [`Start`], [`Ack`], [`OnGap`], [`SnapshotForm`], [`Backoff`] |
+//! | positions | [`Position`], [`ReplicationId`], [`PositionError`], [`Checkpoint`], [`CheckpointError`] |
+//! | the server | [`Server`], [`Product`], [`Role`] |
+//! | snapshots as files | [`SnapshotFile`], [`SnapshotFileError`], [`Compression`] |
+//! | parsers | [`Command`], [`CommandParser`], [`Frame`], [`FrameParser`], [`Status`], [`ProtocolError`], [`ProtocolErrorKind`], [`Excerpt`] |
+//! | limits | [`Limits`], [`MAX_COMMAND`], [`MAX_DEPTH`], [`MIN_PARTS_THRESHOLD`], [`TAPE_LENGTH`], [`BUFFER_CAPACITY`] |
+//!
 //! # Options and their cost
 //!
 //! [`Start`] chooses where the stream begins. By default, the primary never sends its data set. [`Ack`] chooses the
@@ -62,8 +75,8 @@
 //!
 //! # From C
 //!
-//! The shared library, the static library and `redtail.h` are built by the Makefile of the repository; `docs/c.md` is
-//! their guide.
+//! The Makefile of the repository builds the shared library, the static library and `redtail.h`. `docs/c.md` of the
+//! repository is their guide.
 //!
 //! # Errors and panics
 //!
@@ -124,14 +137,18 @@ pub use resp::{Command, CommandParser, Frame, FrameParser};
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
-    #[doc = include_str!("../docs/cluster.md")]
-    struct Cluster;
-    #[doc = include_str!("../docs/parser.md")]
-    struct Parser;
-    #[doc = include_str!("../docs/recordings.md")]
-    struct Recordings;
-    #[doc = include_str!("../docs/sentinel.md")]
-    struct Sentinel;
-    #[doc = include_str!("../docs/tls.md")]
-    struct Tls;
+    // The package for crates.io lacks them, and only the repository has a use for this feature.
+    #[cfg(feature = "header")]
+    mod book {
+        #[doc = include_str!("../docs/cluster.md")]
+        struct Cluster;
+        #[doc = include_str!("../docs/parser.md")]
+        struct Parser;
+        #[doc = include_str!("../docs/recordings.md")]
+        struct Recordings;
+        #[doc = include_str!("../docs/sentinel.md")]
+        struct Sentinel;
+        #[doc = include_str!("../docs/tls.md")]
+        struct Tls;
+    }
 }

@@ -18,6 +18,10 @@ mod caught_up;
 mod checkpoint;
 #[path = "tool/cluster.rs"]
 mod cluster;
+#[path = "tool/command_keys.rs"]
+mod command_keys;
+#[path = "tool/compare.rs"]
+mod compare;
 #[path = "tool/compressed.rs"]
 mod compressed;
 #[path = "help/contract.rs"]
@@ -32,6 +36,8 @@ mod dialect;
 mod doctor;
 #[path = "tool/doctor_cluster.rs"]
 mod doctor_cluster;
+#[path = "tool/doctor_remedies.rs"]
+mod doctor_remedies;
 #[path = "tool/doctor_sentinels.rs"]
 mod doctor_sentinels;
 #[path = "tool/filters.rs"]
@@ -56,6 +62,8 @@ mod refusing;
 mod replay;
 #[path = "tool/restored.rs"]
 mod restored;
+#[path = "tool/rreplay.rs"]
+mod rreplay;
 #[path = "tool/run.rs"]
 mod run;
 #[path = "tool/save.rs"]
@@ -73,6 +81,8 @@ mod snapshots;
 mod stats;
 #[path = "tool/tail.rs"]
 mod tail;
+#[path = "tool/target_filters.rs"]
+mod target_filters;
 #[path = "tool/usage.rs"]
 mod usage;
 #[path = "tool/watching.rs"]

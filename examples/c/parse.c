@@ -32,7 +32,7 @@ static void print_frame(redtail_parser *parser) {
             case REDTAIL_KIND_NULL: printf("null\n"); break;
             case REDTAIL_KIND_INTEGER: printf("%lld\n", (long long)token->integer); break;
             case REDTAIL_KIND_BOOLEAN: printf("%s\n", token->integer ? "true" : "false"); break;
-            case REDTAIL_KIND_DOUBLE: printf("%g\n", token->number); break;
+            case REDTAIL_KIND_DOUBLE: printf("%g\n", redtail_token_double(token)); break;
             case REDTAIL_KIND_ERROR:
             case REDTAIL_KIND_BULK_ERROR: print("error: ", token->bytes, "\n"); break;
             default: print("\"", token->bytes, "\"\n"); break;

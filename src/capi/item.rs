@@ -4,9 +4,9 @@ use std::ffi::{c_char, c_int};
 
 use crate::base::limits::TAPE_LENGTH;
 use crate::capi::basics::*;
-use crate::capi::boundary::there;
+use crate::capi::boundary::{bytes, there};
 use crate::capi::names::name_of;
-use crate::resp::{Frame, Kind, Span, Token};
+use crate::resp::{Kind, Lexeme, Shape, Span, double_value, integer_value};
 
 /// The grammar of the input.
 #[repr(C)]
@@ -153,21 +153,32 @@ pub struct redtail_token {
     /// VALUE, BEGIN: one of redtail_kind.
     pub kind: c_int,
     /// Number of open aggregates around the step. A BEGIN and its END have the same depth.
-    pub depth: usize,
+    pub depth: u32,
+    /// VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt".
+    pub format: [c_char; 4],
     /// BEGIN: number of elements, keys and values of a map counted separately; length in bytes of a string in pieces;
     /// SIZE_MAX if streamed.
     pub count: usize,
+    /// VALUE of kind INTEGER: the number. BOOLEAN: 1 or 0. DOUBLE: see redtail_token_double.
+    pub integer: i64,
     /// VALUE: text or bytes; for a number its text. CHUNK: the bytes.
     pub bytes: redtail_slice,
-    /// VALUE of kind INTEGER: the number. BOOLEAN: 1 or 0.
-    pub integer: i64,
-    /// VALUE of kind DOUBLE: the number.
-    pub number: f64,
-    /// VALUE of kind VERBATIM_STRING: the format and a NUL, for example "txt".
-    pub format: [c_char; 4],
     /// The exact bytes of the step. BEGIN: the header. END: the end mark; empty for an aggregate with a count. The
     /// bytes of all steps, one after another, are the frame.
     pub raw: redtail_slice,
+}
+
+/// The number of a VALUE of kind DOUBLE, computed by this call. 0 if token is NULL or of another kind. Any thread,
+/// while the token is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_token_double(token: *const redtail_token) -> f64 {
+    // SAFETY: NULL, or a token whose bytes are unchanged, as the header asks.
+    let text = unsafe {
+        there(token)
+            .filter(|token| token.kind == REDTAIL_KIND_DOUBLE as c_int)
+            .and_then(|token| bytes(token.bytes.data, token.bytes.len))
+    };
+    text.and_then(double_value).unwrap_or(0.0)
 }
 
 /// Argument index of a COMMAND or INLINE; the name is 0. A slice without data if item is NULL or of another kind, or if
@@ -239,73 +250,44 @@ impl redtail_token {
         step: 0,
         kind: REDTAIL_KIND_NONE as c_int,
         depth: 0,
-        count: 0,
-        bytes: redtail_slice::NONE,
-        integer: 0,
-        number: 0.0,
         format: [0; 4],
+        count: 0,
+        integer: 0,
+        bytes: redtail_slice::NONE,
         raw: redtail_slice::NONE,
     };
 
-    /// A token with the bytes `raw` inside `depth` open aggregates.
+    /// The token at these positions of `input`. It begins at index `at`, inside `depth` open aggregates.
     #[inline(always)]
-    pub(super) fn of(token: Token<'_>, raw: &[u8], depth: usize) -> Self {
-        let mut shown = Self { depth, raw: redtail_slice::of(raw), ..Self::NOTHING };
-        match token {
-            Token::Scalar(frame) => {
-                shown.step = REDTAIL_TOKEN_VALUE as c_int;
-                shown.value(&frame);
-            }
-            Token::Begin { kind, count } => {
-                shown.step = REDTAIL_TOKEN_BEGIN as c_int;
-                shown.kind = kind_of(kind) as c_int;
-                shown.count = count.unwrap_or(usize::MAX);
-            }
-            Token::Chunk(bytes) => {
-                shown.step = REDTAIL_TOKEN_CHUNK as c_int;
-                shown.bytes = redtail_slice::of(bytes);
-            }
-            Token::End => shown.step = REDTAIL_TOKEN_END as c_int,
-        }
-        shown
-    }
-
-    #[inline(always)]
-    fn value(&mut self, frame: &Frame<'_>) {
-        self.kind = kind_of(frame.kind()) as c_int;
-        self.bytes = redtail_slice::of(frame.payload());
-        match frame.kind() {
-            Kind::Integer => self.integer = frame.as_i64().unwrap_or(0),
-            Kind::Boolean => self.integer = i64::from(frame.as_bool() == Some(true)),
-            Kind::Double => self.number = frame.as_f64().unwrap_or(0.0),
-            Kind::VerbatimString => {
-                if let Some((format, text)) = frame.verbatim() {
-                    self.bytes = redtail_slice::of(text);
-                    let letters = format.map(|letter| letter as c_char);
-                    self.format = [letters[0], letters[1], letters[2], 0];
+    pub(super) fn of(lexeme: Lexeme, input: &[u8], at: usize, depth: usize) -> Self {
+        let part = |start: usize, len: usize| redtail_slice { data: input.as_ptr().wrapping_add(start).cast(), len };
+        let (step, kind, count) = match lexeme.shape {
+            Shape::Scalar(kind) => (REDTAIL_TOKEN_VALUE, kind as c_int, 0),
+            Shape::Begin(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, lexeme.extent),
+            Shape::Stream(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, usize::MAX),
+            Shape::Chunk => (REDTAIL_TOKEN_CHUNK, REDTAIL_KIND_NONE as c_int, 0),
+            Shape::End => (REDTAIL_TOKEN_END, REDTAIL_KIND_NONE as c_int, 0),
+        };
+        let bytes = match lexeme.shape {
+            Shape::Scalar(_) | Shape::Chunk => part(lexeme.start, lexeme.extent),
+            _ => redtail_slice::NONE,
+        };
+        let (raw, depth) = (part(at, lexeme.end - at), depth as u32);
+        let mut token = Self { step: step as c_int, kind, depth, format: [0; 4], count, integer: 0, bytes, raw };
+        if let Shape::Scalar(kind @ (Kind::Integer | Kind::Boolean | Kind::VerbatimString)) = lexeme.shape {
+            let text = input.get(lexeme.start..lexeme.start + lexeme.extent).unwrap_or_default();
+            match (kind, text) {
+                (Kind::Integer, number) => token.integer = integer_value(number),
+                (Kind::VerbatimString, &[a, b, c, _, ref text @ ..]) => {
+                    token.format = [a as c_char, b as c_char, c as c_char, 0];
+                    token.bytes = redtail_slice::of(text);
                 }
+                (_, truth) => token.integer = i64::from(truth == b"t"),
             }
-            _ => {}
         }
+        token
     }
 }
 
-pub(super) fn kind_of(kind: Kind) -> redtail_kind {
-    match kind {
-        Kind::SimpleString => REDTAIL_KIND_SIMPLE_STRING,
-        Kind::Error => REDTAIL_KIND_ERROR,
-        Kind::Integer => REDTAIL_KIND_INTEGER,
-        Kind::BulkString => REDTAIL_KIND_BULK_STRING,
-        Kind::Array => REDTAIL_KIND_ARRAY,
-        Kind::Null => REDTAIL_KIND_NULL,
-        Kind::Boolean => REDTAIL_KIND_BOOLEAN,
-        Kind::Double => REDTAIL_KIND_DOUBLE,
-        Kind::BigNumber => REDTAIL_KIND_BIG_NUMBER,
-        Kind::BulkError => REDTAIL_KIND_BULK_ERROR,
-        Kind::VerbatimString => REDTAIL_KIND_VERBATIM_STRING,
-        Kind::Map => REDTAIL_KIND_MAP,
-        Kind::Set => REDTAIL_KIND_SET,
-        Kind::Push => REDTAIL_KIND_PUSH,
-        Kind::Attribute => REDTAIL_KIND_ATTRIBUTE,
-    }
-}
+const _: () = assert!(Kind::SimpleString as c_int == REDTAIL_KIND_SIMPLE_STRING as c_int);
+const _: () = assert!(Kind::Attribute as c_int == REDTAIL_KIND_ATTRIBUTE as c_int);

@@ -17,7 +17,7 @@ use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
 use crate::base::status::Status;
 use crate::capi::basics::*;
 use crate::capi::boundary::{
-    Guard, Guarded, Out, bytes, call, enter_shared, listen_for_panics, make, refuse, release, there,
+    Guard, Guarded, Out, bytes, call, checked, enter_shared, listen_for_panics, make, refuse, release, there,
 };
 use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
@@ -42,6 +42,7 @@ pub struct redtail_parser {
     view: View,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is in memory of the caller, where nothing can be boxed")]
 enum Machine {
     Frames(FrameParser),
     Requests(RequestParser),
@@ -298,7 +299,7 @@ pub unsafe extern "C" fn redtail_parser_tokens(
         // SAFETY: as the header asks.
         let given = unsafe { *input.pointer() };
         // SAFETY: as the header asks.
-        let Some(mut unread) = (unsafe { bytes(given.data, given.len) }) else {
+        let Some(unread) = (unsafe { bytes(given.data, given.len) }) else {
             return refuse(parser, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that exceeds memory");
         };
         if tokens.is_null() || !tokens.is_aligned() || capacity == 0 {
@@ -307,12 +308,12 @@ pub unsafe extern "C" fn redtail_parser_tokens(
         let Machine::Tokens(machine) = &mut parser.machine else {
             return refuse(parser, REDTAIL_ERROR_STATE, "only REDTAIL_MODE_TOKENS delivers tokens");
         };
-        let (written, result) = machine.fold(&mut unread, 0, |written, token, raw, depth| {
+        let (written, used, result) = machine.fold(unread, 0, |written, at, lexeme, depth| {
             // SAFETY: within the room that the caller promises. What is there is not read.
-            unsafe { tokens.add(written).write(redtail_token::of(token, raw, depth)) };
+            unsafe { tokens.add(written).write(redtail_token::of(lexeme, unread, at, depth)) };
             if written + 1 == capacity { ControlFlow::Break(written + 1) } else { ControlFlow::Continue(written + 1) }
         });
-        input.set(redtail_slice::of(unread));
+        input.set(redtail_slice::of(unread.get(used..).unwrap_or_default()));
         count.set(written);
         match result {
             Ok(Status::Complete(())) => REDTAIL_OK,
@@ -345,9 +346,28 @@ pub unsafe extern "C" fn redtail_parser_next_token(
     token: *mut *const redtail_token,
 ) -> c_int {
     let found = token_of(parser);
+    // SAFETY: as the header asks.
+    if let (Some(parser), Some(token)) = (unsafe { checked(parser) }, Out::new(token))
+        && let Machine::Frames(machine) = &parser.machine
+        && parser.guard.refused().is_none()
+        // SAFETY: the frame's bytes have not changed, as the header asks.
+        && let Some(is_found) = unsafe { parser.view.recorded_token(machine.tape()) }
+    {
+        if is_found {
+            token.set(found);
+        }
+        return if is_found { REDTAIL_OK } else { REDTAIL_END } as c_int;
+    }
+    read_token(parser, token)
+}
+
+/// The same for a frame without a tape, and for a wrong call.
+#[inline(never)]
+fn read_token(parser: *mut redtail_parser, token: *mut *const redtail_token) -> c_int {
+    let found = token_of(parser);
     call!(parser, out token; {
         // SAFETY: the frame's bytes have not changed, as the header asks.
-        if !unsafe { parser.view.next_token() } {
+        if !matches!(parser.machine, Machine::Frames(_)) || !unsafe { parser.view.read_token() } {
             return REDTAIL_END;
         }
         token.set(found);

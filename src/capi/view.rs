@@ -1,12 +1,12 @@
 //! The last item of a parser in the form of the header, and the progress of the walks through it.
 
 use std::ffi::c_int;
+use std::ops::ControlFlow;
 
-use crate::base::status::Status;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{ArgCursor, Frame, Inline, Part, TokenParser};
+use crate::resp::{ArgCursor, Element, Frame, Inline, Part, Shape, TokenParser};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -31,17 +31,24 @@ pub(super) enum Rest {
 
 /// The progress of the walk through the frame.
 struct Walk {
-    parser: TokenParser,
     /// The bytes of the frame; none if the last item is not a frame.
     frame: redtail_slice,
-    /// The bytes of the frame that are still to be walked.
-    rest: redtail_slice,
+    /// The number of tokens delivered, and of their bytes.
+    index: usize,
+    at: usize,
+    /// The number of open aggregates and strings.
+    depth: usize,
+    /// Reads a frame whose tokens are not recorded.
+    parser: Option<TokenParser>,
 }
 
 impl Walk {
+    const fn of(frame: redtail_slice) -> Self {
+        Self { frame, index: 0, at: 0, depth: 0, parser: None }
+    }
+
     fn restart(&mut self, frame: redtail_slice) {
-        self.parser.restart();
-        (self.frame, self.rest) = (frame, frame);
+        (self.frame, self.index, self.at, self.depth, self.parser) = (frame, 0, 0, 0, None);
     }
 }
 
@@ -63,7 +70,7 @@ impl View {
             shown: nothing,
             rest: Rest::None,
             words: [redtail_span { start: 0, len: 0 }; REDTAIL_SPANS],
-            walk: Walk { parser: TokenParser::trusted(), frame: nothing, rest: nothing },
+            walk: Walk::of(nothing),
         }
     }
 
@@ -75,7 +82,7 @@ impl View {
     /// Removes the item.
     pub(super) fn nothing(&mut self) {
         self.rest = Rest::None;
-        (self.walk.frame, self.walk.rest) = (redtail_slice::NONE, redtail_slice::NONE);
+        self.walk.frame = redtail_slice::NONE;
     }
 
     /// Starts the walk again. False if the last item is not a frame.
@@ -138,7 +145,7 @@ impl View {
         self.walk.restart(redtail_slice::of(frame.raw()));
         self.item.kind = REDTAIL_ITEM_FRAME as c_int;
         self.item.offset = offset;
-        self.item.frame = kind_of(frame.kind()) as c_int;
+        self.item.frame = frame.kind() as c_int;
         self.item.raw = redtail_slice::of(frame.raw());
         self.item.spans = std::ptr::null();
         self.item.argc = 0;
@@ -151,24 +158,49 @@ impl View {
         REDTAIL_NEED_MORE
     }
 
-    /// The next step of the walk through the last frame; false after the last.
+    /// The next step of the walk through the last frame, from its tape; `Some(false)` after the last. `None` if there
+    /// is no tape. It can't panic.
     ///
     /// # Safety
     /// The bytes shown last have not changed.
-    pub(super) unsafe fn next_token(&mut self) -> bool {
-        let Walk { parser, rest, .. } = &mut self.walk;
-        // SAFETY: a part of the bytes shown last, which have not changed.
-        let Some(mut unread) = (unsafe { bytes(rest.data, rest.len) }) else { return false };
-        if unread.is_empty() && parser.is_between_frames() {
+    #[inline(always)]
+    pub(super) unsafe fn recorded_token(&mut self, tape: &[Element]) -> Option<bool> {
+        let walk = &mut self.walk;
+        if tape.is_empty() || walk.frame.data.is_null() {
+            return None;
+        }
+        let Some(element) = tape.get(walk.index) else { return Some(false) };
+        // SAFETY: the bytes of the frame shown last, which have not changed.
+        let frame = unsafe { bytes(walk.frame.data, walk.frame.len) }?;
+        let lexeme = element.lexeme();
+        // An end has the depth of its beginning.
+        walk.depth = walk.depth.wrapping_sub(usize::from(lexeme.shape == Shape::End));
+        self.token = redtail_token::of(lexeme, frame, walk.at, walk.depth);
+        walk.depth += usize::from(matches!(lexeme.shape, Shape::Begin(_) | Shape::Stream(_)));
+        (walk.index, walk.at) = (walk.index + 1, lexeme.end);
+        Some(true)
+    }
+
+    /// The same for a frame without a tape: it has more tokens than the parser records. False if there is no frame.
+    ///
+    /// # Safety
+    /// As [`recorded_token`](Self::recorded_token).
+    pub(super) unsafe fn read_token(&mut self) -> bool {
+        // SAFETY: the bytes of the frame shown last, which have not changed.
+        let frame = unsafe { bytes(self.walk.frame.data, self.walk.frame.len) };
+        // Without a frame nothing is left of an earlier walk.
+        let Some(frame) = frame.filter(|frame| !frame.is_empty()) else { return false };
+        let parser = self.walk.parser.get_or_insert_with(TokenParser::trusted);
+        let rest = frame.get(self.walk.at..).unwrap_or_default();
+        if rest.is_empty() && parser.is_between_frames() {
             return false;
         }
-        let (before, outside) = (unread, parser.depth());
-        let Ok(Status::Complete(token)) = parser.next(&mut unread) else { return false };
-        *rest = redtail_slice::of(unread);
-        // An end has the depth of its beginning.
-        let depth = outside.min(parser.depth());
-        let raw = before.get(..before.len() - unread.len()).unwrap_or_default();
-        self.token = redtail_token::of(token, raw, depth);
+        let (token, used, _) = parser.fold(rest, None, |_, at, lexeme, depth| {
+            ControlFlow::Break(Some(redtail_token::of(lexeme, rest, at, depth)))
+        });
+        self.walk.at += used;
+        let Some(token) = token else { return false };
+        self.token = token;
         true
     }
 }

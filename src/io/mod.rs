@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | a session for event loops and asynchronous code | [`BufferedSession`], [`Step`], [`ReceiveBuffer`], [`SpaceError`], [`BufferFull`] |
 //! | RESP from any source | [`FrameReader`], [`CommandReader`], [`RequestReader`], [`PartsReader`], [`Spanned`], [`ReadError`] |
-//! | snapshots | [`SnapshotReader`], [`SnapshotFile`], [`SnapshotFileError`] |
+//! | snapshots | [`SnapshotReader`], [`TemplateBuffer`], [`SnapshotFile`], [`SnapshotFileError`] |
 //! | append-only files | [`AppendOnly`], [`AppendOnlyFile`], [`FileEvent`], [`FileKind`], [`Unfinished`], [`UnfinishedKind`], [`Manifest`], [`Listed`], [`AppendOnlyError`], [`ManifestError`] |
 //! | saved positions | [`Checkpoint`], [`CheckpointFile`], [`CheckpointPosition`], [`Saved`], [`CheckpointError`] |
 //! | recordings | [`RecordingReader`], [`recording`] |

@@ -113,8 +113,10 @@ impl ReceiveBuffer {
     /// # Errors
     /// [`BufferFull`] if `limit` bytes are unread, or if there is no memory. The bytes stay readable.
     pub fn make_room(&mut self, at_least: usize, limit: usize) -> Result<(), BufferFull> {
-        if self.end == self.storage.len() && self.storage.len() < self.base.min(limit) {
-            return self.replace(self.base.min(limit));
+        // Without memory for that, smaller steps may do.
+        let base = self.base.min(limit);
+        if self.end == self.storage.len() && self.storage.len() < base && self.replace(base).is_ok() {
+            return Ok(());
         }
         if self.is_empty() {
             self.start = 0;

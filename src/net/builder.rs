@@ -171,7 +171,8 @@ impl<S> Builder<S> {
         self
     }
 
-    /// The text under which the primary lists the follower.
+    /// The text under which the primary lists the follower. Through Sentinels and in a cluster, each connection tells
+    /// it to its server for `CLIENT LIST` (`CLIENT SETNAME`). After a denial this is not repeated.
     pub fn label(mut self, label: ReplicaLabel) -> Self {
         self.options.label = label;
         self
@@ -305,7 +306,7 @@ impl<S: Source> Builder<S> {
     /// [`Error::Target`], [`Error::Login`], or [`Error::Connect`] unless [`retry_first`](Self::retry_first) is set.
     pub fn connect(self) -> Result<Follower<S::Transport>, Error> {
         let Self { source, options, login, buffer, handle, recorder } = self;
-        let Opened { name, connector } = source.open(&login, &handle)?;
+        let Opened { name, connector } = source.open(&login, &handle, &options.label)?;
         let follower = Follower::start(name, connector, Box::new(move || login.ask()), options, buffer, handle)?;
         Ok(follower.recording(recorder))
     }

@@ -5,6 +5,7 @@ use std::{fmt, io};
 use thiserror::Error;
 
 use crate::io::{BufferFull, SpaceError};
+use crate::net::named::named;
 use crate::net::target::TargetError;
 use crate::replication::SessionError;
 
@@ -25,7 +26,7 @@ pub enum Error {
     #[error(transparent)]
     Session(Box<SessionError>),
     /// The first connection could not be made.
-    #[error("can't connect to {target}: {source}")]
+    #[error("can't connect to {}", named(target, source))]
     Connect {
         /// The address, or the name of the primary among Sentinels.
         target: String,

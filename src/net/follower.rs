@@ -9,6 +9,7 @@ use crate::io::{BufferedSession, Step};
 use crate::net::error::Error;
 use crate::net::handle::{Handle, HandleState};
 use crate::net::login::{Ask, Login};
+use crate::net::named::named;
 use crate::net::socket::Socket;
 use crate::net::transport::{Remote, Transport};
 use crate::owned::OwnedEvent;
@@ -34,6 +35,8 @@ use crate::replication::{Closed, Credentials, Event, Heartbeat, Idle, Options, P
 /// event for longer than the primary's `repl-timeout` calls [`Handle::heartbeat`] meanwhile.
 pub struct Follower<T: Transport = Socket> {
     pub(super) engine: BufferedSession,
+    /// The name of the server in the errors of its connections.
+    target: String,
     connector: Box<Ask<T>>,
     login: Box<Ask<Login>>,
     link: Option<Link<T>>,
@@ -200,6 +203,7 @@ impl<T: Transport> Follower<T> {
     ) -> Result<Self, Error> {
         let mut follower = Self {
             engine: BufferedSession::with_buffer(options, buffer)?,
+            target,
             connector,
             login,
             link: None,
@@ -215,7 +219,7 @@ impl<T: Transport> Follower<T> {
         match follower.connect()? {
             Ok(()) => {}
             Err(error) if options.retry_first => follower.connect_failed(&error),
-            Err(source) => return Err(Error::Connect { target, source }),
+            Err(source) => return Err(Error::Connect { target: follower.target.clone(), source }),
         }
         Ok(follower)
     }
@@ -350,16 +354,21 @@ impl<T: Transport> Follower<T> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 match link.write_error.take() {
-                    Some(error) => self.engine.disconnected(Closed::Failed(&error.to_string())),
+                    Some(error) => self.broken(&error),
                     None => {
                         let now = self.now_ms();
                         self.engine.silent(now);
                     }
                 }
             }
-            Err(error) => self.engine.disconnected(Closed::Failed(&error.to_string())),
+            Err(error) => self.broken(&error),
         }
         Ok(())
+    }
+
+    fn broken(&mut self, error: &io::Error) {
+        let message = named(&self.target, error);
+        self.engine.disconnected(Closed::Failed(&message));
     }
 
     /// Waits and connects. Returns true when the time is up before that.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
+use crate::net::named::at;
 use crate::net::target::Target;
 #[cfg(feature = "tls")]
 use crate::net::tls::Tls;
@@ -91,12 +92,17 @@ impl Socket {
     /// (on Windows, as often as Windows does: ten times).
     ///
     /// # Errors
-    /// The error of the system. If the name has several addresses: the error of each.
+    /// The error of the system, with the target in front: the socket of an error does not exist, so nothing else names
+    /// its address. If the name has several addresses: the error of each.
     pub fn connect(target: &Target, timeouts: &Timeouts) -> io::Result<Self> {
         Self::open(target, timeouts, &|_| Ok(()))
     }
 
     pub(super) fn open(target: &Target, timeouts: &Timeouts, announce: &Announce<'_>) -> io::Result<Self> {
+        Self::open_plain(target, timeouts, announce).map_err(|error| at(target, error))
+    }
+
+    fn open_plain(target: &Target, timeouts: &Timeouts, announce: &Announce<'_>) -> io::Result<Self> {
         let socket = match target {
             Target::Tcp { host, port } => Self::Tcp(connect_tcp(host, *port, timeouts.connect, announce)?),
             #[cfg(unix)]
@@ -128,6 +134,11 @@ impl Socket {
         tls: &Tls,
         announce: &Announce<'_>,
     ) -> io::Result<Self> {
+        Self::open_encrypted(target, timeouts, tls, announce).map_err(|error| at(target, error))
+    }
+
+    #[cfg(feature = "tls")]
+    fn open_encrypted(target: &Target, timeouts: &Timeouts, tls: &Tls, announce: &Announce<'_>) -> io::Result<Self> {
         let Target::Tcp { host, port } = target else {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "there is no TLS over a Unix socket"));
         };

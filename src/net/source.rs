@@ -9,6 +9,7 @@ use crate::net::login::{Ask, LoginSource};
 use crate::net::socket::{Socket, Timeouts};
 use crate::net::target::Target;
 use crate::net::transport::Transport;
+use crate::replication::ReplicaLabel;
 
 /// A source of connections to one server: [`Address`], [`Connector`], [`Connected`], or a
 /// [`Sentinel`](crate::topology::Sentinel) deployment. Sealed.
@@ -17,7 +18,8 @@ pub trait Source: sealed::Sealed {
     type Transport: Transport + 'static;
 
     #[doc(hidden)]
-    fn open(self, login: &LoginSource, handle: &Handle) -> Result<Opened<Self::Transport>, Error>;
+    fn open(self, login: &LoginSource, handle: &Handle, label: &ReplicaLabel)
+    -> Result<Opened<Self::Transport>, Error>;
 }
 
 /// A source whose connections this crate opens, so that timeouts and TLS can be chosen: [`Address`], a
@@ -105,7 +107,7 @@ impl Dial for Address {
 impl Source for Address {
     type Transport = Socket;
 
-    fn open(self, _: &LoginSource, handle: &Handle) -> Result<Opened<Socket>, Error> {
+    fn open(self, _: &LoginSource, handle: &Handle, _: &ReplicaLabel) -> Result<Opened<Socket>, Error> {
         let target: Target = self.text.parse()?;
         let (dialer, handle, name) = (self.dialer, handle.clone(), target.to_string());
         let connect = move || dialer.connect(&target, &|attempt| handle.controls(attempt));
@@ -126,7 +128,7 @@ impl<T> Reconnect for Connector<T> {}
 impl<T: Transport + 'static> Source for Connector<T> {
     type Transport = T;
 
-    fn open(self, _: &LoginSource, _: &Handle) -> Result<Opened<T>, Error> {
+    fn open(self, _: &LoginSource, _: &Handle, _: &ReplicaLabel) -> Result<Opened<T>, Error> {
         Ok(Opened { name: self.name, connector: self.connect })
     }
 }
@@ -142,7 +144,7 @@ impl<T> sealed::Sealed for Connected<T> {}
 impl<T: Transport + Send + 'static> Source for Connected<T> {
     type Transport = T;
 
-    fn open(self, _: &LoginSource, _: &Handle) -> Result<Opened<T>, Error> {
+    fn open(self, _: &LoginSource, _: &Handle, _: &ReplicaLabel) -> Result<Opened<T>, Error> {
         let mut stream = Some(self.stream);
         let connect = move || stream.take().ok_or_else(|| io::Error::other("the only connection is used up"));
         Ok(Opened { name: "the server".into(), connector: Box::new(connect) })

@@ -526,7 +526,14 @@ impl fmt::Display for Gap {
                 self.from
             ),
             Some(bytes) => write!(f, "{bytes} bytes of the stream are missing between {} and {}", self.from, self.to),
-            None => write!(f, "another history: {} is not part of it, the stream continues at {}", self.from, self.to),
+            None => write!(
+                f,
+                "the server has another history, which does not contain {}. It was restarted without its data, has \
+                 taken over without the last writes, or is another server. Writes after that position are lost, and \
+                 the last ones before it may be undone. The stream continues at {}; only a snapshot has all data of \
+                 the server",
+                self.from, self.to
+            ),
         }
     }
 }

@@ -54,7 +54,8 @@ pub struct Options {
     /// Whether items are read from a snapshot with broken values, too. Broken values are skipped and delivered as
     /// [`Item::Skipped`](crate::rdb::Item::Skipped). Default: no, such a snapshot is an error.
     pub lenient: bool,
-    /// The address that the primary shows for us in INFO and ROLE. Default: `redtail.invalid`.
+    /// The address that the primary shows for us in INFO and ROLE. Default: `redtail.invalid`. Through Sentinels and in
+    /// a cluster it is also the name of the connections in `CLIENT LIST`.
     pub label: ReplicaLabel,
     /// The port that the primary shows for us. Default: none is announced.
     pub listening_port: Option<u16>,
@@ -242,6 +243,11 @@ impl ReplicaLabel {
             [] => Self::DEFAULT_TEXT.as_bytes(),
             text => text,
         }
+    }
+
+    /// The text, unless it is the default.
+    pub(crate) fn given(&self) -> Option<&str> {
+        core::str::from_utf8(self.0.as_bytes()).ok().filter(|text| !text.is_empty())
     }
 }
 

@@ -33,6 +33,10 @@ pub(super) fn short_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
         let length = short_integer(line)?;
         return Some(Lexeme::new(Shape::Scalar(Kind::Integer), at + 1, length, at + 1 + length + 2));
     }
+    if kind == b'+' {
+        let length = short_text(line)?;
+        return Some(Lexeme::new(Shape::Scalar(Kind::SimpleString), at + 1, length, at + 1 + length + 2));
+    }
     let (kind, per) = match kind {
         b'*' => (Kind::Array, 0),
         b'%' => (Kind::Map, 1),
@@ -54,7 +58,8 @@ pub(super) fn fast_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
     match head as u8 {
         b'$' => {
             let Some((length, used)) = length(line) else {
-                return is_null(line).then_some(Lexeme::new(Shape::Scalar(Kind::Null), text + 4, 0, text + 4));
+                let is_null = line as u32 == u32::from_le_bytes(*b"-1\r\n");
+                return is_null.then_some(Lexeme::new(Shape::Scalar(Kind::Null), text + 2, 0, text + 4));
             };
             let start = text + used;
             let stop = start + length;
@@ -64,15 +69,6 @@ pub(super) fn fast_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
             scalar(Kind::BulkString, start, stop)
         }
         b':' => scalar(Kind::Integer, text, text + short_integer(line).or_else(|| long_integer(bytes, text))?),
-        byte @ (b'*' | b'~' | b'%') => {
-            let (count, used) = short_length(line)?;
-            let (kind, count) = match byte {
-                b'*' => (Kind::Array, count),
-                b'~' => (Kind::Set, count),
-                _ => (Kind::Map, 2 * count),
-            };
-            Some(Lexeme::new(Shape::Begin(kind), text + used, count, text + used))
-        }
         b'+' => scalar(Kind::SimpleString, text, text + text_length(bytes, text)?),
         b'-' => scalar(Kind::Error, text, text + text_length(bytes, text)?),
         b'_' if line as u16 == CR_LF => scalar(Kind::Null, text, text),
@@ -85,11 +81,6 @@ pub(super) fn fast_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
 }
 
 const CR_LF: u16 = u16::from_le_bytes(*b"\r\n");
-
-/// Whether the line is `-1`.
-fn is_null(line: u64) -> bool {
-    line as u32 == u32::from_le_bytes(*b"-1\r\n")
-}
 
 /// A length of one or two digits with its CR LF. Returns the length and the number of bytes read. `line` holds seven
 /// bytes.
@@ -129,6 +120,23 @@ fn short_integer(line: u64) -> Option<usize> {
     (ends && !leading_zero).then_some(digits as usize)
 }
 
+/// The length of a text of at most five bytes. `line` holds seven bytes.
+#[inline(always)]
+fn short_text(line: u64) -> Option<usize> {
+    let length = line_ends(line).trailing_zeros() / 8;
+    (length < 6 && (line >> (8 * length)) as u16 == CR_LF).then_some(length as usize)
+}
+
+/// The lowest set bit belongs to the first byte that is CR or LF.
+#[inline(always)]
+fn line_ends(word: u64) -> u64 {
+    let find = |byte: u64| {
+        let left = word ^ byte.wrapping_mul(0x0101_0101_0101_0101);
+        left.wrapping_sub(0x0101_0101_0101_0101) & !left & 0x8080_8080_8080_8080
+    };
+    find(u64::from(b'\r')) | find(u64::from(b'\n'))
+}
+
 #[inline(never)]
 fn long_integer(bytes: &[u8], at: usize) -> Option<usize> {
     match number::integer(bytes.get(at..)?) {
@@ -142,12 +150,7 @@ fn long_integer(bytes: &[u8], at: usize) -> Option<usize> {
 fn text_length(bytes: &[u8], at: usize) -> Option<usize> {
     for length in (0..LONGEST_TEXT).step_by(8) {
         let word = load(bytes, at + length)?;
-        // The lowest set bit belongs to the first byte equal to `byte`.
-        let find = |byte: u64| {
-            let left = word ^ byte.wrapping_mul(0x0101_0101_0101_0101);
-            left.wrapping_sub(0x0101_0101_0101_0101) & !left & 0x8080_8080_8080_8080
-        };
-        let ends = find(u64::from(b'\r')) | find(u64::from(b'\n'));
+        let ends = line_ends(word);
         if ends != 0 {
             let length = length + ends.trailing_zeros() as usize / 8;
             return (bytes.get(at + length..at + length + 2)? == b"\r\n").then_some(length);

@@ -5,20 +5,21 @@ use core::iter::FusedIterator;
 
 use crate::resp::fast_lexeme::fast_lexeme;
 use crate::resp::kind::Kind;
-use crate::resp::lexeme::{Lexeme, Shape};
+use crate::resp::lexeme::{Element, Lexeme, Shape};
 use crate::resp::lexer::{Lex, Lexer};
+use crate::resp::number::{double_value, integer_value};
 use crate::resp::quoted::Quoted;
 
 /// A whole frame that a [`FrameParser`](super::FrameParser) has validated.
 ///
-/// It borrows its bytes from the input and nothing else. An accessor returns `None` if it does not fit the
-/// [`kind`](Self::kind). [`Display`](fmt::Display) prints the frame as redis-cli prints a reply.
+/// It borrows its bytes from the input, and the positions of its tokens from the parser. An accessor returns `None` if
+/// it does not fit the [`kind`](Self::kind). [`Display`](fmt::Display) prints the frame as redis-cli prints a reply.
 ///
 /// ```
 /// use redtail::{FrameParser, Status};
 ///
-/// let mut input: &[u8] = b"*2\r\n:7\r\n%1\r\n$1\r\nk\r\n,1.5\r\n";
-/// let Status::Complete(frame) = FrameParser::new().next(&mut input)? else { panic!() };
+/// let (mut parser, mut input) = (FrameParser::new(), b"*2\r\n:7\r\n%1\r\n$1\r\nk\r\n,1.5\r\n" as &[u8]);
+/// let Status::Complete(frame) = parser.next(&mut input)? else { panic!() };
 /// let mut items = frame.items();
 /// assert_eq!(items.next().unwrap().as_i64(), Some(7));
 /// let (key, value) = items.next().unwrap().pairs().next().unwrap();
@@ -29,18 +30,17 @@ use crate::resp::quoted::Quoted;
 pub struct Frame<'a> {
     /// The bytes, including attributes before the frame.
     raw: &'a [u8],
-    /// The element of the frame itself, after its attributes. It was read once, for all accessors.
-    shape: Shape,
-    /// The index of its text, payload or first element, and the length or number of these.
-    start: u32,
-    extent: u32,
+    /// The token of the frame itself, after its attributes.
+    root: Element,
+    /// All tokens of the frame. Empty if the parser did not record them.
+    pub(super) tape: &'a [Element],
 }
 
 impl<'a> Frame<'a> {
-    /// The frame with the bytes `raw`. `root` is its element in them.
+    /// The frame with the bytes `raw`. The elements have positions in them.
     #[inline(always)]
-    pub(super) const fn new(raw: &'a [u8], root: Lexeme) -> Self {
-        Self { raw, shape: root.shape, start: root.start as u32, extent: root.extent as u32 }
+    pub(super) const fn new(raw: &'a [u8], root: Element, tape: &'a [Element]) -> Self {
+        Self { raw, root, tape }
     }
 
     /// The bytes of the frame, including the attributes before it.
@@ -52,7 +52,7 @@ impl<'a> Frame<'a> {
     /// The type of the frame. Attributes before it are ignored.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.shape {
+        match self.root.shape {
             Shape::Scalar(kind) | Shape::Begin(kind) | Shape::Stream(kind) => kind,
             Shape::Chunk | Shape::End => Kind::Null,
         }
@@ -64,7 +64,7 @@ impl<'a> Frame<'a> {
     /// `None` for a streamed string: use [`chunks`](Self::chunks).
     #[must_use]
     pub fn as_bytes(&self) -> Option<&'a [u8]> {
-        match self.shape {
+        match self.root.shape {
             Shape::Scalar(Kind::VerbatimString) => self.payload().get(4..),
             Shape::Scalar(Kind::SimpleString | Kind::Error | Kind::BulkString | Kind::BulkError | Kind::BigNumber) => {
                 Some(self.payload())
@@ -82,26 +82,19 @@ impl<'a> Frame<'a> {
     /// The value of an integer.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
-        let text = self.number(Kind::Integer)?.as_bytes();
-        let (sign, digits) = match text {
-            [b'-', digits @ ..] => (-1, digits),
-            [b'+', digits @ ..] | digits => (1, digits),
-        };
-        // The parser has validated the number: the smallest one is the only sum that wraps.
-        let add = |sum: i64, digit: &u8| sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')));
-        Some(digits.iter().fold(0, add).wrapping_mul(sign))
+        self.number(Kind::Integer).map(integer_value)
     }
 
     /// The value of a double. A payload of `nan`, as in `nan(0x1)`, is ignored.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
-        self.number(Kind::Double)?.split('(').next()?.parse().ok()
+        double_value(self.number(Kind::Double)?)
     }
 
     /// The value of a boolean.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
-        self.number(Kind::Boolean).map(|text| text == "t")
+        self.number(Kind::Boolean).map(|text| text == b"t")
     }
 
     /// Whether the frame is a null of RESP2 or RESP3.
@@ -120,7 +113,7 @@ impl<'a> Frame<'a> {
     #[must_use]
     pub fn verbatim(&self) -> Option<(&'a [u8; 3], &'a [u8])> {
         let payload = self.payload();
-        match self.shape {
+        match self.root.shape {
             Shape::Scalar(Kind::VerbatimString) => Some((payload.first_chunk()?, payload.get(4..)?)),
             _ => None,
         }
@@ -135,20 +128,20 @@ impl<'a> Frame<'a> {
         reason = "most frames have no length, so that they are neither empty nor not"
     )]
     pub fn len(&self) -> Option<usize> {
-        match self.shape {
-            Shape::Begin(kind) => Some(self.extent as usize / if kind.is_paired() { 2 } else { 1 }),
+        match self.root.shape {
+            Shape::Begin(kind) => Some(self.root.extent as usize / if kind.is_paired() { 2 } else { 1 }),
             _ => None,
         }
     }
 
     /// The elements of an array, set or push; the keys and values of a map in turn. Empty for any other frame.
     ///
-    /// For a deep tree use [`tokens`](Self::tokens), which reads each byte once.
+    /// The elements are read again. For a deep tree use [`tokens`](Self::tokens).
     #[must_use]
     pub fn items(&self) -> Items<'a> {
-        let rest = self.raw.get(self.start as usize..).unwrap_or_default();
-        match self.shape {
-            Shape::Begin(_) => Items { rest, left: Some(self.extent), attributes: false },
+        let rest = self.raw.get(self.root.start as usize..).unwrap_or_default();
+        match self.root.shape {
+            Shape::Begin(_) => Items { rest, left: Some(self.root.extent), attributes: false },
             Shape::Stream(kind) if kind != Kind::BulkString => Items { rest, left: None, attributes: false },
             _ => Items::NONE,
         }
@@ -175,8 +168,8 @@ impl<'a> Frame<'a> {
     /// frame.
     #[must_use]
     pub fn chunks(&self) -> Chunks<'a> {
-        let rest = self.raw.get(self.start as usize..).unwrap_or_default();
-        match self.shape {
+        let rest = self.raw.get(self.root.start as usize..).unwrap_or_default();
+        match self.root.shape {
             Shape::Stream(Kind::BulkString) => Chunks { rest, whole: None },
             Shape::Scalar(Kind::BulkString) => Chunks { rest: &[], whole: Some(self.payload()) },
             _ => Chunks { rest: &[], whole: None },
@@ -186,18 +179,15 @@ impl<'a> Frame<'a> {
     /// The payload of a scalar of any kind.
     #[inline]
     pub(crate) fn payload(&self) -> &'a [u8] {
-        let (start, length) = (self.start as usize, self.extent as usize);
-        match self.shape {
+        let (start, length) = (self.root.start as usize, self.root.extent as usize);
+        match self.root.shape {
             Shape::Scalar(_) => self.raw.get(start..).and_then(|rest| rest.get(..length)).unwrap_or_default(),
             _ => &[],
         }
     }
 
-    fn number(&self, wanted: Kind) -> Option<&'a str> {
-        if self.shape != Shape::Scalar(wanted) {
-            return None;
-        }
-        core::str::from_utf8(self.payload()).ok()
+    fn number(&self, wanted: Kind) -> Option<&'a [u8]> {
+        (self.root.shape == Shape::Scalar(wanted)).then(|| self.payload())
     }
 }
 
@@ -221,8 +211,8 @@ impl fmt::Debug for Frame<'_> {
 /// ```
 /// use redtail::{FrameParser, Status};
 ///
-/// let mut input: &[u8] = b"*2\r\n:1\r\n:2\r\n";
-/// if let Status::Complete(frame) = FrameParser::new().next(&mut input)? {
+/// let (mut parser, mut input) = (FrameParser::new(), b"*2\r\n:1\r\n:2\r\n" as &[u8]);
+/// if let Status::Complete(frame) = parser.next(&mut input)? {
 ///     assert_eq!(frame.items().map(|item| item.to_string()).collect::<Vec<_>>(), ["(integer) 1", "(integer) 2"]);
 /// }
 /// # Ok::<(), redtail::ProtocolError>(())
@@ -241,20 +231,20 @@ impl<'a> Items<'a> {
 
     /// The frame at the front. Moves past it.
     fn frame(&mut self) -> Option<Frame<'a>> {
-        let (mut root, rest) = (Lexeme::NULL, self.rest);
-        let end = match fast_lexeme(rest, 0) {
-            Some(scalar @ Lexeme { shape: Shape::Scalar(_), .. }) => {
-                root = scalar;
+        let mut root = Element::NULL;
+        let end = match fast_lexeme(self.rest, 0) {
+            Some(scalar) => {
+                root = Element::of(scalar);
                 scalar.end
             }
-            _ => match Lexer::trusted().frame(rest, &mut root) {
-                Ok(Lex::Whole(last)) => last.end,
+            None => match Lexer::trusted().frame(self.rest, 0, &mut [], &mut root) {
+                (_, Ok(Lex::Whole(last))) => last.end,
                 _ => return None,
             },
         };
-        let (raw, rest) = rest.split_at_checked(end)?;
+        let (raw, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest;
-        Some(Frame::new(raw, root))
+        Some(Frame::new(raw, root, &[]))
     }
 }
 
@@ -265,7 +255,7 @@ impl<'a> Iterator for Items<'a> {
         while self.attributes
             && self.left == Some(0)
             && let Ok(Lex::Whole(Lexeme { shape: Shape::Begin(Kind::Attribute), extent, end, .. })) =
-                Lexer::trusted().next(self.rest)
+                Lexer::trusted().slow(self.rest)
         {
             *self = Items { rest: self.rest.get(end..)?, left: Some(extent as u32), attributes: true };
         }
@@ -300,8 +290,8 @@ impl FusedIterator for Items<'_> {}
 /// ```
 /// use redtail::resp::{FrameParser, Status};
 ///
-/// let mut input: &[u8] = b"%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n";
-/// let Status::Complete(map) = FrameParser::new().next(&mut input)? else { panic!() };
+/// let (mut parser, mut input) = (FrameParser::new(), b"%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n" as &[u8]);
+/// let Status::Complete(map) = parser.next(&mut input)? else { panic!() };
 /// assert_eq!(map.pairs().filter_map(|(_, value)| value.as_i64()).sum::<i64>(), 3);
 /// # Ok::<(), redtail::ProtocolError>(())
 /// ```
@@ -330,8 +320,8 @@ impl FusedIterator for Pairs<'_> {}
 /// ```
 /// use redtail::resp::{FrameParser, Status};
 ///
-/// let mut input: &[u8] = b"$?\r\n;3\r\nhel\r\n;2\r\nlo\r\n;0\r\n";
-/// let Status::Complete(text) = FrameParser::new().next(&mut input)? else { panic!() };
+/// let (mut parser, mut input) = (FrameParser::new(), b"$?\r\n;3\r\nhel\r\n;2\r\nlo\r\n;0\r\n" as &[u8]);
+/// let Status::Complete(text) = parser.next(&mut input)? else { panic!() };
 /// assert_eq!(text.chunks().collect::<Vec<_>>().concat(), b"hello");
 /// # Ok::<(), redtail::ProtocolError>(())
 /// ```
@@ -349,7 +339,7 @@ impl<'a> Iterator for Chunks<'a> {
             return Some(whole);
         }
         let rest = core::mem::take(&mut self.rest);
-        let Ok(Lex::Whole(Lexeme { shape: Shape::Chunk, start, extent, end })) = Lexer::in_string().next(rest) else {
+        let Ok(Lex::Whole(Lexeme { shape: Shape::Chunk, start, extent, end })) = Lexer::in_string().slow(rest) else {
             return None;
         };
         self.rest = rest.get(end..)?;

@@ -1,13 +1,16 @@
 //! The parser of frames: all replies and pushes of a server.
 
 use crate::base::error::ProtocolError;
-use crate::base::limits::{LAST_OFFSET, Limits};
+use crate::base::limits::{LAST_OFFSET, Limits, TAPE_LENGTH};
 use crate::base::status::Status;
 use crate::resp::frame::Frame;
-use crate::resp::lexeme::Lexeme;
+use crate::resp::lexeme::Element;
 use crate::resp::lexer::{Lex, Lexer};
 use crate::resp::number::as_size;
 use crate::resp::poll::Poll;
+
+/// The most tokens of a frame that the parser records, in 12 bytes each.
+const MOST_TOKENS: usize = 2 * TAPE_LENGTH;
 
 /// Finds the frames in the bytes that a server sends, in RESP2 and RESP3.
 ///
@@ -39,9 +42,12 @@ pub struct FrameParser {
     /// Within a payload: an input shorter than the first number ends in the payload too, and the second number is the
     /// least length of the frame. Bytes that arrive one by one are then not read.
     payload: (usize, u64),
-    /// The first element of the current frame after its attributes.
-    root: Lexeme,
-    /// The length of the last whole frame.
+    /// The first token of the frame after its attributes.
+    root: Element,
+    /// The first tokens of the frame, and the number of all.
+    tape: [Element; MOST_TOKENS],
+    tokens: usize,
+    /// The length of the last whole frame; 0 within a frame.
     length: usize,
 }
 
@@ -49,8 +55,17 @@ impl FrameParser {
     /// A parser with [`Limits::DEFAULT`].
     #[must_use]
     pub fn new() -> Self {
-        let lexer = Lexer::new(Limits::DEFAULT, None);
-        Self { lexer, failed: None, offset: 0, outside: (0, 0), payload: (0, 0), root: Lexeme::NULL, length: 0 }
+        Self {
+            lexer: Lexer::new(Limits::DEFAULT, None),
+            failed: None,
+            offset: 0,
+            outside: (0, 0),
+            payload: (0, 0),
+            root: Element::NULL,
+            tape: [Element::NULL; MOST_TOKENS],
+            tokens: 0,
+            length: 0,
+        }
     }
 
     /// Sets the limits. Call it before the first byte.
@@ -72,18 +87,18 @@ impl FrameParser {
         self.offset
     }
 
-    /// The next frame. Moves `input` past it. The frame borrows from `input` alone.
+    /// The next frame. Moves `input` past it. The frame borrows from `input`, and from the parser until the next call.
     ///
     /// [`Status::Incomplete`] says how many further bytes are needed at least.
     ///
     /// # Errors
     /// A [`ProtocolError`] if the bytes are not a frame or exceed a limit.
-    pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Status<Frame<'a>>, ProtocolError> {
-        Ok(match self.poll(input)? {
+    pub fn next<'p, 'a: 'p>(&'p mut self, input: &mut &'a [u8]) -> Result<Status<Frame<'p>>, ProtocolError> {
+        let shown = *input;
+        Ok(match self.poll(shown)? {
             Poll::Complete { length, .. } => {
-                let (raw, rest) = input.split_at_checked(length).unwrap_or((input, &[]));
-                *input = rest;
-                Status::Complete(Frame::new(raw, self.root))
+                *input = shown.get(length..).unwrap_or_default();
+                Status::Complete(self.frame(shown))
             }
             Poll::Incomplete { needed, .. } => Status::Incomplete { needed },
         })
@@ -102,7 +117,12 @@ impl FrameParser {
             return Ok(Poll::Incomplete { skipped: 0, needed: as_size(self.payload.1 - input.len() as u64) });
         }
         self.payload = (0, 0);
-        let needed = match self.lexer.frame(input, &mut self.root) {
+        if self.length > 0 {
+            (self.length, self.tokens) = (0, 0);
+        }
+        let (tokens, lex) = self.lexer.frame(input, self.tokens, &mut self.tape, &mut self.root);
+        self.tokens = tokens;
+        let needed = match lex {
             Ok(Lex::Whole(frame)) => {
                 self.length = frame.end;
                 self.offset += frame.end as u64;
@@ -139,8 +159,14 @@ impl FrameParser {
 
     /// Second step: the frame that the last [`poll`](Self::poll) found. `input` must be the same bytes.
     #[must_use]
-    pub fn frame<'a>(&self, input: &'a [u8]) -> Frame<'a> {
-        Frame::new(input.get(..self.length).unwrap_or(input), self.root)
+    pub fn frame<'a>(&'a self, input: &'a [u8]) -> Frame<'a> {
+        Frame::new(input.get(..self.length).unwrap_or(input), self.root, self.tape())
+    }
+
+    /// The tokens of the frame that the last [`poll`](Self::poll) found. None if they are too many for the tape.
+    #[inline]
+    pub(crate) fn tape(&self) -> &[Element] {
+        self.tape.get(..self.tokens).unwrap_or_default()
     }
 }
 

@@ -2,20 +2,20 @@
 
 /// The type of a frame.
 ///
-/// RESP3 defines these types and no others, so the enum is closed.
+/// RESP3 defines these types and no others, so the enum is closed. The C interface has the same numbers.
 ///
 /// ```
 /// use redtail::resp::{FrameParser, Kind, Status};
 ///
-/// let mut input: &[u8] = b"-ERR unknown command\r\n";
-/// let Status::Complete(frame) = FrameParser::new().next(&mut input)? else { panic!() };
+/// let (mut parser, mut input) = (FrameParser::new(), b"-ERR unknown command\r\n" as &[u8]);
+/// let Status::Complete(frame) = parser.next(&mut input)? else { panic!() };
 /// assert_eq!(frame.kind(), Kind::Error);
 /// # Ok::<(), redtail::ProtocolError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `+` a line of text.
-    SimpleString,
+    SimpleString = 1,
     /// `-` an error, as a line of text.
     Error,
     /// `:` a signed 64-bit integer.

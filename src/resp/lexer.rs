@@ -11,7 +11,7 @@ use crate::base::error::ProtocolErrorKind;
 use crate::base::limits::{Limits, MAX_COMMAND, MAX_DEPTH, MAX_ELEMENTS};
 use crate::resp::fast_lexeme::{LONGEST_FAST, MOST_FAST_ELEMENTS, fast_lexeme, short_lexeme};
 use crate::resp::kind::Kind;
-use crate::resp::lexeme::{Lexeme, Shape};
+use crate::resp::lexeme::{Element, Lexeme, Shape};
 use crate::resp::number;
 use crate::resp::number::as_size;
 use crate::resp::number::{Length, NumberState, Scanned};
@@ -139,41 +139,35 @@ impl Lexer {
         self.depth() == 0 && self.stack.is_between_frames()
     }
 
-    /// Reads elements up to the end of the frame. Sets `root` to the element that its attributes describe.
-    pub(super) fn frame(&mut self, input: &[u8], root: &mut Lexeme) -> Result<Lex, ParseError> {
-        let window = input.get(..self.window).unwrap_or(input);
-        loop {
-            let depth = self.stack.depth();
-            let lexeme = match self.next(input)? {
-                Lex::Whole(lexeme) => lexeme,
-                lex => return Ok(lex),
-            };
-            if depth == 0 && !matches!(lexeme.shape, Shape::Chunk | Shape::End) {
-                *root = lexeme;
+    /// Reads tokens up to the end of the frame, of which `recorded` are known. Records them in `tape` as far as they
+    /// fit, and the one that the attributes describe in `root`. Returns their number.
+    #[inline(always)]
+    pub(super) fn frame(
+        &mut self,
+        input: &[u8],
+        recorded: usize,
+        tape: &mut [Element],
+        root: &mut Element,
+    ) -> (usize, Result<Lex, ParseError>) {
+        self.tokens::<true, _>(input, recorded, |tokens, _, lexeme, depth| {
+            let element = Element::of(lexeme);
+            if depth == 0 && !matches!(lexeme.shape, Shape::Begin(Kind::Attribute) | Shape::Chunk | Shape::End) {
+                *root = element;
             }
-            let mut at = lexeme.end;
-            if matches!(self.state, State::Element) {
-                while !(self.stack.last().is_empty() && self.stack.unwind())
-                    && self.stack.depth() > 0
-                    && let Some(lexeme) = self.fast(window, at)
-                {
-                    at = lexeme.end;
-                }
+            if let Some(place) = tape.get_mut(tokens) {
+                *place = element;
             }
-            self.at = at;
-            if self.stack.unwind() {
-                self.stack.restart();
-                self.at = 0;
-                return Ok(Lex::Whole(Lexeme::new(Shape::End, at, 0, at)));
-            }
-        }
+            ControlFlow::Continue(tokens + 1)
+        })
     }
 
     /// Folds the tokens from the position. `each` receives the index of each one, the token, and the number of
-    /// aggregates around it, until it breaks: the result is then the last token. An aggregate with a count ends with a
-    /// token without bytes.
+    /// aggregates around it, until it breaks. An aggregate with a count ends with a token without bytes.
+    ///
+    /// With `FRAME`, [`Limits::command`] applies to the frame instead of each token, and `Whole` is the end of the
+    /// frame.
     #[inline(always)]
-    pub(super) fn tokens<B>(
+    pub(super) fn tokens<const FRAME: bool, B>(
         &mut self,
         input: &[u8],
         mut folded: B,
@@ -184,17 +178,25 @@ impl Lexer {
         loop {
             let depth = self.stack.depth();
             let lexeme = if self.stack.last().is_empty() {
+                let end = Lexeme::new(Shape::End, at, 0, at);
                 if depth == 0 {
                     self.stack.restart();
+                    if FRAME {
+                        self.at = 0;
+                        return (folded, Ok(Lex::Whole(end)));
+                    }
                     continue;
                 }
                 self.stack.close();
-                Lexeme::new(Shape::End, at, 0, at)
+                end
             } else {
                 match if begins { self.fast(window, at) } else { None } {
                     Some(lexeme) => lexeme,
                     None => {
-                        (self.at, self.base) = (at, at);
+                        self.at = at;
+                        if !FRAME {
+                            self.base = at;
+                        }
                         let lex = self.slow(input);
                         begins = matches!(self.state, State::Element);
                         match lex {
@@ -216,27 +218,10 @@ impl Lexer {
         }
     }
 
-    /// Restarts at the beginning of a frame.
-    pub(super) fn restart(&mut self) {
-        (self.state, self.at, self.base) = (State::Element, 0, 0);
-        self.stack.restart();
-    }
-
     /// Restarts the count of positions: the caller removes the bytes before the position from the input.
     pub(super) fn rebase(&mut self) -> usize {
         self.base = 0;
         core::mem::take(&mut self.at)
-    }
-
-    /// Reads the element at the position, or the next part of it. The caller moves the position to its end.
-    #[inline(always)]
-    pub(super) fn next(&mut self, input: &[u8]) -> Result<Lex, ParseError> {
-        if matches!(self.state, State::Element)
-            && let Some(lexeme) = self.fast(input.get(..self.window).unwrap_or(input), self.at)
-        {
-            return Ok(Lex::Whole(lexeme));
-        }
-        self.slow(input)
     }
 
     /// Fast path: a whole common element at index `at`, which is the position. No other element has begun there.
@@ -269,6 +254,7 @@ impl Lexer {
         Some(lexeme)
     }
 
+    /// Reads the element at the position, or the next part of it. The caller moves the position to its end.
     #[inline(never)]
     pub(super) fn slow(&mut self, input: &[u8]) -> Result<Lex, ParseError> {
         let rest = input.get(self.at..).unwrap_or_default();
@@ -309,7 +295,7 @@ impl Lexer {
                     Scanned::Partial { more } => Lex::Mark(more as u64),
                     Scanned::Whole { end } => {
                         self.stack.close();
-                        Lex::Whole(Lexeme::new(Shape::End, 1, 0, 1 + end))
+                        Lex::Whole(Lexeme::new(Shape::End, 1 + end, 0, 1 + end))
                     }
                 });
             }
@@ -516,7 +502,7 @@ impl Lexer {
         Ok(match text {
             Scanned::Whole { end } => {
                 self.check_end(end as u64 + 1, 0)?;
-                self.ends(Lexeme::new(Shape::Scalar(Kind::Null), 1 + end, 0, 1 + end))
+                self.ends(Lexeme::new(Shape::Scalar(Kind::Null), end - 1, 0, 1 + end))
             }
             Scanned::Partial { more } => Lex::Partial { more: more as u64, follows: 0 },
         })

@@ -216,6 +216,23 @@ pub(super) fn scan(
     Ok((None, digits))
 }
 
+/// The value of a valid integer.
+#[inline]
+pub fn integer_value(text: &[u8]) -> i64 {
+    let (sign, digits) = match text {
+        [b'-', digits @ ..] => (-1, digits),
+        [b'+', digits @ ..] | digits => (1, digits),
+    };
+    // The smallest number is the only one that wraps.
+    let add = |sum: i64, digit: &u8| sum.wrapping_mul(10).wrapping_add(i64::from(digit.wrapping_sub(b'0')));
+    digits.iter().fold(0, add).wrapping_mul(sign)
+}
+
+/// The value of a valid double. A payload of `nan`, as in `nan(0x1)`, is ignored.
+pub fn double_value(text: &[u8]) -> Option<f64> {
+    core::str::from_utf8(text).ok()?.split('(').next()?.parse().ok()
+}
+
 /// Turns an error in the text of a value into [`ProtocolErrorKind::InvalidValue`].
 pub(super) fn value(error: ParseError, what: &'static str) -> ParseError {
     match error.kind {

@@ -11,16 +11,9 @@ pub(super) struct DepthStack {
     depth: usize,
     /// The innermost level.
     last: Level,
-    /// The levels around it, from the outermost one.
-    near: [Level; NEAR],
-    /// Levels that few frames have. Without them a new stack is cheap.
-    far: Option<[Level; FAR]>,
+    /// The levels around it, from the outermost one. The deepest may be around an empty aggregate.
+    outer: [Level; MAX_DEPTH + 1],
 }
-
-const NEAR: usize = 16;
-
-/// A walk also opens a streamed string or an empty aggregate inside the deepest level.
-const FAR: usize = MAX_DEPTH + 1 - NEAR;
 
 /// The number of elements left, including the current one, in the low bits, and flags above them. For a streamed
 /// aggregate: the number that the limit still allows.
@@ -96,7 +89,7 @@ impl Level {
 
 impl DepthStack {
     pub(super) fn new() -> Self {
-        Self { depth: 0, last: Level::counted(1), near: [Level(0); NEAR], far: None }
+        Self { depth: 0, last: Level::counted(1), outer: [Level(0); MAX_DEPTH + 1] }
     }
 
     /// Restarts at the beginning of a frame.
@@ -146,50 +139,18 @@ impl DepthStack {
 
     #[inline(always)]
     pub(super) fn open(&mut self, level: Level) {
-        let outer = core::mem::replace(&mut self.last, level);
-        let depth = self.depth;
+        if let Some(place) = self.outer.get_mut(self.depth) {
+            *place = self.last;
+        }
+        self.last = level;
         self.depth += 1;
-        if let Some(place) = self.near.get_mut(depth) {
-            *place = outer;
-        } else {
-            self.open_far(depth - NEAR, outer);
-        }
-    }
-
-    #[cold]
-    fn open_far(&mut self, index: usize, outer: Level) {
-        if let Some(place) = self.far.get_or_insert([Level(0); FAR]).get_mut(index) {
-            *place = outer;
-        }
     }
 
     /// Leaves the innermost level.
     #[inline(always)]
     pub(super) fn close(&mut self) {
         self.depth = self.depth.wrapping_sub(1);
-        self.last = match self.near.get(self.depth) {
-            Some(level) => *level,
-            None => self.far_level(),
-        };
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn far_level(&self) -> Level {
-        let level = self.far.as_ref().and_then(|far| far.get(self.depth.wrapping_sub(NEAR)));
-        *level.unwrap_or(&Level(0))
-    }
-
-    /// Leaves all complete levels. Returns whether that ends the frame.
-    #[inline(always)]
-    pub(super) fn unwind(&mut self) -> bool {
-        while self.last.is_empty() {
-            if self.depth == 0 {
-                return true;
-            }
-            self.close();
-        }
-        false
+        self.last = self.outer.get(self.depth).copied().unwrap_or(Level(0));
     }
 
     /// Whether no frame has begun, or the last one is complete.
@@ -216,9 +177,6 @@ impl DepthStack {
 
     /// The least number of bytes after the innermost level.
     pub(super) fn outside(&self) -> u64 {
-        let owed = |levels: &[Level]| levels.iter().map(|level| level.owed()).sum::<u64>();
-        let near = owed(self.near.get(..self.depth).unwrap_or(&self.near));
-        let far = self.far.as_ref().and_then(|far| far.get(..self.depth.saturating_sub(NEAR))).map_or(0, owed);
-        near + far
+        self.outer.iter().take(self.depth).map(|level| level.owed()).sum()
     }
 }

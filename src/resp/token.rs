@@ -2,13 +2,14 @@
 
 use core::iter::FusedIterator;
 use core::ops::ControlFlow;
+use core::slice;
 
 use crate::base::error::ProtocolError;
 use crate::base::limits::{LAST_OFFSET, Limits};
 use crate::base::status::Status;
 use crate::resp::frame::Frame;
 use crate::resp::kind::Kind;
-use crate::resp::lexeme::{Lexeme, Shape};
+use crate::resp::lexeme::{Element, Lexeme, Shape};
 use crate::resp::lexer::{Lex, Lexer};
 use crate::resp::number::as_size;
 use crate::resp::parse_error::ParseError;
@@ -93,14 +94,8 @@ impl TokenParser {
         Self::over(Lexer::trusted())
     }
 
-    /// Restarts at the beginning of a frame. Keeps the limits.
-    pub(crate) fn restart(&mut self) {
-        self.lexer.restart();
-        self.failed = None;
-    }
-
     fn over(lexer: Lexer) -> Self {
-        Self { lexer, failed: None, offset: 0, found: Lexeme::NULL }
+        Self { lexer, failed: None, offset: 0, found: Element::NULL.lexeme() }
     }
 
     /// Sets the limits. Call it before the first byte.
@@ -153,12 +148,13 @@ impl TokenParser {
     #[inline(always)]
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Status<Token<'a>>, ProtocolError> {
         let shown = *input;
-        let lexeme = match self.lexeme(shown)? {
-            Status::Complete(lexeme) => lexeme,
-            Status::Incomplete { needed } => return Ok(Status::Incomplete { needed }),
-        };
-        *input = shown.get(lexeme.end..).unwrap_or_default();
-        Ok(Status::Complete(lexeme.token(shown, 0)))
+        Ok(match self.poll(shown)? {
+            Poll::Complete { length, .. } => {
+                *input = shown.get(length..).unwrap_or_default();
+                Status::Complete(self.token(shown))
+            }
+            Poll::Incomplete { needed, .. } => Status::Incomplete { needed },
+        })
     }
 
     /// First of two steps: finds the next token and returns its length. The parser counts the [`used`](Poll::used)
@@ -169,11 +165,10 @@ impl TokenParser {
     /// As [`next`](Self::next).
     #[inline]
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
-        Ok(match self.lexeme(input)? {
-            Status::Complete(lexeme) => {
-                self.found = lexeme;
-                Poll::Complete { skipped: 0, length: lexeme.end }
-            }
+        let (found, _, result) = self.fold(input, self.found, |_, _, lexeme, _| ControlFlow::Break(lexeme));
+        self.found = found;
+        Ok(match result? {
+            Status::Complete(()) => Poll::Complete { skipped: 0, length: found.end },
             Status::Incomplete { needed } => Poll::Incomplete { skipped: 0, needed },
         })
     }
@@ -201,56 +196,34 @@ impl TokenParser {
     /// ```
     #[inline]
     pub fn batch<'a>(&mut self, input: &mut &'a [u8], mut each: impl FnMut(Token<'a>)) -> Result<usize, ProtocolError> {
-        let (tokens, result) = self.fold(input, 0, |tokens, token, _, _| {
-            each(token);
+        let shown = *input;
+        let (tokens, used, result) = self.fold(shown, 0, |tokens, at, lexeme, _| {
+            each(lexeme.token(shown, at));
             ControlFlow::Continue(tokens + 1)
         });
+        *input = shown.get(used..).unwrap_or_default();
         result.map(|_| tokens)
     }
 
-    /// Folds the tokens until `each` breaks. It receives the bytes of each token too, and the number of open aggregates
-    /// and strings around it. `Complete`: it broke.
+    /// Folds the tokens until `each` breaks. It receives the index and positions of each, and the number of open
+    /// aggregates and strings around it. Returns the number of bytes used, and `Complete` if `each` broke.
     #[inline(always)]
-    pub(crate) fn fold<'a, B>(
+    pub(crate) fn fold<B>(
         &mut self,
-        input: &mut &'a [u8],
+        input: &[u8],
         begin: B,
-        mut each: impl FnMut(B, Token<'a>, &'a [u8], usize) -> ControlFlow<B, B>,
-    ) -> (B, Result<Status<()>, ProtocolError>) {
-        let (shown, offset) = (*input, self.offset);
-        let (folded, result) = self.lexer.tokens(shown, begin, |folded, at, lexeme, depth| {
-            let in_string = usize::from(lexeme.shape == Shape::Chunk);
-            let raw = shown.get(at..lexeme.end).unwrap_or_default();
-            each(folded, lexeme.token(shown, at), raw, depth + in_string)
+        mut each: impl FnMut(B, usize, Lexeme, usize) -> ControlFlow<B, B>,
+    ) -> (B, usize, Result<Status<()>, ProtocolError>) {
+        let (folded, lex) = self.lexer.tokens::<false, B>(input, begin, |folded, at, lexeme, depth| {
+            each(folded, at, lexeme, depth + usize::from(lexeme.shape == Shape::Chunk))
         });
-        let used = self.lexer.rebase();
-        *input = shown.get(used..).unwrap_or_default();
+        let (offset, used) = (self.offset, self.lexer.rebase());
         self.offset += used as u64;
-        (folded, self.judge(result, offset))
+        let result = if let Ok(Lex::Whole(_)) = lex { Ok(Status::Complete(())) } else { self.judge(lex, offset) };
+        (folded, used, result)
     }
 
-    #[inline(always)]
-    fn lexeme(&mut self, input: &[u8]) -> Result<Status<Lexeme>, ProtocolError> {
-        if self.lexer.stack.last().is_empty() {
-            if self.lexer.stack.depth() > 0 {
-                self.lexer.stack.close();
-                return Ok(Status::Complete(Lexeme::new(Shape::End, 0, 0, 0)));
-            }
-            self.lexer.stack.restart();
-        }
-        match self.lexer.next(input) {
-            Ok(Lex::Whole(lexeme)) => {
-                self.offset += lexeme.end as u64;
-                Ok(Status::Complete(lexeme))
-            }
-            other => match self.judge(other, self.offset)? {
-                Status::Complete(()) => Ok(Status::Incomplete { needed: 1 }),
-                Status::Incomplete { needed } => Ok(Status::Incomplete { needed }),
-            },
-        }
-    }
-
-    /// The result of a call. `Complete`: the caller stopped it. Positions count from offset `begin`.
+    /// The result of a call that no token ended. Positions count from offset `begin`.
     #[inline(never)]
     fn judge(&mut self, lex: Result<Lex, ParseError>, begin: u64) -> Result<Status<()>, ProtocolError> {
         if let Some(error) = self.failed {
@@ -273,11 +246,11 @@ impl TokenParser {
 impl Lexeme {
     /// The token at these positions of `input`. It begins at index `at`.
     #[inline(always)]
-    fn token(self, input: &[u8], at: usize) -> Token<'_> {
+    pub(crate) fn token(self, input: &[u8], at: usize) -> Token<'_> {
         match self.shape {
             Shape::Scalar(_) => {
                 let raw = input.get(at..self.end).unwrap_or_default();
-                Token::Scalar(Frame::new(raw, Self { start: self.start - at, ..self }))
+                Token::Scalar(Frame::new(raw, Element::of(Self { start: self.start - at, ..self }), &[]))
             }
             Shape::Begin(kind) => Token::Begin { kind, count: Some(self.extent) },
             Shape::Stream(kind) => Token::Begin { kind, count: None },
@@ -298,8 +271,8 @@ impl Default for TokenParser {
 /// ```
 /// use redtail::resp::{FrameParser, Kind, Status, Token};
 ///
-/// let mut input: &[u8] = b"*2\r\n:7\r\n~0\r\n";
-/// let Status::Complete(frame) = FrameParser::new().next(&mut input)? else { panic!() };
+/// let (mut parser, mut input) = (FrameParser::new(), b"*2\r\n:7\r\n~0\r\n" as &[u8]);
+/// let Status::Complete(frame) = parser.next(&mut input)? else { panic!() };
 /// let mut tokens = frame.tokens();
 /// assert_eq!(tokens.next(), Some(Token::Begin { kind: Kind::Array, count: Some(2) }));
 /// assert!(matches!(tokens.next(), Some(Token::Scalar(number)) if number.as_i64() == Some(7)));
@@ -309,8 +282,13 @@ impl Default for TokenParser {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Tokens<'a> {
-    rest: &'a [u8],
-    parser: TokenParser,
+    /// The bytes of the frame; with a parser, those not read yet.
+    bytes: &'a [u8],
+    /// The tokens not delivered yet, and the index of the first one.
+    tape: slice::Iter<'a, Element>,
+    at: usize,
+    /// Reads a frame that is not on a tape.
+    parser: Option<TokenParser>,
 }
 
 impl<'a> Iterator for Tokens<'a> {
@@ -318,35 +296,56 @@ impl<'a> Iterator for Tokens<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
-        if self.rest.is_empty() && self.parser.is_between_frames() {
-            return None;
+        if let Some(parser) = &mut self.parser {
+            return Self::read(parser, &mut self.bytes);
         }
-        match self.parser.next(&mut self.rest) {
-            Ok(Status::Complete(token)) => Some(token),
-            // For a frame built over other bytes than its own, the walk ends early.
-            _ => {
-                self.rest = &[];
-                self.parser.restart();
-                None
-            }
-        }
+        let lexeme = self.tape.next()?.lexeme();
+        let token = lexeme.token(self.bytes, self.at);
+        self.at = lexeme.end;
+        Some(token)
     }
 
     /// All tokens in one loop. `for_each`, `sum` and similar methods use `fold`.
     #[inline]
-    fn fold<B, F: FnMut(B, Token<'a>) -> B>(mut self, begin: B, mut each: F) -> B {
-        let each = |folded, token, _, _| ControlFlow::Continue(each(folded, token));
-        self.parser.fold(&mut self.rest, begin, each).0
+    fn fold<B, F: FnMut(B, Token<'a>) -> B>(self, begin: B, mut each: F) -> B {
+        let bytes = self.bytes;
+        if let Some(mut parser) = self.parser {
+            let each = |folded, at, lexeme: Lexeme, _| ControlFlow::Continue(each(folded, lexeme.token(bytes, at)));
+            return parser.fold(bytes, begin, each).0;
+        }
+        let each = |(at, folded), element: &Element| {
+            let lexeme = element.lexeme();
+            (lexeme.end, each(folded, lexeme.token(bytes, at)))
+        };
+        self.tape.fold((self.at, begin), each).1
+    }
+}
+
+impl<'a> Tokens<'a> {
+    #[inline(never)]
+    fn read(parser: &mut TokenParser, unread: &mut &'a [u8]) -> Option<Token<'a>> {
+        if unread.is_empty() && parser.is_between_frames() {
+            return None;
+        }
+        match parser.next(unread) {
+            Ok(Status::Complete(token)) => Some(token),
+            // The walk of a frame built over other bytes than its own ends early.
+            _ => None,
+        }
     }
 }
 
 impl FusedIterator for Tokens<'_> {}
 
 impl<'a> Frame<'a> {
-    /// The frame and everything in it, depth first, in one pass.
+    /// The frame and everything in it, depth first.
+    ///
+    /// The parser records up to 128 tokens of a frame: their bytes are not read again. The tokens of a longer frame,
+    /// and of an element from [`items`](Self::items), are read again; a [`TokenParser`] reads any frame once.
     #[must_use]
     #[inline]
     pub fn tokens(&self) -> Tokens<'a> {
-        Tokens { rest: self.raw(), parser: TokenParser::trusted() }
+        let parser = self.tape.is_empty().then(TokenParser::trusted);
+        Tokens { bytes: self.raw(), tape: self.tape.iter(), at: 0, parser }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::net::{Client, Dialer, Handle, LoginSource, Remote, Target, Timeouts};
+use crate::net::{Client, ClientError, Dialer, Handle, LoginSource, Remote, Target, Timeouts, at};
+use crate::replication::ReplicaLabel;
 use crate::topology::ending::Ending;
 
 /// Opens connections to servers, and logs in there. Clones share the login's function.
@@ -12,6 +14,10 @@ use crate::topology::ending::Ending;
 pub(super) struct Access {
     pub(super) dialer: Dialer,
     pub(super) login: LoginSource,
+    /// For `CLIENT LIST` of the servers.
+    label: ReplicaLabel,
+    /// The user may not tell it. Each denial adds an entry to the server's ACL LOG.
+    is_unnamed: Arc<AtomicBool>,
     control: Control,
 }
 
@@ -25,8 +31,8 @@ enum Control {
 }
 
 impl Access {
-    pub(super) const fn new(dialer: Dialer, login: LoginSource) -> Self {
-        Self { dialer, login, control: Control::Nothing }
+    pub(super) fn new(dialer: Dialer, login: LoginSource, label: ReplicaLabel) -> Self {
+        Self { dialer, login, label, is_unnamed: Arc::default(), control: Control::Nothing }
     }
 
     /// The same access for a thread whose connections `ending` ends.
@@ -46,7 +52,21 @@ impl Access {
             Control::Handle(handle) => handle.controls(attempt),
         };
         let socket = self.dialer.connect(target, &announce)?;
-        Ok(Client::new(socket, &self.login.ask()?)?)
+        let login = self.login.ask()?;
+        Client::new(socket, &login)
+            .and_then(|mut client| self.name(&mut client).map(|()| client))
+            .map_err(|error| at(target, error.into()))
+    }
+
+    /// Tells the server the label, if the caller has given one. A refusal does not matter.
+    fn name(&self, client: &mut Client) -> Result<(), ClientError> {
+        let name = self.label.given().filter(|_| !self.is_unnamed.load(Ordering::Relaxed));
+        if let Some(name) = name
+            && client.ask(&["CLIENT", "SETNAME", name])?.is_denied()
+        {
+            self.is_unnamed.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 

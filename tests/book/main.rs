@@ -122,6 +122,48 @@ fn readme_begins_with_the_two_commands_of_a_developer() {
     assert!(blocks[..2].iter().all(|command| ci.contains(command.trim())), ".ci/run runs something else");
 }
 
+/// The page of a module groups its items by their purpose.
+#[test]
+fn the_page_of_each_module_names_every_item() {
+    let (mut missing, mut count) = (BTreeSet::new(), 0);
+    for line in read("tests/interface/rust.txt").lines() {
+        let kinds = ["struct ", "enum ", "trait ", "type ", "const ", "fn ", "const fn "];
+        let Some((_, item)) = line.split_once("pub ") else { continue };
+        let Some(path) = kinds.iter().find_map(|kind| item.strip_prefix(kind)?.strip_prefix("redtail::")) else {
+            continue;
+        };
+        let path = path.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | ':')).next().unwrap();
+        let mut modules: Vec<&str> = path.trim_end_matches(':').split("::").collect();
+        let name = modules.pop().unwrap();
+        // Otherwise a function or a constant of a type.
+        if !modules.iter().any(|module| module.starts_with(char::is_uppercase)) {
+            count += 1;
+            let folder = modules.iter().fold(PathBuf::from("src"), |folder, module| folder.join(module));
+            let file = folder.join(if modules.is_empty() { "lib.rs" } else { "mod.rs" });
+            let text = read(file.to_str().unwrap());
+            let mut page = text.lines().filter(|line| line.starts_with("//!"));
+            if !page.any(|line| line.contains(&format!("`{name}`")) || line.contains(&format!("`{name}::"))) {
+                missing.insert(format!("{}: {name}", file.display()));
+            }
+        }
+    }
+    assert_eq!(missing, BTreeSet::new());
+    assert!(count > 200, "the items were not found");
+}
+
+/// An apostrophe in a description would end the list, which is one quoted text.
+#[cfg(unix)]
+#[test]
+fn the_long_checks_can_be_listed() {
+    let output = std::process::Command::new(root().join("tests/soak")).output().unwrap();
+    let (listed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    assert!(
+        ["kills", "operator", "matrix"].iter().all(|name| listed.lines().any(|line| line.starts_with(name))),
+        "{listed}"
+    );
+}
+
 #[test]
 fn public_types_have_an_example() {
     let listed = read("tests/interface/rust.txt");

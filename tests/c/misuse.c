@@ -145,6 +145,11 @@ static void key_finder(void) {
     size_t count = 7;
     char memory[2 * sizeof *keys + 1];
     redtail_key_finder_free(NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches(NULL, 1, "a", 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches("*", 1, NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches("*", SIZE_MAX, "a", 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches("*", 1, "a", SIZE_MAX));
+    CHECK(redtail_glob_matches(NULL, 0, NULL, 0) == 1 && redtail_glob_matches(NULL, 0, "a", 1) == 0);
     CHECK(strlen(redtail_key_finder_message(NULL)) > 0 && strcmp(redtail_key_finder_message(finder), "") == 0);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(NULL, 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(finder, 0));
@@ -408,6 +413,7 @@ static void parser(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_token(parser, NULL));
     IS(REDTAIL_OK, redtail_parser_next_token(parser, &token));
     CHECK(token->bytes.len == 2 && memcmp(token->bytes.data, "OK", 2) == 0);
+    CHECK(redtail_token_double(token) == 0 && redtail_token_double(NULL) == 0 && redtail_token_double((const redtail_token *)ODD(token)) == 0);
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_END, redtail_parser_next_token(parser, &token));
     IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));
@@ -959,6 +965,17 @@ static void follower(void) {
     follower = redtail_follower_new(&options);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
     redtail_follower_free(follower);
+
+    /* A lost connection is named in its event, too. */
+    redtail_options_init(&options, sizeof options);
+    options.retry_first = 1;
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_OK, redtail_follower_connect(follower, "127.0.0.1:1"));
+    IS(REDTAIL_OK, redtail_follower_next(follower, &event));
+    CHECK(event != NULL && event->kind == REDTAIL_EVENT_DISCONNECTED);
+    CHECK(strstr(redtail_follower_message(follower), "127.0.0.1:1: Connection refused") != NULL);
+    redtail_follower_free(follower);
+    event = NULL;
 
     follower = redtail_follower_new(NULL);
     handle = redtail_follower_handle(follower);

@@ -204,6 +204,40 @@ static void walks_again(void) {
     redtail_parser_free(parser);
 }
 
+/* A frame with more tokens than the parser records is walked too. */
+static void walks_long_frames(void) {
+    static const char element[] = "*1\r\n:7\r\n";
+    enum { ELEMENTS = 300, LENGTH = sizeof element - 1 };
+    char *bytes = malloc(16 + ELEMENTS * LENGTH);
+    redtail_parser *parser = redtail_parser_new(REDTAIL_MODE_FRAMES, NULL);
+    redtail_slice input;
+    const redtail_item *item;
+    const redtail_token *token;
+    int i, round;
+    input.data = bytes;
+    input.len = (size_t)sprintf(bytes, "*%d\r\n", ELEMENTS);
+    for (i = 0; i < ELEMENTS; i++, input.len += LENGTH)
+        memcpy(bytes + input.len, element, LENGTH);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_OK && item->frame == REDTAIL_KIND_ARRAY);
+    for (round = 0; round < 2; round++) {
+        size_t len = 0;
+        for (i = 0; redtail_parser_next_token(parser, &token) == REDTAIL_OK; i++) {
+            MUST(token->raw.data == bytes + len);
+            len += token->raw.len;
+            MUST(token->step != REDTAIL_TOKEN_VALUE || (token->integer == 7 && token->depth == 2));
+        }
+        MUST(len == item->raw.len && i == 3 * ELEMENTS + 2 && token->step == REDTAIL_TOKEN_END && token->depth == 0);
+        MUST(redtail_parser_rewind_tokens(parser) == REDTAIL_OK);
+    }
+    /* Two ends are left of this walk, which have no bytes. They end with the frame. */
+    for (i = 0; i < 3 * ELEMENTS; i++)
+        MUST(redtail_parser_next_token(parser, &token) == REDTAIL_OK);
+    MUST(redtail_parser_next(parser, &input, &item) == REDTAIL_NEED_MORE);
+    MUST(redtail_parser_next_token(parser, &token) == REDTAIL_END);
+    redtail_parser_free(parser);
+    free(bytes);
+}
+
 /* Tokens fill an array, however the bytes arrive. Their bytes make up the input. */
 static void fills_tokens(void) {
     static const char replies[] = "*3\r\n$2\r\nhi\r\n%1\r\n+k\r\n,1.5\r\n:-7\r\n+PONG\r\n";
@@ -223,7 +257,7 @@ static void fills_tokens(void) {
                     memcpy(read + len, tokens[i].raw.data, tokens[i].raw.len);
                     len += tokens[i].raw.len;
                     if (total + i == 2) MUST(tokens[i].kind == REDTAIL_KIND_MAP && tokens[i].count == 2 && tokens[i].depth == 1);
-                    if (total + i == 4) MUST(tokens[i].number == 1.5 && tokens[i].depth == 2);
+                    if (total + i == 4) MUST(redtail_token_double(&tokens[i]) == 1.5 && tokens[i].depth == 2);
                     if (total + i == 6) MUST(tokens[i].integer == -7 && tokens[i].depth == 1);
                     if (total + i == 7) MUST(tokens[i].step == REDTAIL_TOKEN_END && tokens[i].depth == 0);
                     if (total + i == 8) MUST(is(tokens[i].bytes, "PONG") && tokens[i].depth == 0);
@@ -358,6 +392,7 @@ int main(void) {
     on_the_stack();
     modes();
     walks_again();
+    walks_long_frames();
     fills_tokens();
     tokens_in_pieces();
     encodes();

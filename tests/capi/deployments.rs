@@ -236,7 +236,7 @@ fn sentinel_a_program_finds_its_primary_again() {
         !matches!(sentinel.client().try_call(&["SENTINEL", "FAILOVER", "watched"]), Ok(Value::Error(_)) | Err(_))
     });
     // The new primary never had the last writes of the old one.
-    let is_gap = |line: &String| line.starts_with("gap: another history");
+    let is_gap = |line: &String| line.starts_with("gap: the server has another history");
     let line = std::iter::repeat_with(|| program.line()).find(|line| !is_gap(line));
     assert_eq!(line.as_deref(), Some("attached 1"));
     ends(program, &new);

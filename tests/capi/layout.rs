@@ -43,7 +43,7 @@ fn structs() -> String {
         redtail_item: kind frame offset raw spans argc index length;
         redtail_span: start len;
         redtail_wrapped: origin commands db mvcc;
-        redtail_token: step kind depth count bytes integer number format raw;
+        redtail_token: step kind depth format count integer bytes raw;
         redtail_options: struct_size start on_gap ack allow_probe retry_first retry_snapshot no_reconnect single_link control listening_port position label user password password_len parts silence_ms backoff_first_ms backoff_longest_ms backoff_attempts buffer_size connect_timeout_ms write_timeout_ms limits snapshot_items lenient tls retry_refused_ms;
         redtail_tls: struct_size verify ca_file ca_folder certificate key server_name;
         redtail_sentinel: struct_size name addresses address_count prefer_replica user password password_len tls warning context;

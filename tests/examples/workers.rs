@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::Duration;
 
 use crate::client::command;
 use crate::folder::Folder;
@@ -130,8 +128,12 @@ fn workers_save_no_position_of_work_that_is_not_done() {
     for number in 0..count {
         client.call(&["SET", &format!("key{}", number % 20), &format!("{number}{value}")]);
     }
-    // Positions are saved each second. Nothing shows that none was saved, so this can only miss a defect.
-    thread::sleep(Duration::from_secs(3));
+    // Each save replaces the file. A position behind unfinished work would be in one of them.
+    for _ in 0..3 {
+        let changed = || std::fs::metadata(&file).and_then(|file| file.modified()).unwrap();
+        let before = changed();
+        eventually("a position is saved", || changed() != before);
+    }
     unread.kill().unwrap();
     let mut done = String::new();
     unread.stdout.take().unwrap().read_to_string(&mut done).unwrap();

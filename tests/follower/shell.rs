@@ -441,7 +441,10 @@ fn a_failed_first_connect_is_reported() {
     let address = refusing.address.to_string();
     match Follower::builder(&*address).connect() {
         Err(Error::Connect { target, source }) => {
-            assert_eq!((target, source.kind()), (address.clone(), io::ErrorKind::ConnectionRefused));
+            assert_eq!((&target, source.kind()), (&address, io::ErrorKind::ConnectionRefused));
+            // The address is named once.
+            let message = Error::Connect { target, source }.to_string();
+            assert_eq!(message.matches(&address).count(), 1, "{message}");
         }
         other => panic!("{other:?}"),
     }
@@ -454,9 +457,13 @@ fn a_failed_first_connect_is_reported() {
     }
 
     let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1)).give_up_after(2);
-    let mut follower = Follower::builder(address).retry_first(true).reconnect(backoff).connect().unwrap();
+    let mut follower = Follower::builder(&*address).retry_first(true).reconnect(backoff).connect().unwrap();
+    let names_it = |follower: &mut Follower| match follower.next_event().unwrap() {
+        Some(Event::Disconnected(lost)) => assert!(lost.to_string().starts_with(&format!("{address}: ")), "{lost}"),
+        other => panic!("{other:?}"),
+    };
     for _ in 0..2 {
-        assert!(matches!(follower.next_event().unwrap(), Some(Event::Disconnected(_))));
+        names_it(&mut follower);
     }
     let error = loop {
         match follower.next_event() {
@@ -466,6 +473,7 @@ fn a_failed_first_connect_is_reported() {
         }
     };
     assert!(error.contains("3 attempts failed") && error.contains("refused"), "{error}");
+    assert!(error.contains(&address), "{error}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod client_form;
 mod cluster;
 mod commands;
 mod commits;
+mod compare;
 mod copy;
 mod dialect;
 mod doctor;

@@ -1,5 +1,6 @@
 //! `redtail tail | redtail load` moves a server, or a cluster, to another one while clients write: docs/migration.md.
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use crate::load::Load;
 use crate::rebuild::same_but_for_what_is_not_replicated;
 use crate::server::{Kind, Server};
 use crate::tool::{Tool, redtail};
+use crate::watching::scrape;
 
 const KEY: &str = "redtail:position";
 
@@ -265,6 +267,120 @@ fn a_cluster_moves_to_a_server_and_to_another_cluster() {
     assert_eq!(single.call(&["DBSIZE"]).int(), written);
     for number in 0..written {
         assert_eq!(single.call(&["LLEN", &format!("key:{number}")]).int(), 2, "{number}");
+    }
+}
+
+/// A target that executes no writes falls behind. The progress, the status and the metrics show how far.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_distance_to_the_source_is_shown() {
+    for (from, to) in [(Kind::Redis70, Kind::Valkey91), (Kind::Valkey81, Kind::Redis62)] {
+        let (source, target) = (Server::start(from), Server::start(to));
+        let [status, password] = ["status", "password"].map(|name| target.folder().join(name));
+        fs::write(&password, "pw\n").expect("write the password");
+        source.call(&["ACL", "SETUSER", "watch", "on", ">pw", "+info"]);
+        let (old, new, asked) = (source.address(), target.address(), format!("watch@{}", source.address()));
+        let [shown, file] = [&status, &password].map(|path| path.to_str().expect("a path"));
+        let watched = ["--source", &asked, "--source-password-file", file, "--status", shown];
+        let version = if to == Kind::Redis62 { "redis-6.2" } else { "valkey-9.1" };
+        let pair = Move::start(
+            &[&old, "--from", "snapshot", "--empty-target", "--target-version", version],
+            &[&[new.as_str(), "--metrics", "127.0.0.1:0"][..], &watched].concat(),
+        );
+        let lag = || {
+            let status: serde_json::Value = serde_json::from_str(&fs::read_to_string(&status).ok()?).ok()?;
+            let stream = status["streams"].get(0)?;
+            assert_eq!(stream["address"], new.as_str());
+            Some((stream["lag_bytes"].as_u64()?, stream["lag_s"].as_f64()?))
+        };
+        eventually("the target is level", || lag() == Some((0, 0.0)));
+        target.call(&["CLIENT", "PAUSE", "3600000", "WRITE"]);
+        source.call(&["SET", "large", &"x".repeat(200_000)]);
+        eventually("the target is behind", || lag().is_some_and(|(bytes, time)| bytes >= 200_000 && time >= 2.0));
+        let metrics = scrape(&pair.load);
+        let value = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("the metric");
+            line.trim().parse::<f64>().expect("a number")
+        };
+        assert!(value("redtail_lag_bytes ") >= 200_000.0 && value("redtail_lag_seconds ") >= 2.0, "{metrics}");
+        pair.load.says(" s behind the source");
+        let errors = pair.load.errors();
+        let line = errors.lines().find(|line| line.contains("behind the source")).expect("the line");
+        assert!(line.contains(" commands confirmed (") && line.contains(" KiB and "), "{line}");
+        target.call(&["CLIENT", "UNPAUSE"]);
+        eventually("the target is level again", || lag() == Some((0, 0.0)));
+        pair.tail.signal("TERM");
+        pair.ends();
+    }
+}
+
+/// A `tail` that has failed, or was ended or killed, closes the pipe as a complete one does.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn an_incomplete_move_is_no_success() {
+    const INCOMPLETE: &str = "the input ends before its source was caught up";
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis70, Kind::Valkey91]) {
+        let (source, target) = (Server::start(kind), Server::start(kind));
+        let (old, new) = (source.address(), target.address());
+        source.call(&["SET", "a", "1"]);
+        let first = [old.as_str(), "--from", "snapshot", "--empty-target"];
+        let complete = ["--until-caught-up"];
+        let to = [new.as_str(), "--until-caught-up"];
+        for signal in ["KILL", "TERM"] {
+            target.call(&["DEL", KEY]);
+            let mut pair = Move::start(&first, &to);
+            eventually("the target stores a position", || position(&target, KEY).is_some());
+            pair.tail.signal(signal);
+            assert_eq!(pair.load.wait().code(), Some(1), "{signal}");
+            let (errors, at) = (pair.load.errors(), position(&target, KEY).expect("a position"));
+            assert!(errors.contains(INCOMPLETE) && errors.contains(&format!("--from {at}")), "{signal}: {errors}");
+        }
+        let mut pair = Move::start(&[&first[..], &complete].concat(), &to);
+        assert!(pair.load.wait().success(), "{}", pair.load.errors());
+        assert!(pair.load.errors().contains("caught up: the target has every write"), "{}", pair.load.errors());
+        pair.ends();
+        // Without a reader that knows it, the mark does nothing.
+        let mark = "PING \"redtail:caught-up\"\n";
+        assert_eq!(target.call(&["PING", "redtail:caught-up"]).text(), "redtail:caught-up");
+        for (input, is_complete) in [("", false), (mark, true), (&format!("{mark}SET b 1\n"), false)] {
+            let ran = Tool::run(&[&["load"], &to[..]].concat(), &commands(input));
+            let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+            assert_eq!(ran.status.code(), Some(i32::from(!is_complete)), "{input:?}: {errors}");
+            assert_eq!(errors.contains(INCOMPLETE), !is_complete, "{input:?}: {errors}");
+        }
+    }
+}
+
+/// Both programs of a pair write to one terminal, where `load` draws its progress.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_messages_of_a_pair_begin_on_lines_of_their_own() {
+    let (mut source, target) = (Server::start(Kind::Redis70), Server::start(Kind::Redis70));
+    let screen = target.folder().join("screen");
+    let tool = env!("CARGO_BIN_EXE_redtail");
+    let (old, new) = (source.address(), target.address());
+    let pair = format!(
+        "stty cols 80 rows 40; '{tool}' tail {old} --from snapshot --empty-target --format resp --positions \
+         --reconnect 1 | '{tool}' load {new}"
+    );
+    let mut script = Command::new("script");
+    script.args(["-qfc", &pair]).arg(&screen).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+    let mut script = script.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("script, of util-linux");
+    let shown = || fs::read_to_string(&screen).unwrap_or_default();
+    eventually("the progress is drawn", || {
+        position(&target, KEY).is_some_and(|at| shown().contains(at.split(':').next().expect("an id")))
+    });
+    let before = shown().len();
+    source.kill();
+    eventually("both have ended", || script.try_wait().is_ok_and(|status| status.is_some()));
+    let shown = shown();
+    let messages: Vec<_> = shown[before..].match_indices("redtail:").map(|(at, _)| &shown[..before + at]).collect();
+    assert!(messages.len() >= 3, "{shown:?}");
+    for before in messages {
+        let before =
+            ["\x1b[1m", "\x1b[1;31m"].iter().fold(before, |text, mark| text.strip_suffix(mark).unwrap_or(text));
+        let begins = ["\n", "\r\x1b[K", "\r\x1b[2K"].iter().any(|begin| before.ends_with(begin));
+        assert!(begins, "{:?}", &before[before.len().saturating_sub(120)..]);
     }
 }
 

@@ -301,11 +301,14 @@ fn the_doctor_and_saved_snapshots_go_over_tls_too() {
     // With the wrong protocol, the right one is found.
     let (code, page) = doctor(&[]);
     assert!(code == Some(1) && page.contains("requires TLS"), "{page}");
-    assert!(page.contains(&format!("=> redtail doctor rediss://{address}\n")), "{page}");
+    assert!(page.contains(&format!("  shell> redtail doctor rediss://{address}\n")), "{page}");
     let plain = secured.server.address();
     let page = redtail(&["doctor", &plain, "--tls", "--insecure"]).output().expect("run the tool");
     let page = String::from_utf8(page.stdout).expect("UTF-8");
-    assert!(page.contains("does not speak TLS") && page.contains(&format!("=> redtail doctor {plain}\n")), "{page}");
+    assert!(
+        page.contains("does not speak TLS") && page.contains(&format!("  shell> redtail doctor {plain}\n")),
+        "{page}"
+    );
 
     fill(&secured.server);
     let saved = secured.server.folder().join("saved.rdb");

@@ -62,6 +62,66 @@ fn the_connections_of_a_run_are_named() {
     }
 }
 
+/// The number of connections with this name.
+fn named(server: &Server, name: &str) -> usize {
+    let list = server.call(&["CLIENT", "LIST"]).text();
+    list.lines().filter(|line| line.contains(&format!("name={name}.redtail.invalid "))).count()
+}
+
+/// The entries of the ACL LOG.
+fn denials(server: &Server) -> Vec<String> {
+    server.call(&["ACL", "LOG"]).items().iter().map(|entry| format!("{entry:?}")).collect()
+}
+
+/// Those to Sentinels, to the nodes of a cluster, and the one that asks about unknown commands.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_further_connections_of_a_run_are_named() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
+        let server = Server::start_with(kind, &["--rename-command", "SORT", "q.sort"]);
+        server.make_backlog();
+        let args = ["tail", &server.address(), "--format", "json", "--keys", "--name", "orders"];
+        let mut tool = Tool::start_command(&mut redtail(&args));
+        tool.event_named("attached");
+        server.call(&["RPUSH", "list", "b", "a"]);
+        server.call(&["q.sort", "list", "ALPHA", "STORE", "sorted"]);
+        eventually("the connection that asks about q.sort has the name", || named(&server, "orders") == 1);
+
+        let primary = Server::start(kind);
+        let sentinel = Server::start_sentinel(&primary);
+        let target = format!("redis+sentinel://{}/watched", sentinel.address());
+        let tool = Tool::start(&["tail", &target, "--name", "orders"]);
+        tool.says("attached to");
+        eventually("the Sentinel shows the name", || named(&sentinel, "orders") > 0);
+        // The follower keeps the connection over which it has asked the server for its role.
+        assert_eq!(named(&primary, "orders"), 1, "{kind:?}");
+    }
+}
+
+/// A user who may not tell the name is followed as before, and the attempt is not repeated at each node.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn the_connections_to_a_cluster_are_named() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
+        let nodes = Nodes::start(kind, 3, 0);
+        let address = nodes.servers[0].address();
+        let _tool = Tool::start(&["tail", &address, "--cluster", "--name", "orders"]);
+        eventually("each node shows the name", || nodes.servers.iter().all(|server| named(server, "orders") > 0));
+        let rule = ["on", ">pw", "+psync", "+replconf", "+ping", "+info", "+role", "+cluster"];
+        for server in &nodes.servers {
+            server.call(&[&["ACL", "SETUSER", "cdc"][..], &rule].concat());
+        }
+        let mut command = redtail(&["tail", &address, "--cluster", "--user", "cdc", "--name", "denied"]);
+        let _denied = Tool::start_command(command.env("REDTAIL_PASSWORD", "pw"));
+        let label = "ip=denied.redtail.invalid,";
+        eventually("each node has the other follower", || {
+            nodes.servers.iter().all(|server| server.info("replication").values().any(|it| it.contains(label)))
+        });
+        let logs: Vec<String> = nodes.servers.iter().flat_map(denials).collect();
+        assert_eq!(logs.iter().filter(|entry| entry.contains("setname")).count(), 1, "{kind:?}: {logs:?}");
+    }
+}
+
 /// The number of lines about names that do not resolve.
 fn complaints(sentinel: &Server) -> usize {
     let log = fs::read(sentinel.folder().join("log")).expect("the log of the Sentinel");
@@ -84,7 +144,7 @@ fn sentinels_skip_a_name_with_an_impossible_port() {
     assert_eq!(replicas_known_to(&sentinel), Vec::<String>::new());
 }
 
-fn scrape(tool: &Tool) -> String {
+pub(crate) fn scrape(tool: &Tool) -> String {
     tool.says("metrics are at http://");
     let errors = tool.errors();
     let address = errors.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address");

@@ -127,6 +127,11 @@ fn a_refused_connection_says_so() {
     let target = Target::Tcp { host: "127.0.0.1".into(), port: refusing.address.port() };
     let error = Socket::connect(&target, &Timeouts::default()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    assert!(error.to_string().starts_with(&format!("{target}: ")), "{error}");
+    // A name with several addresses, and the address of each.
+    let target = Target::Tcp { host: "localhost".into(), port: refusing.address.port() };
+    let error = Socket::connect(&target, &Timeouts::default()).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("{target}: ")), "{error}");
 }
 
 #[cfg(unix)]
@@ -135,6 +140,7 @@ fn a_socket_file_that_is_not_there_says_so() {
     let target = Target::Unix("/nowhere/redtail.sock".into());
     let error = Socket::connect(&target, &Timeouts::default()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    assert!(error.to_string().starts_with("unix:/nowhere/redtail.sock: "), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Links that end: which events are void, where the next link resumes, and when there is no next one.
 
 use redtail::replication::{Closed, Recovery};
-use redtail::{Backoff, DisconnectReason, Limits, OnGap, Options, SessionError, Start};
+use redtail::{Backoff, DisconnectReason, Gap, Limits, OnGap, Options, Position, SessionError, Start};
 use std::time::Duration;
 
 use crate::shell::{Seen, Shell, command};
@@ -461,6 +461,21 @@ fn without_fork_a_replica_that_is_not_in_step_is_no_gap() {
     assert_eq!(shell.session.position().unwrap().offset, 50);
     let seen = shell.events();
     assert!(!seen.iter().any(|seen| matches!(seen, Seen::Other(text) if text.starts_with("Gap("))), "{seen:?}");
+}
+
+/// What has happened, what is lost, and what helps.
+#[test]
+fn a_gap_between_two_histories_is_explained() {
+    let position = |id: &str, offset: u64| format!("{id}:{offset}:0").parse::<Position>().unwrap();
+    let (from, to) = (position(ID, 1000), position(NEW_ID, 7));
+    let message = Gap::between(from, to).to_string();
+    let parts = [
+        format!("the server has another history, which does not contain {from}. "),
+        "restarted without its data".into(),
+        "Writes after that position are lost, and the last ones before it may be undone. ".into(),
+        format!("The stream continues at {to}; only a snapshot has all data of the server"),
+    ];
+    assert!(parts.iter().all(|part| message.contains(part)), "{message}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One interface to all parsers. The input arrives in pieces, and every result is compared with the oracle.
 
-use redtail::resp::{Frame, Kind, Poll, Request, RequestParser};
+use redtail::resp::{Frame, Kind, Poll, Request, RequestParser, TokenParser};
 use redtail::{CommandParser, FrameParser, Limits, ProtocolError};
 
 use crate::oracle::{self, Fault, Node, Seen, Value};
@@ -73,7 +73,11 @@ impl Parser {
 
     fn item(&self, input: &[u8]) -> Item {
         match self {
-            Self::Frames(parser) => Item::Frame(node(parser.frame(input))),
+            Self::Frames(parser) => {
+                let frame = parser.frame(input);
+                walk_is_right(frame);
+                Item::Frame(node(frame))
+            }
             Self::Commands(parser) => Item::Command(parser.command(input).args().map(<[u8]>::to_vec).collect()),
             Self::Requests(parser) => Item::Request(match parser.request(input) {
                 Request::Command(command) => oracle::Request::Command(command.args().map(<[u8]>::to_vec).collect()),
@@ -168,6 +172,14 @@ pub(crate) fn all(mode: Mode, bytes: &[u8], cuts: &[usize], limits: Limits) -> (
 
 pub(crate) fn show(bytes: &[u8]) -> String {
     redtail::resp::Quoted(bytes).to_string()
+}
+
+/// The recorded tokens are those that the bytes of the frame have.
+fn walk_is_right(frame: Frame<'_>) {
+    let (mut walk, mut rest) = (frame.tokens(), frame.raw());
+    let read = TokenParser::new().batch(&mut rest, |token| assert_eq!(walk.next(), Some(token), "{frame:?}"));
+    read.unwrap();
+    assert_eq!((walk.next(), rest), (None, &b""[..]), "{frame:?}");
 }
 
 /// A frame through its accessors.

@@ -1,6 +1,6 @@
 //! The parser of tokens against the oracle: the tree that its tokens describe, its errors, and every split.
 
-use redtail::resp::{Kind, Token, TokenParser};
+use redtail::resp::{Frame, Kind, Token, TokenParser};
 use redtail::{FrameParser, Limits, Status};
 
 use crate::feed::{self, BASE, Item};
@@ -159,6 +159,56 @@ fn a_batch_and_a_walk_are_the_same_as_one_token_at_a_time() {
         frame.tokens().for_each(|token| folded.push(describe(token)));
     }
     assert_eq!((walked, folded), (single.clone(), single));
+}
+
+/// Only the texts of the bytes are left: each type, length and line end is overwritten.
+#[test]
+fn the_tokens_of_a_frame_are_not_read_again() {
+    let bytes =
+        b"|1\r\n+a\r\n:1\r\n*8\r\n:-7\r\n$2\r\nhi\r\n%1\r\n+k\r\n,1.5\r\n$-1\r\n_\r\n#t\r\n*?\r\n.\r\n=5\r\ntxt:x\r\n";
+    let describe = |frame: Frame<'_>| -> Vec<String> {
+        let describe = |token: Token<'_>| match token {
+            Token::Scalar(scalar) => {
+                format!("{:?} {:?}", scalar.kind(), (scalar.as_i64(), scalar.as_f64(), scalar.as_bytes()))
+            }
+            other => format!("{other:?}"),
+        };
+        frame.tokens().map(describe).collect()
+    };
+    let mut parser = FrameParser::new();
+    assert!(parser.poll(bytes).is_ok());
+    let expected = describe(parser.frame(bytes));
+    let mut spoiled = [b'!'; 90];
+    for text in [&b"a"[..], b"1", b"-7", b"hi", b"k", b"1.5", b"t", b"txt:x"] {
+        let texts = bytes.windows(text.len() + 3).enumerate();
+        let found = texts.filter(|(_, window)| {
+            b"+:\n,#".contains(&window[0]) && window[1..].strip_prefix(text) == Some(&b"\r\n"[..])
+        });
+        for (at, _) in found {
+            spoiled[at + 1..][..text.len()].copy_from_slice(text);
+        }
+    }
+    let spoiled = &spoiled[..bytes.len()];
+    assert_eq!((expected.len(), describe(parser.frame(spoiled))), (18, expected));
+    assert_eq!(parser.frame(spoiled).len(), Some(8));
+}
+
+/// The parser records up to 128 tokens. A longer frame is read again.
+#[test]
+fn frames_longer_than_the_tape_are_walked() {
+    for elements in [1, 125, 126, 127, 128, 500] {
+        let bytes = format!("*{elements}\r\n{}+OK\r\n", ":7\r\n".repeat(elements));
+        let (mut parser, mut input) = (FrameParser::new(), bytes.as_bytes());
+        for tokens in [elements + 2, 1] {
+            let Ok(Status::Complete(frame)) = parser.next(&mut input) else { panic!() };
+            let numbers =
+                frame.tokens().filter(|token| matches!(token, Token::Scalar(seven) if seven.as_i64() == Some(7)));
+            assert_eq!((frame.tokens().count(), numbers.count()), (tokens, tokens.saturating_sub(2)));
+            let mut folded = 0;
+            frame.tokens().for_each(|_| folded += 1);
+            assert_eq!(folded, tokens);
+        }
+    }
 }
 
 /// A reply of a gigabyte passes through a buffer of 64 KiB.

@@ -18,7 +18,7 @@ fn number(from: &mut impl BufRead) -> Option<usize> {
 }
 
 /// The next command, in lower case.
-fn command(from: &mut impl BufRead) -> Option<Vec<String>> {
+pub(crate) fn command(from: &mut impl BufRead) -> Option<Vec<String>> {
     let mut args = Vec::new();
     for _ in 0..number(from)? {
         let mut bytes = vec![0; number(from)? + 2];
@@ -80,7 +80,7 @@ fn info(replid: &str, offset: usize) -> Vec<u8> {
     format!("${}\r\n{text}\r\n", text.len()).into_bytes()
 }
 
-fn listen(serve: impl Fn(TcpStream, &AtomicU32) -> Option<()> + Send + Sync + 'static) -> String {
+pub(crate) fn listen(serve: impl Fn(TcpStream, &AtomicU32) -> Option<()> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (serve, requests) = (Arc::new(serve), Arc::new(AtomicU32::new(0)));
@@ -99,6 +99,12 @@ fn the_offset_of_another_server_is_no_goal() {
     let address = listen(serve_after_failover);
     let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--until-caught-up"]).ok();
     assert!(ran.text().contains("\"last\""), "{} {}", ran.text(), ran.err);
+    // Nothing is left to resume.
+    assert!(
+        ran.err.ends_with("caught up: every write that the server had when it was asked is printed\n"),
+        "{}",
+        ran.err
+    );
     assert!(
         ran.err.contains("does not know the offset to end at: INFO has no offset in the followed history"),
         "{}",
@@ -114,4 +120,45 @@ fn a_snapshot_after_a_lost_history_is_printed() {
     let ran = run(&["tail", &address, "--from", &position, "--on-gap", "snapshot", "--until-caught-up"]);
     assert!(ran.text().contains("\"k\""), "{} {}", ran.text(), ran.err);
     assert!(ran.err.contains("caught up"), "{}", ran.err);
+}
+
+/// The offset of a server that has failed over is never known.
+#[cfg(unix)]
+#[test]
+fn a_signal_before_the_goal_is_a_failure() {
+    use std::io::Read;
+    use std::process::Stdio;
+    let address = listen(|mut link, _| {
+        let mut reader = BufReader::new(link.try_clone().ok()?);
+        while let Some(args) = command(&mut reader) {
+            let reply = match (args[0].as_str(), args.len()) {
+                ("replconf", _) if args[1] == "ack" => continue,
+                ("ping", _) => b"+PONG\r\n".to_vec(),
+                ("info", 1) => info(REPLID, 1000),
+                ("info", _) => info(&"b".repeat(40), 500),
+                ("psync", _) => format!("+CONTINUE {REPLID}\r\n").into_bytes(),
+                _ => b"+OK\r\n".to_vec(),
+            };
+            link.write_all(&reply).ok()?;
+        }
+        Some(())
+    });
+    let from = format!("{REPLID}:1000:0");
+    let options = ["tail", &address, "--from", &from, "--until-caught-up", "--format", "resp", "--positions"];
+    let mut tool = crate::run::redtail(&options);
+    let mut tool = tool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut messages = BufReader::new(tool.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("does not know the offset to end at") {
+        line.clear();
+        assert_ne!(messages.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    assert!(std::process::Command::new("kill").arg(tool.id().to_string()).status().unwrap().success());
+    let mut rest = String::new();
+    messages.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("ended by a signal before it was caught up"), "{rest}");
+    let mut output = String::new();
+    tool.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    assert!(output.contains(&format!("redtail:position {from}")) && !output.contains("caught-up"), "{output}");
+    assert_eq!(tool.wait().unwrap().code(), Some(1));
 }

@@ -160,7 +160,7 @@ impl Script {
         }
     }
 
-    fn examine(self) -> Examined {
+    pub(crate) fn examine(self) -> Examined {
         self.examine_with(&[])
     }
 
@@ -223,7 +223,7 @@ impl Examined {
     }
 
     #[track_caller]
-    fn start(&self, name: &str) -> &Value {
+    pub(crate) fn start(&self, name: &str) -> &Value {
         let starts = self.report["starts"].as_array().unwrap();
         starts.iter().find(|start| start["start"] == name).unwrap_or_else(|| panic!("{name}: {:#}", self.report))
     }
@@ -323,10 +323,13 @@ fn commands_that_redtail_does_not_know_are_counted() {
     let all = list(&["get", "set"]);
     let examined = Script::healthy().answer("COMMAND LIST", &format!("*2\r\n{all}")).examine();
     examined.says("good", &["redtail knows all commands of this server"]);
-    // A denial is not repeated, and neither is an unknown command a finding.
+    // A denial is not repeated; the check that is left out is named.
     let examined = Script::healthy().denied("COMMAND").examine();
     assert_eq!(examined.asked.iter().filter(|question| question.starts_with("COMMAND")).count(), 1);
-    assert!(!examined.report.to_string().contains("\"commands\""), "{:#}", examined.report);
+    examined.says("note", &["commands", "COMMAND LIST are not allowed", "ACL SETUSER cdc +command|info +command|list"]);
+    let examined = Script::healthy().answer("COMMAND LIST", "-ERR Unknown subcommand\r\n").examine();
+    examined.says("note", &["commands", "it has no COMMAND LIST, which exists since 7.0"]);
+    assert_eq!(examined.code, 0, "{:#}", examined.report);
 }
 
 /// Valkey 9.2: with this setting nothing forks, and the last fork says nothing.
@@ -401,7 +404,7 @@ fn each_missing_permission_is_named_with_its_rule() {
     let no = "+User cdc has no permissions to run the 'psync' command\r\n";
     let examined = Script::healthy().answer("ACL DRYRUN cdc PSYNC", no).examine();
     examined.only("bad", &["+psync is missing", "ACL SETUSER cdc +psync\"", "ACL SAVE"]);
-    assert_eq!(examined.start("snapshot")["fix"][0], "ACL SETUSER cdc +psync");
+    assert_eq!(examined.start("snapshot")["fix"][0]["command"], "ACL SETUSER cdc +psync");
     assert_eq!(examined.start("sync")["possible"], true);
 
     let examined = Script::healthy().denied("REPLCONF").examine();
@@ -414,7 +417,7 @@ fn each_missing_permission_is_named_with_its_rule() {
     examined.only("unknown", &["INFO is not allowed", "ACL SETUSER cdc +info\""]);
     assert_eq!(examined.start("now")["possible"], true);
     assert_eq!(examined.start("now-without-fork")["possible"], false);
-    assert_eq!(examined.start("now-without-fork")["fix"][0], "ACL SETUSER cdc +info");
+    assert_eq!(examined.start("now-without-fork")["fix"][0]["command"], "ACL SETUSER cdc +info");
 
     let examined = Script::healthy().denied("CONFIG").examine();
     examined.only("unknown", &["CONFIG GET is not allowed", "ACL SETUSER cdc +config|get\""]);
@@ -424,7 +427,7 @@ fn each_missing_permission_is_named_with_its_rule() {
     let examined = Script::healthy().answer("ACL DRYRUN cdc SYNC", no).examine();
     assert_eq!(examined.code, 0, "few need the old SYNC: {:#}", examined.report);
     assert_eq!(
-        (&examined.start("sync")["possible"], &examined.start("sync")["fix"][0]),
+        (&examined.start("sync")["possible"], &examined.start("sync")["fix"][0]["command"]),
         (&false.into(), &"ACL SETUSER cdc +sync".into())
     );
 
@@ -458,7 +461,7 @@ fn suggested_commands_repeat_the_options_of_the_connection() {
     // A command is never wrapped.
     let of = |arguments: &[&str], command: &str| {
         let ran = run(&[&["doctor"], arguments, &["--sample", "0.01"]].concat());
-        assert_eq!(ran.text().lines().last().unwrap().trim(), format!("=> {command}"), "{}{}", ran.text(), ran.err);
+        assert_eq!(ran.text().lines().last().unwrap().trim(), format!("shell> {command}"), "{}{}", ran.text(), ran.err);
     };
     let command = format!("redtail tail {address} --user cdc --password-file '{quoted}'");
     of(&[&address, "--user", "cdc", "--password-file", &file], &command);

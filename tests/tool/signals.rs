@@ -335,6 +335,21 @@ fn an_output_that_cannot_be_opened_is_reported_first() {
     assert!(!ran.err.contains("resume with --from") || ran.err.contains(REPLID), "{}", ran.err);
 }
 
+/// The reader leaves before a save is due, so the checkpoint has the position of the attach.
+#[test]
+fn only_a_saved_position_is_said_to_be_saved() {
+    let primary = writing(Some(500));
+    let line = "mkfifo pipe; head -c 1000 pipe > out & $TOOL tail $AT --checkpoint position \
+                --checkpoint-interval 1000000 --checkpoint-commands 1000000 > pipe";
+    let mut feed = Feed::start("unsaved", &primary, line);
+    assert_eq!(feed.end().code(), Some(1), "{}", feed.read("err"));
+    let (errors, checkpoint) = (feed.read("err"), feed.read("position"));
+    assert!(!errors.contains("saved the position"), "{errors}");
+    let told = "the checkpoint was not saved again: the next run resumes from ";
+    let position = errors.split(told).nth(1).unwrap_or_else(|| panic!("{errors}")).lines().next().unwrap();
+    assert!(position.starts_with(REPLID) && checkpoint.contains(position), "{position} in {checkpoint}");
+}
+
 /// A supervisor that restarts after failures has to start the reader again.
 #[test]
 fn a_reader_that_has_ended_is_a_failure() {

@@ -632,12 +632,16 @@ fn signals_end_it_with_the_position_to_resume_from() {
 fn reconnection_can_be_limited() {
     let stream = commands(&["SELECT 2", "SET k v"]);
     let primary = primary(&stream, playback! { cuts: vec![Cut::AnswerBytes(10_000), Cut::AnswerBytes(0)] });
-    let mut tool = Running::start(&["tail", &primary.address().to_string(), "--reconnect", "2"]);
+    let address = primary.address().to_string();
+    let mut tool = Running::start(&["tail", &address, "--reconnect", "2"]);
     assert_eq!(tool.line(), "1050 [2] \"SET\" \"k\" \"v\"\n");
     drop(primary);
     let (code, err) = tool.finish();
     assert_eq!(code, Some(1), "{err}");
-    assert_eq!(err.lines().filter(|line| line.contains("trying again")).count(), 2, "{err}");
+    // The first attempt, and each message about a connection, names the server.
+    let named: Vec<&str> = err.lines().filter(|line| line.contains("trying again")).collect();
+    assert!(named.len() == 2 && named.iter().all(|line| line.contains(&format!("redtail: {address}: "))), "{err}");
+    assert!(err.contains(&format!("{address}: Connection refused (os error 111)")), "{err}");
     assert!(err.contains(&format!("resume with --from {REPLID}:1050:2")), "{err}");
 }
 

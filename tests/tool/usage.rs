@@ -45,6 +45,8 @@ fn wrong_usage_is_exit_code_2_and_teaches() {
         (&["load", "redis+sentinel://h/m", "--prefer-replica"], &["a replica takes no writes"]),
         (&["load", "h:1", "--on-error", "skip"], &["--on-error", "stop, continue"]),
         (&["load", "h:1", "file", "--print-position"], &["--print-position"]),
+        (&["compare", "h:1"], &["<TARGET>"]),
+        (&["compare", "localhost", "h:1"], &["the source: ", "localhost:6379", "redtail compare"]),
         (&["doctor"], &["<TARGET>"]),
         (&["doctor", "localhost"], &["localhost:6379", "redtail doctor"]),
         (&["doctor", "h:1", "--sample", "0"], &["--sample", "0.5"]),

@@ -65,9 +65,11 @@ fn methods(kind: Kind) -> Vec<Method> {
     ]);
     if kind != Kind::Replies3 {
         methods.push(method!("redis_protocol_resp2", theirs::redis_protocol_resp2));
+        methods.push(method!("resp_rs_resp2", theirs::resp_rs_resp2));
     }
     if kind != Kind::Replies2 {
         methods.push(method!("redis_protocol_resp3", theirs::redis_protocol_resp3));
+        methods.push(method!("resp_rs_resp3", theirs::resp_rs_resp3));
     }
     methods.push(method!("redis_rs", theirs::redis_rs));
     if matches!(kind, Kind::Commands | Kind::Large) {

@@ -2,9 +2,11 @@
 
 use std::io::BufReader;
 
+use bytes::{Bytes, BytesMut};
 use redis_event::resp::{Resp, RespDecode};
 use redis_protocol::resp2::types::RangeFrame as Range2;
 use redis_protocol::resp3::types::RangeFrame as Range3;
+use resp_rs::{ParseError, resp2, resp3};
 
 use crate::Outcome;
 use crate::feed::{FEED, feed};
@@ -60,6 +62,61 @@ pub fn redis_protocol_resp3<const VISIT: bool>(corpus: &[u8]) -> Outcome {
         }
         at
     });
+    outcome
+}
+
+pub fn resp_rs_resp2<const VISIT: bool>(corpus: &[u8]) -> Outcome {
+    fn sum(frame: &resp2::Frame) -> u64 {
+        match frame {
+            resp2::Frame::BulkString(Some(bytes)) => bytes.len() as u64,
+            resp2::Frame::Array(Some(frames)) => frames.iter().map(sum).sum(),
+            _ => 0,
+        }
+    }
+    resp_rs::<VISIT, _>(corpus, resp2::parse_frame, sum)
+}
+
+pub fn resp_rs_resp3<const VISIT: bool>(corpus: &[u8]) -> Outcome {
+    fn sum(frame: &resp3::Frame) -> u64 {
+        use resp3::Frame;
+        match frame {
+            Frame::BulkString(Some(bytes)) => bytes.len() as u64,
+            Frame::Array(Some(frames)) | Frame::Set(frames) | Frame::Push(frames) => frames.iter().map(sum).sum(),
+            Frame::Map(pairs) => pairs.iter().map(|(key, value)| sum(key) + sum(value)).sum(),
+            _ => 0,
+        }
+    }
+    resp_rs::<VISIT, _>(corpus, resp3::parse_frame, sum)
+}
+
+/// This parser slices the buffer that it is given, by reference count. It gets the buffer back after a read that leaves
+/// a rest.
+#[inline(always)]
+fn resp_rs<const VISIT: bool, F>(
+    corpus: &[u8],
+    parse: impl Fn(Bytes) -> Result<(F, Bytes), ParseError>,
+    sum: fn(&F) -> u64,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut buffer = BytesMut::with_capacity(8 * FEED);
+    for piece in corpus.chunks(FEED) {
+        buffer.extend_from_slice(piece);
+        let mut unread = buffer.freeze();
+        loop {
+            match parse(unread.clone()) {
+                Ok((frame, rest)) => {
+                    unread = rest;
+                    outcome.frames += 1;
+                    outcome.bytes += measure::<VISIT, _>(&frame, sum);
+                }
+                Err(ParseError::Incomplete) => break,
+                Err(error) => panic!("resp-rs refuses the corpus: {error}"),
+            }
+        }
+        // Of an empty rest nothing comes back.
+        buffer = unread.try_into_mut().unwrap_or_default();
+    }
+    assert!(buffer.is_empty(), "the corpus was not read to its end");
     outcome
 }
 

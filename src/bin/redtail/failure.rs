@@ -11,6 +11,7 @@ use redtail::replication::SessionStage;
 use redtail::resp::Byte;
 use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError};
 
+use crate::named::named;
 use crate::output_writer;
 use crate::terminal::log;
 
@@ -79,13 +80,11 @@ impl Failure {
                 log::fail(message);
                 ExitCode::from(4)
             }
-            // The event of the gap has reported the lost bytes.
+            // The event of the gap has reported the lost bytes, and the reason.
             Self::Follower(_) if self.is_history_lost() => {
                 log::fail(
                     "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
-                     missing, a larger repl-backlog-size on the server covers longer outages. If the history is \
-                     another one, the server was restarted without saving or longer ago than its backlog reaches back, \
-                     or it is a different server",
+                     missing, a larger repl-backlog-size on the server covers longer outages",
                 );
                 ExitCode::from(4)
             }
@@ -131,8 +130,18 @@ impl Display for Hinted<'_> {
 }
 
 impl Failure {
+    /// Names the server in the failure of a connection to it.
+    pub(crate) fn at(self, server: &str) -> Self {
+        match &self {
+            Self::Follower(Error::Session(error)) if matches!(**error, SessionError::Lost { .. }) => {
+                Self::Message(named(server, &Hinted(error)))
+            }
+            _ => self,
+        }
+    }
+
     /// Adds advice about TLS to a failure that suggests it. For a connection without TLS that never attached.
-    pub(crate) fn without_tls(self) -> Self {
+    pub(crate) fn without_tls(self, server: &str) -> Self {
         let Self::Follower(Error::Session(error)) = &self else { return self };
         const OURS: &str = if cfg!(feature = "tls") {
             "use --tls, or rediss:// before the address"
@@ -145,9 +154,9 @@ impl Failure {
                 stage: SessionStage::Handshake,
                 source: ProtocolError { kind: ProtocolErrorKind::Unexpected { found: Byte(0x15), .. }, offset: 0 },
                 ..
-            } => Self::Message(format!("the server requires TLS: {OURS}")),
+            } => Self::Message(format!("{server}: the server requires TLS: {OURS}")),
             SessionError::Lost { reason, .. } if is_hung_up(reason) => {
-                Self::Message(format!("{error}; if the server requires TLS, {OURS}"))
+                Self::Message(named(server, &format_args!("{error}; if the server requires TLS, {OURS}")))
             }
             _ => self,
         }

@@ -3,6 +3,7 @@
 mod args;
 mod background;
 mod blocked;
+mod compare;
 mod decode;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod keepalive;
 mod load;
 mod manual;
 mod memory;
+mod named;
 mod output;
 mod output_writer;
 mod record;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Some(Verb::Record(options)) => record::run(&options),
         Some(Verb::Replay(options)) => replay::run(&options),
         Some(Verb::Load(options)) => load::run(&options),
+        Some(Verb::Compare(options)) => compare::run(&options),
         Some(Verb::Doctor(options)) => doctor::run(&options),
         Some(Verb::Completions(options)) => manual::completions(&options),
         Some(Verb::Man(options)) => manual::man(&options),

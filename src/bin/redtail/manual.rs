@@ -76,9 +76,10 @@ const EXAMPLES: &str = "Examples:\n";
 const CODES: &str = "Exit codes:";
 
 /// Variables, with the option of the commands that read them. Empty: all commands.
-const ENVIRONMENT: [(&str, &str, &str); 4] = [
+const ENVIRONMENT: [(&str, &str, &str); 5] = [
     ("user", "REDTAIL_PASSWORD, REDISCLI_AUTH", "The password, if neither the target nor an option has it."),
     ("sentinel-user", "REDTAIL_SENTINEL_PASSWORD", "The password of the Sentinels, without --sentinel-password-file."),
+    ("source-password-file", "REDTAIL_SOURCE_PASSWORD", "The password of the source, without --source-password-file."),
     ("", "NO_COLOR", "If set, terminals get no colors."),
     ("", "TERM", "With the value dumb, terminals get no colors and no changing lines."),
 ];

@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
         Err(Failure::Follower(Error::Recording(error))) => Err(Failure::Message(format!(
             "can't write {name}: {error}; it stays readable up to its last complete command"
         ))),
-        followed => followed,
+        followed => followed.map_err(|failure| failure.at(&target)),
     }
 }
 

@@ -35,6 +35,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! | purpose | items |
+//! | --- | --- |
+//! | writing | [`Recorder`], [`append`] |
+//! | reading | [`Link`], [`RecordingFault`]; [`RecordingReader`] |
+//!
 //! # The format
 //!
 //! The line `redtail recording 1`, then blocks. A block is a line with its kind, its number of bytes, and the time in

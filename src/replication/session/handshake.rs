@@ -165,17 +165,18 @@ impl Handshake {
         // A busy server sends empty lines to keep the connection alive, at any point before a reply.
         let empty = unread.iter().take_while(|&&b| b == b'\n' || b == b'\r').count();
         let skipped = if self.parser.is_none() { empty } else { 0 };
-        let parser = self
-            .parser
-            .get_or_insert_with(|| FrameParser::new().with_limits(LIMITS).starting_at(link_bytes + skipped as u64));
+        let begin = || FrameParser::new().with_limits(LIMITS).starting_at(link_bytes + skipped as u64);
+        let mut parser = self.parser.take().unwrap_or_else(begin);
         let bytes = unread.get(skipped..).unwrap_or_default();
         let mut rest = bytes;
         if bytes.is_empty() {
-            self.parser = None;
             return (skipped, Reply::Part { needed: LEAST_REPLY });
         }
         let heard = match parser.next(&mut rest) {
-            Ok(Status::Incomplete { needed }) => return (skipped, Reply::Part { needed }),
+            Ok(Status::Incomplete { needed }) => {
+                self.parser = Some(parser);
+                return (skipped, Reply::Part { needed });
+            }
             Err(source) => Reply::Broken(broken(source, bytes)),
             Ok(Status::Complete(frame)) => match (frame.kind(), self.asked) {
                 (Kind::Error | Kind::BulkError, asked) => {
@@ -209,7 +210,6 @@ impl Handshake {
                 }
             },
         };
-        self.parser = None;
         let used = skipped + (bytes.len() - rest.len());
         match heard {
             Reply::Next => (used, self.ask_next(options, outbox)),

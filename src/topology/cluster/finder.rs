@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::net::Target;
+use crate::net::{Target, bare};
 use crate::topology::access::Access;
 use crate::topology::cluster::error::ClusterError;
 use crate::topology::cluster::link::{ask_topology, is_in_order};
@@ -65,7 +65,10 @@ impl TopologyFinder {
                         break;
                     }
                 }
-                Err(error) => tried.push((node, error.to_string())),
+                Err(error) => {
+                    let reason = bare(&node, &error);
+                    tried.push((node, reason));
+                }
             }
         }
         match doubtful {
@@ -89,7 +92,7 @@ impl TopologyFinder {
 /// The topology in the node's reply, and whether the node reports that the cluster is in order.
 fn ask(access: &Access, node: &Target) -> io::Result<(Topology, bool)> {
     let mut client = access.client(node)?;
-    let is_in_order = is_in_order(&mut client)?;
+    let is_in_order = is_in_order(&mut client, node)?;
     let topology = ask_topology(access, &mut client, node)?.map_err(io::Error::other)?;
     match topology.shards.len() {
         ..=MOST_SHARDS => Ok((topology, is_in_order)),

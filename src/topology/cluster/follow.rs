@@ -32,7 +32,7 @@ impl Builder<Cluster> {
     ///
     /// # Errors
     /// [`ClusterError::Silent`], [`ClusterError::SingleLink`], [`ClusterError::Thread`].
-    pub fn follow<N, F, H>(mut self, notice: N, handler: F) -> Result<ClusterHandle, ClusterError>
+    pub fn follow<N, F, H>(self, notice: N, handler: F) -> Result<ClusterHandle, ClusterError>
     where
         N: FnMut(Notice) + Send + 'static,
         F: FnMut(&Shard) -> H + Send + 'static,
@@ -41,9 +41,9 @@ impl Builder<Cluster> {
         if self.options.single_link {
             return Err(ClusterError::SingleLink);
         }
-        let mut shards = self.discover()?.shards;
         let access = self.access();
-        let Self { source, options, buffer, .. } = self;
+        let Self { mut source, options, buffer, .. } = self;
+        let mut shards = source.finder.find(&access, || false)?.shards;
         let (starts, lost) = if source.positions == Positions::default() {
             // Primaries without slots are followed once it is certain that they stay.
             shards.retain(|shard| !shard.slots.is_empty());

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::net::{Builder, Connector, Error, Follower, Socket};
+use crate::net::{Builder, Connector, Error, Follower, Socket, bare};
 use crate::replication::{Event, Idle, Options};
 use crate::topology::access::Access;
 use crate::topology::cluster::link::{link, link_to_replica};
@@ -48,7 +48,7 @@ impl ShardConfig {
                         shard.set_linked(replica.id.clone());
                         return Ok(socket);
                     }
-                    Err(error) => tried.push((replica.target.clone(), error.to_string())),
+                    Err(error) => tried.push((replica.target.clone(), bare(&replica.target, &error))),
                 }
             }
             let socket = link(&access, &member).map_err(|error| match tried.is_empty() {

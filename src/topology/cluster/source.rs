@@ -149,7 +149,7 @@ impl Builder<Cluster> {
     }
 
     pub(super) fn access(&self) -> Access {
-        Access::new(self.source.dialer.clone(), self.login.clone())
+        Access::new(self.source.dialer.clone(), self.login.clone(), self.options.label)
     }
 }
 

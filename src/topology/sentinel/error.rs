@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use thiserror::Error;
 
-use crate::net::{Target, TargetError};
+use crate::net::{Target, TargetError, bare};
 use crate::topology::error::each;
 
 /// The reason why Sentinels name no server. A follower reports it inside an [`io::Error`].
@@ -113,7 +113,7 @@ impl From<SentinelError> for io::Error {
 
 /// A server that the Sentinels name, and that can't be used.
 #[derive(Debug, Error)]
-#[error("{target}, the address from the Sentinel {told_by}: {source}")]
+#[error("{target}, the address from the Sentinel {told_by}: {}", bare(target, source))]
 pub(super) struct ServerError {
     pub(super) target: Target,
     pub(super) told_by: Target,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::net::{Client, Reply, Target};
+use crate::net::{Client, Reply, Target, bare};
 use crate::topology::access::Access;
 use crate::topology::random::take_any;
 use crate::topology::sentinel::error::SentinelError;
@@ -104,7 +104,10 @@ impl PrimaryFinder {
                     return Ok(found);
                 }
                 Ok(None) => is_unknown = true,
-                Err(error) => tried.push((sentinel, error.to_string())),
+                Err(error) => {
+                    let reason = bare(&sentinel, &error);
+                    tried.push((sentinel, reason));
+                }
             }
         }
         let name = self.name.clone();

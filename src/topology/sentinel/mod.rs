@@ -13,6 +13,7 @@ use std::io;
 use crate::net::Tls;
 use crate::net::sealed::Sealed;
 use crate::net::{Builder, Dial, Dialer, Error, Handle, Login, LoginSource, Opened, Reconnect, Socket, Source, Target};
+use crate::replication::ReplicaLabel;
 use crate::topology::access::{Access, TIMEOUTS};
 use crate::topology::sentinel::finder::{Identify, PrimaryFinder};
 use crate::topology::sentinel::warnings::Warnings;
@@ -101,13 +102,13 @@ impl Sentinel {
     }
 
     /// Access to the Sentinels.
-    fn access(&self) -> Access {
+    fn access(&self, label: ReplicaLabel) -> Access {
         let dialer = Dialer {
             timeouts: self.dialer.timeouts,
             #[cfg(feature = "tls")]
             tls: self.sentinel_tls.clone(),
         };
-        Access::new(dialer, self.sentinel_login.clone())
+        Access::new(dialer, self.sentinel_login.clone(), label)
     }
 }
 
@@ -161,7 +162,7 @@ impl Builder<Sentinel> {
     /// # Errors
     /// [`SentinelError::Silent`], [`SentinelError::UnknownName`].
     pub fn find(&mut self) -> Result<FoundServer, SentinelError> {
-        let access = self.source.access();
+        let access = self.source.access(self.options.label);
         self.source.finder.find(&access, Identify::No, || false)
     }
 }
@@ -179,9 +180,9 @@ impl Dial for Sentinel {
 impl Source for Sentinel {
     type Transport = Socket;
 
-    fn open(self, login: &LoginSource, handle: &Handle) -> Result<Opened<Socket>, Error> {
-        let sentinels = self.access();
-        let servers = Access::new(self.dialer, login.clone());
+    fn open(self, login: &LoginSource, handle: &Handle, label: &ReplicaLabel) -> Result<Opened<Socket>, Error> {
+        let sentinels = self.access(*label);
+        let servers = Access::new(self.dialer, login.clone(), *label);
         let name = self.finder.name.clone();
         Ok(Opened { name, connector: link::connector(self.finder, sentinels, servers, handle.clone(), self.warnings) })
     }

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::args::compare::Compare;
 use crate::args::decode::Decode;
 use crate::args::doctor::Doctor;
 use crate::args::load::Load;
@@ -29,6 +30,7 @@ Examples:
   redtail decode appendonlydir               the writes in several files
   redtail decode dump.rdb                    the keys in a file
   redtail load localhost:6379 commands.resp  commands into a server
+  redtail compare old:6379 new:6379          do both have the same keys?
   redtail record localhost:6379 -o some.rec  the stream, byte for byte
   redtail replay some.rec                    a primary that replays it
   redtail doctor localhost:6379              can this server be followed?
@@ -63,6 +65,8 @@ pub(crate) enum Verb {
     Decode(Decode),
     /// Send the commands of a file or of `tail --format resp` to a server
     Load(Load),
+    /// Compare the keys of two servers or clusters
+    Compare(Compare),
     /// Save the stream of a server to a file, byte for byte
     Record(Record),
     /// Serve a recording to followers, as a primary
@@ -108,6 +112,7 @@ impl Arguments {
             Some(Verb::Record(record)) => record.facts(),
             Some(Verb::Doctor(doctor)) => doctor.facts(),
             Some(Verb::Load(load)) => load.facts(),
+            Some(Verb::Compare(compare)) => compare.facts(),
             Some(Verb::Replay(_) | Verb::Completions(_) | Verb::Man(_)) | None => return Ok(()),
         };
         self.given.check(facts)?;
@@ -137,6 +142,7 @@ impl Verb {
             Self::Replay(_) => "replay",
             Self::Doctor(_) => "doctor",
             Self::Load(_) => "load",
+            Self::Compare(_) => "compare",
             Self::Completions(_) => "completions",
             Self::Man(_) => "man",
         }

@@ -16,7 +16,7 @@ Examples:
   redtail doctor node:7000 --cluster            # all shards, one report
   redtail doctor redis+sentinel://a,b,c/mymaster   # Sentinels included
   redtail doctor localhost:6379 --target-version valkey-9.1   # before a move
-  redtail doctor localhost:6379 --json | jq -r '.findings[].fix[]'
+  redtail doctor localhost:6379 --json | jq -r '.findings[].fix[].command'
 
 Use the credentials of the follower, since many findings depend on its
 permissions. +psync +replconf +ping +info are enough to find out whether the
@@ -30,9 +30,11 @@ command that the user may not use leaves an entry in the server's ACL LOG.
 
 With --json the report is one object:
   target, verdict (good, warnings, impossible), exit_code
-  findings   severity (good, warn, bad, unknown), about, what, why,
-             and fix, an array of commands
+  findings   severity (good, warn, bad, unknown, or note: not checked, and not
+             needed to follow), about, what, why, fix
   starts     start, possible (true, false, null), how, fix
+  fix        an array of remedies, each with kind and command: server (typed in
+             redis-cli), shell, or config (a sentence about redis.conf)
   sentinels  the answers of each Sentinel
   facts      null if the server did not answer; with --cluster: shards, each
              with slots, primary, replicas and the facts of its primary

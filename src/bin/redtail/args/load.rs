@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::args::fact::{Facts, ONE_SERVER};
+use crate::args::fact::{Facts, ONE_SERVER, SENTINELS, TLS_IN_ADDRESS, either};
+use crate::args::scheme::Scheme;
 use crate::args::server::Server;
+use crate::args::watch::Watch;
 
 const LOAD_EXAMPLES: &str = "\
 Examples:
@@ -14,7 +16,8 @@ Examples:
       --positions | redtail load new:6379
   Continue after an interruption, and end with the last write of old:
     redtail tail old:6379 --from $(redtail load new:6379 --print-position) \\
-      --format resp --positions --until-caught-up | redtail load new:6379
+      --format resp --positions --until-caught-up | \
+      redtail load new:6379 --until-caught-up
   A snapshot or an append-only file:
     redtail decode dump.rdb --format resp | redtail load new:6379
 
@@ -56,9 +59,31 @@ pub(crate) struct Load {
     #[arg(long, value_name = "KEY", default_value = "redtail:position")]
     pub(crate) position_key: String,
 
+    /// Fail unless the input is complete: the output of `tail --positions --until-caught-up`
+    ///
+    /// A program that was killed, or that has failed, ends a pipe as any other does. With this option the exit code is
+    /// 0 only if the target has every write that the source had when `tail` asked for its offset.
+    #[arg(long)]
+    pub(crate) until_caught_up: bool,
+
+    /// Report how far this server, from which the input comes, is ahead of the target
+    ///
+    /// The server is asked for its offset once per second (INFO, permission +info), which is compared with the position
+    /// that the target stores (`tail --positions`). The progress, --metrics and --status show the distance in bytes and
+    /// in seconds. ADDR is written as TARGET; TLS needs rediss:// before it.
+    #[arg(long, value_name = "ADDR", value_hint = ValueHint::Hostname)]
+    pub(crate) source: Option<String>,
+
+    /// The file with the password for --source; without it REDTAIL_SOURCE_PASSWORD is read
+    #[arg(long, value_name = "FILE", requires = "source")]
+    pub(crate) source_password_file: Option<PathBuf>,
+
     /// Print the position that the target stores, and load nothing
-    #[arg(long, conflicts_with_all = ["file", "on_error"])]
+    #[arg(long, conflicts_with_all = ["file", "on_error", "until_caught_up", "source", "metrics", "status"])]
     pub(crate) print_position: bool,
+
+    #[command(flatten)]
+    pub(crate) watch: Watch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,6 +100,10 @@ impl Load {
     }
 
     pub(super) fn facts(&self) -> Facts {
-        self.server.facts() | ONE_SERVER
+        let source = self.source.as_deref().and_then(Scheme::split).unwrap_or_default().0;
+        self.server.facts()
+            | ONE_SERVER
+            | either(source.tls, TLS_IN_ADDRESS, 0)
+            | either(source.sentinels, SENTINELS, 0)
     }
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod compare;
 mod decode;
 mod doctor;
 mod fact;
@@ -24,6 +25,7 @@ mod tls;
 mod watch;
 
 pub(crate) use arguments::{Arguments, Verb, wrong_usage};
+pub(crate) use compare::Compare;
 pub(crate) use decode::Decode;
 pub(crate) use doctor::Doctor;
 pub(crate) use fact::{ANY_FILE, BARE_RECORDING, COMMANDS, COMPRESSED, DIRECTORY, DUMP, Facts, RECORDING, either};

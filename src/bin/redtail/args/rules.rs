@@ -60,7 +60,7 @@ const DOCTOR: &[&str] = &["doctor"];
 const TAIL_AND_RECORD: &[&str] = &["tail", "record"];
 const TAIL_AND_DECODE: &[&str] = &["tail", "decode"];
 const LOAD: &[&str] = &["load"];
-const CONNECTED: &[&str] = &["tail", "snapshot", "record", "doctor", "load"];
+const CONNECTED: &[&str] = &["tail", "snapshot", "record", "doctor", "load", "compare"];
 const PRINTING: &[&str] = &["tail", "decode", "snapshot"];
 
 const fn rule(
@@ -132,7 +132,8 @@ pub(super) const RULES: &[Rule] = &[
         "{} takes the address of one of the nodes, not of Sentinels",
     ),
     rule(LOAD, &["prefer-replica"], 0, "a replica takes no writes: remove {}"),
-    always(LOAD, &["on-error", "position-key", "print-position"]),
+    always(LOAD, &["on-error", "position-key", "print-position", "source", "source-password-file", "until-caught-up"]),
+    always(&["compare"], &["source-password-file", "db", "key", "not-key", "position-key"]),
     always(DOCTOR, &["json", "sample", "target-version"]),
     // The start, and what the run survives.
     rule(
@@ -194,7 +195,7 @@ pub(super) const RULES: &[Rule] = &[
     always(RECORD, &["from"]),
     always(TAIL_AND_RECORD, &["reconnect"]),
     always(TAIL, &["checkpoint-commands", "checkpoint-interval", "heartbeat"]),
-    always(TAIL_AND_RECORD, &["metrics", "status", "name"]),
+    always(&["tail", "record", "load"], &["metrics", "status", "name"]),
     // The file that is written.
     rule(TAIL, &["snapshot-to"], ONE_SERVER, "{} writes the snapshot of one server: remove --cluster"),
     rule(TAIL, &["snapshot-to"], SNAPSHOT | SYNC, "{} needs a snapshot: add --from snapshot"),

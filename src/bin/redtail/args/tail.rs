@@ -133,6 +133,8 @@ pub(crate) struct Tail {
     /// End with the last write that the server had when the run attached, or at the end of its snapshot
     ///
     /// The server is asked for its offset (INFO, permission +info). If no client writes now, this is the last write.
+    /// With --positions the output ends with a mark, which `redtail load` requires with the same option. A signal
+    /// before that is a failure, exit code 1.
     #[arg(long, conflicts_with_all = ["until", "count"])]
     until_caught_up: bool,
 

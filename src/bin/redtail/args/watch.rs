@@ -22,9 +22,10 @@ pub(crate) struct Watch {
 
     /// Show this run as NAME.redtail.invalid in INFO, ROLE and CLIENT LIST of the server
     ///
-    /// This tells apart the followers of one server. CLIENT LIST shows the name at the connection that asks for the
-    /// lag, if the user may use CLIENT SETNAME. NAME has letters, digits, '.', '-', '_' and '='. Sentinels try to
-    /// resolve the whole name every 10 seconds, and must fail. docs/sentinel.md has a NAME that they do not resolve.
+    /// This tells apart the followers of one server. CLIENT LIST shows the name at the connections that ask servers and
+    /// Sentinels questions, if the user may use CLIENT SETNAME. NAME has letters, digits, '.', '-', '_' and '='.
+    /// Sentinels try to resolve the whole name every 10 seconds, and must fail. docs/sentinel.md has a NAME that they
+    /// do not resolve.
     #[arg(long, value_name = "NAME", value_parser = label)]
     pub(crate) name: Option<Box<ReplicaLabel>>,
 }

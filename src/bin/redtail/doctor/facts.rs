@@ -21,8 +21,8 @@ pub(super) struct Facts {
     /// Whether the server supports snapshots without data.
     pub(super) filters: Option<bool>,
     pub(super) settings: Settings,
-    /// The commands that redtail does not know, and whether each is a write.
-    pub(super) unknown_commands: Option<Vec<(String, bool)>>,
+    /// The commands that redtail does not know, and whether each is a write; or why they are not known.
+    pub(super) unknown_commands: Option<Result<Vec<(String, bool)>, NotAsked>>,
     /// The server to move to (`--target-version`).
     pub(super) moves_to: Option<Server>,
     /// The commands that were called since its last restart or CONFIG RESETSTAT.
@@ -35,6 +35,15 @@ pub(super) struct Facts {
     pub(super) certificate: Option<Duration>,
     /// The value of vm.overcommit_memory, if the server runs on this machine.
     pub(super) overcommit: Option<u8>,
+}
+
+/// Why the commands of the server are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotAsked {
+    /// The user may not run COMMAND INFO or COMMAND LIST.
+    Denied,
+    /// COMMAND LIST exists since 7.0.
+    Missing,
 }
 
 /// A fact that may be unknown.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::doctor::cluster::{Asked, ClusterFacts};
 use crate::doctor::facts::{Facts, Known};
 use crate::doctor::findings::finding::Severity;
+use crate::doctor::findings::remedy::Remedy;
 use crate::doctor::kind::ServerKind;
 use crate::doctor::report::{Learned, Report, Verdict};
 use crate::doctor::sentinels::SentinelReport;
@@ -18,12 +19,12 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "about": finding.about,
             "what": finding.what,
             "why": finding.why,
-            "fix": finding.fix,
+            "fix": fix(&finding.fix),
         })
     });
-    let starts = report.starts.iter().map(
-        |start| json!({"start": start.name, "possible": known(start.possible), "how": start.how, "fix": start.fix}),
-    );
+    let starts = report.starts.iter().map(|start| {
+        json!({"start": start.name, "possible": known(start.possible), "how": start.how, "fix": fix(&start.fix)})
+    });
     let object = json!({
         "target": report.target,
         "verdict": match report.verdict() {
@@ -42,6 +43,10 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
         "sentinels": report.sentinels.iter().map(sentinel).collect::<Vec<_>>(),
     });
     writeln!(out, "{object}")
+}
+
+fn fix(remedies: &[Remedy]) -> Value {
+    remedies.iter().map(|remedy| json!({"kind": remedy.kind.as_str(), "command": remedy.text})).collect()
 }
 
 /// The facts, for programs. Unknown facts are null.
@@ -128,6 +133,7 @@ fn severity(severity: Severity) -> &'static str {
         Severity::Warn => "warn",
         Severity::Bad => "bad",
         Severity::Unknown => "unknown",
+        Severity::Note => "note",
     }
 }
 

@@ -9,7 +9,7 @@ use redtail::net::{Client, Login, Reply, Target, Timeouts};
 use redtail::owned::OwnedCommand;
 
 use crate::args::Doctor;
-use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, Permissions, Settings, address};
+use crate::doctor::facts::{ClusterNode, Commands, Facts, Info, Known, NotAsked, Permissions, Settings, address};
 use crate::doctor::kind::{Family, ServerKind};
 use crate::doctor::rules;
 use crate::target::address::Address;
@@ -60,7 +60,7 @@ pub(super) fn closely(
 ) -> Result<(), ProbeError> {
     replconf(client, facts)?;
     facts.has = commands(client, facts.has)?;
-    facts.unknown_commands = unknown_commands(client, facts)?;
+    facts.unknown_commands = Some(unknown_commands(client, facts)?);
     permissions(client, facts)?;
     facts.settings = settings(client, facts)?;
     facts.overcommit = overcommit(target, facts);
@@ -122,21 +122,20 @@ fn commands(client: &mut Client, before: Commands) -> Result<Commands, ProbeErro
 /// The number of commands that are asked about.
 const MOST_COMMANDS: usize = 256;
 
-/// The commands of the server that redtail does not know, and whether each is a write. `None` if it may not be asked,
-/// and before 7.0.
-fn unknown_commands(client: &mut Client, facts: &Facts) -> Result<Option<Vec<(String, bool)>>, ProbeError> {
+/// The commands of the server that redtail does not know, and whether each is a write.
+fn unknown_commands(client: &mut Client, facts: &Facts) -> Result<Result<Vec<(String, bool)>, NotAsked>, ProbeError> {
     // After a denial of COMMAND INFO another one would be an entry in the server's ACL LOG.
     if facts.has.psync == Known::Unknown {
-        return Ok(None);
+        return Ok(Err(NotAsked::Denied));
     }
     let reply = client.ask(&["COMMAND", "LIST"])?;
     if reply.error().is_some() {
-        return Ok(None);
+        return Ok(Err(if reply.is_denied() { NotAsked::Denied } else { NotAsked::Missing }));
     }
     let is_unknown = |name: &&str| OwnedCommand::new(0, name.split('|')).command().is_write().is_none();
     let names: Vec<&str> = reply.list().iter().filter_map(Reply::text).filter(is_unknown).take(MOST_COMMANDS).collect();
     if names.is_empty() {
-        return Ok(Some(Vec::new()));
+        return Ok(Ok(Vec::new()));
     }
     let entries = client.ask(&[&["COMMAND", "INFO"], &names[..]].concat())?;
     let is_write = |entry: &Reply| {
@@ -147,7 +146,7 @@ fn unknown_commands(client: &mut Client, facts: &Facts) -> Result<Option<Vec<(St
     let mut unknown: Vec<_> = names.into_iter().map(str::to_ascii_uppercase).zip(writes).collect();
     // Writes are named first.
     unknown.sort_by(|(name, is_write), (other, other_is_write)| (other_is_write, name).cmp(&(is_write, other)));
-    Ok(Some(unknown))
+    Ok(Ok(unknown))
 }
 
 /// Asks for permissions of commands that are not tried.

@@ -112,7 +112,7 @@ impl Report {
     pub(super) fn complete(&mut self, suggestion: &Suggestion) {
         let of_findings = self.findings.iter_mut().flat_map(|finding| &mut finding.fix);
         let of_starts = self.starts.iter_mut().flat_map(|start| &mut start.fix);
-        for command in of_findings.chain(of_starts).chain([&mut self.tail]) {
+        for command in of_findings.chain(of_starts).map(|remedy| &mut remedy.text).chain([&mut self.tail]) {
             *command = suggestion.complete(command);
         }
     }

@@ -7,6 +7,7 @@ use redtail::net::{Client, ClientError, Login, Reply, Target, Timeouts};
 
 use crate::background;
 use crate::doctor::facts::address;
+use crate::named::bare;
 use crate::target::address::Address;
 
 /// A Sentinel and its answers.
@@ -53,7 +54,7 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
         reports.extend(thread::scope(|scope| {
             let begin = |target: Target| {
                 let of = target.clone();
-                let ask = move || view(address, &of, login, name).map_err(|error| error.to_string());
+                let ask = move || view(address, &of, login, name).map_err(|error| bare(&of.to_string(), &error));
                 (target, thread::Builder::new().spawn_scoped(scope, ask))
             };
             let asked: Vec<_> = round.drain(..).map(begin).collect();

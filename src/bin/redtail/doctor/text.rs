@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::doctor::facts::Known;
 use crate::doctor::findings::finding::Severity;
+use crate::doctor::findings::remedy::Remedy;
 use crate::doctor::report::{Learned, Report, Verdict};
 
 const WIDTH: usize = 80;
@@ -19,7 +20,8 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
         let (label, style) = label(finding.severity);
         let what = wrapped(&finding.what, WHAT);
         writeln!(out, " {style}{label:<4}{style:#}  {:<15}{what}", finding.about)?;
-        if finding.severity != Severity::Good {
+        // A good finding with a remedy advises something better.
+        if finding.severity != Severity::Good || !finding.fix.is_empty() {
             if !finding.why.is_empty() {
                 writeln!(out, "{:ABOUT$}{}", "", wrapped(&finding.why, ABOUT))?;
             }
@@ -42,16 +44,16 @@ pub(super) fn print(report: &Report, out: &mut impl Write) -> io::Result<()> {
     let verdict = verdict(report);
     if report.verdict() == Verdict::Good && verdict.chars().count() >= WIDTH {
         writeln!(out, "\n It can be followed:")?;
-        return fix(std::slice::from_ref(&report.tail), out);
+        return fix(&[report.tail.clone().into()], out);
     }
     writeln!(out, "\n {}", wrapped(&verdict, 1))
 }
 
-fn fix(commands: &[String], out: &mut impl Write) -> io::Result<()> {
+fn fix(remedies: &[Remedy], out: &mut impl Write) -> io::Result<()> {
     let style = Style::new().bold();
-    for command in commands {
+    for Remedy { kind, text } in remedies {
         // A command is never wrapped, so that it can be copied.
-        writeln!(out, "{:ABOUT$}=> {style}{}{style:#}", "", printable(command))?;
+        writeln!(out, "{:>ABOUT$}> {style}{}{style:#}", kind.as_str(), printable(text))?;
     }
     Ok(())
 }
@@ -62,6 +64,7 @@ fn label(severity: Severity) -> (&'static str, Style) {
         Severity::Warn => ("warn", AnsiColor::Yellow),
         Severity::Bad => ("bad", AnsiColor::Red),
         Severity::Unknown => ("?", AnsiColor::Cyan),
+        Severity::Note => ("note", AnsiColor::Cyan),
     };
     (label, Style::new().fg_color(Some(color.into())))
 }

@@ -113,6 +113,11 @@ impl<W: Write> EventSink<W> {
         Ok(self.output.mark(position, is_due)?)
     }
 
+    /// Writes that the output is complete, with --positions.
+    pub(super) fn mark_caught_up(&mut self) -> Result<(), Failure> {
+        Ok(self.output.mark_caught_up()?)
+    }
+
     /// Ends at this offset. Returns whether everything before `reached`, which is printed, includes it.
     pub(super) fn stop_at(&mut self, offset: u64, reached: u64) -> bool {
         self.stop.set_until(offset, reached)

@@ -51,10 +51,11 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
         options,
         address,
         follower,
-        sink: EventSink::new(Source::Server(target), output, stop, options).saving(saver),
+        sink: EventSink::new(Source::Server(target.clone()), output, stop, options).saving(saver),
         keeper,
         keepalive: Keepalive::watch(&handle),
         goal: Goal::default(),
+        is_caught_up: false,
         printed: None,
         written: None,
     };
@@ -62,7 +63,11 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let outcome = run.follow();
     drop(watching);
     let is_new = run.follower.position().is_none();
-    run.finish(outcome.map_err(|failure| if is_plain && is_new { failure.without_tls() } else { failure }))
+    let named = |failure: Failure| match is_plain && is_new {
+        true => failure.without_tls(&target).at(&target),
+        false => failure.at(&target),
+    };
+    run.finish(outcome.map_err(named))
 }
 
 fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower, Failure> {
@@ -86,6 +91,8 @@ struct Run<'a> {
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
     goal: Goal,
+    /// The goal of --until-caught-up is reached: nothing is left to resume.
+    is_caught_up: bool,
     /// The position after the last printed event.
     printed: Option<Position>,
     /// The position after the last event that has left the buffer.
@@ -105,7 +112,12 @@ impl Run<'_> {
                 Some(timeout) => follower.next_timeout(timeout)?,
                 None => follower.next_event()?,
             };
-            let Some(event) = next else { return signals::end_of_stream() };
+            let Some(event) = next else {
+                return match self.options.until_caught_up && signals::is_stopped() {
+                    true => Err(Failure::Message("ended by a signal before it was caught up".into())),
+                    false => signals::end_of_stream(),
+                };
+            };
             let attached = match event {
                 Event::Attached(attached) => Some(attached),
                 _ => None,
@@ -140,6 +152,7 @@ impl Run<'_> {
                 is_last || keepalive.while_printing(|| goal.is_reached(&self.address, follower.position(), sink))?;
             if is_last && self.options.until_caught_up {
                 log::say("caught up: every write that the server had when it was asked is printed");
+                self.is_caught_up = true;
             }
             if is_last || (self.options.only_snapshot && is_snapshot) {
                 sink.enough();
@@ -178,44 +191,61 @@ impl Run<'_> {
     fn finish(mut self, outcome: Result<(), Failure>) -> Result<(), Failure> {
         let marked =
             self.printed.map_or(Ok(()), |position| self.keepalive.while_printing(|| self.sink.mark(position, true)));
-        let outcome = outcome.and(marked);
+        let complete = match self.is_caught_up {
+            true => marked.and_then(|()| self.keepalive.while_printing(|| self.sink.mark_caught_up())),
+            false => marked,
+        };
+        let outcome = outcome.and(complete);
         let (outcome, mut finished) = self.keepalive.while_printing(|| self.sink.finish(outcome));
         let is_lost = outcome.as_ref().is_err_and(Failure::is_history_lost);
         let is_full = |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_)));
         let is_unwritten =
             |result: &Result<(), Failure>| matches!(result, Err(Failure::Output(_) | Failure::ClosedPipe));
+        let mut saved = None;
         if let (Some(keeper), Some(position)) = (&mut self.keeper, self.printed)
             && finished.is_ok()
             && !is_lost
             && !is_unwritten(&outcome)
         {
             finished = keeper.save(position);
+            saved = finished.is_ok().then_some(position);
         }
-        let mut is_saved = finished.is_ok();
         // A disk that is full soon after each restart would otherwise receive the same writes again and again.
         if let (Some(keeper), Some(position)) = (&mut self.keeper, self.written)
             && (is_full(&outcome) || is_full(&finished))
             && !is_lost
         {
-            is_saved = keeper.save(position).is_ok();
+            saved = keeper.save(position).is_ok().then_some(position).or(saved);
         }
         let position = if is_unwritten(&outcome) || is_unwritten(&finished) { self.written } else { self.printed };
+        // An output that is not written is not complete.
+        self.is_caught_up &= outcome.is_ok() && finished.is_ok();
         if let Some(position) = position.filter(|_| !is_lost) {
-            self.say_resume(position, is_saved);
+            self.say_resume(position, saved);
         }
         failure::first(outcome, finished)
     }
 
-    fn say_resume(&self, position: Position, is_finished: bool) {
-        if self.keeper.is_some() && is_finished {
-            log::say(format_args!("saved the position to resume from in the checkpoint: {position}"));
-        } else if self.options.only_snapshot {
-            log::say(format_args!("to print the writes after it: redtail tail --from {position}"));
-        } else {
-            if self.options.output.format == OutputFormat::Resp {
-                log::say("if the reader of this output was cut off, it has loaded less than this position says:");
+    /// `saved`: the position that the end of this run has saved.
+    fn say_resume(&self, position: Position, saved: Option<Position>) {
+        let before = self.keeper.as_ref().and_then(Keeper::saved);
+        match (saved, before) {
+            (Some(saved), _) => {
+                log::say(format_args!("saved the position to resume from in the checkpoint: {saved}"));
             }
-            log::say(format_args!("resume with --from {position}"));
+            (None, Some(before)) => {
+                log::say(format_args!("the checkpoint was not saved again: the next run resumes from {before}"));
+            }
+            _ if self.is_caught_up => {}
+            _ if self.options.only_snapshot => {
+                log::say(format_args!("to print the writes after it: redtail tail --from {position}"));
+            }
+            _ => {
+                if self.options.output.format == OutputFormat::Resp {
+                    log::say("if the reader of this output was cut off, it has loaded less than this position says:");
+                }
+                log::say(format_args!("resume with --from {position}"));
+            }
         }
     }
 }

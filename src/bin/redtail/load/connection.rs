@@ -14,6 +14,8 @@ use crate::args::{Load, OnError};
 use crate::failure::Failure;
 use crate::load::counts::Counts;
 use crate::load::report::Report;
+use crate::named::named;
+use crate::stats::Tally;
 use crate::target::address::Address;
 use crate::target::introduction::introduce;
 use crate::terminal::log;
@@ -40,7 +42,7 @@ pub(super) struct Connection {
     counts: Counts,
     is_stopping: bool,
     is_cluster: bool,
-    report: Report,
+    report: Option<Report>,
     failure: Option<Failure>,
 }
 
@@ -85,7 +87,8 @@ impl Label {
 }
 
 impl Connection {
-    pub(super) fn open(address: &Address, options: &Load) -> Result<Self, Failure> {
+    /// `tally`: shows the progress.
+    pub(super) fn open(address: &Address, options: &Load, tally: Option<Tally>) -> Result<Self, Failure> {
         let target = address.server().map_err(|error| Failure::Message(error.to_string()))?;
         let mut client = connect(address, &target)?;
         let failed = |error: &dyn Display| unreachable(&target, error);
@@ -94,6 +97,9 @@ impl Connection {
             return Err(failed(&message));
         }
         introduce(&mut client, address.login.is_acl_user()).map_err(|error| failed(&error))?;
+        if let Some(tally) = &tally {
+            tally.attached();
+        }
         let cluster = client.ask(&["CLUSTER", "INFO"]).map_err(|error| failed(&error))?;
         let mut limits = Limits::default();
         // A reply has as many elements and bytes as the commands of the input make it.
@@ -110,7 +116,7 @@ impl Connection {
             counts: Counts::default(),
             is_stopping: options.on_error == OnError::Stop,
             is_cluster: cluster.error().is_none(),
-            report: Report::new(),
+            report: tally.map(Report::start),
             failure: None,
         })
     }
@@ -315,12 +321,16 @@ impl Connection {
         self.failure.take()
     }
 
-    pub(super) fn report(&mut self) {
-        self.report.tick(&self.counts);
+    fn report(&mut self) {
+        if let Some(report) = &mut self.report {
+            report.update(&self.counts);
+        }
     }
 
     pub(super) fn finish(&mut self) {
-        self.report.finish(&self.counts);
+        if let Some(report) = &mut self.report {
+            report.finish(&self.counts);
+        }
     }
 
     /// The position that the target stores.
@@ -328,9 +338,9 @@ impl Connection {
         self.counts.position
     }
 
-    /// The target stores this position already.
-    pub(super) fn is_at(&mut self, position: Position) {
-        self.counts.position = Some(position);
+    /// The target stores this position already, or none any more.
+    pub(super) fn is_at(&mut self, position: Option<Position>) {
+        self.counts.position = position;
     }
 
     /// Whether a refused command ends the run.
@@ -358,7 +368,7 @@ fn connect(address: &Address, target: &Target) -> Result<Client, Failure> {
 }
 
 fn unreachable(target: &Target, error: &dyn Display) -> Failure {
-    Failure::Message(format!("can't connect to {target}: {error}"))
+    Failure::Message(format!("can't connect to {}", named(&target.to_string(), error)))
 }
 
 /// What a reply says.

@@ -3,7 +3,7 @@
 use redtail::Position;
 
 /// The commands of the input that have a reply.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
     pub(super) confirmed: u64,
     pub(super) bytes: u64,

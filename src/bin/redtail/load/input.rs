@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
-use std::time::Duration;
 
 use crate::args::Load;
 use crate::failure::Failure;
@@ -16,8 +15,6 @@ use crate::load::connection::Connection;
 const CHUNK: usize = 64 << 10;
 /// The chunks that are read ahead.
 const AHEAD: usize = 4;
-/// The time between two reports while the input is silent.
-const TICK: Duration = Duration::from_millis(250);
 
 pub(super) struct Input {
     chunks: Receiver<io::Result<Vec<u8>>>,
@@ -51,13 +48,8 @@ impl Input {
             connection.fail(failure);
             return Err(ErrorKind::Other.into());
         }
-        loop {
-            match self.chunks.recv_timeout(TICK) {
-                Ok(chunk) => return chunk.map(Some),
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(RecvTimeoutError::Timeout) => connection.report(),
-            }
-        }
+        // An error: the input is at its end.
+        self.chunks.recv().map_or(Ok(None), |chunk| chunk.map(Some))
     }
 }
 

@@ -5,7 +5,7 @@ use redtail::{Command, Position};
 
 use crate::failure::Failure;
 use crate::load::connection::{Connection, Label, Sent};
-use crate::output::PositionMark;
+use crate::output::{CAUGHT_UP, PositionMark};
 
 pub(super) struct Loader {
     key: Vec<u8>,
@@ -27,6 +27,8 @@ pub(super) struct Loader {
     is_in_parts: bool,
     /// The commands since the last position.
     since: u64,
+    /// The last command was the mark that the input is complete.
+    is_caught_up: bool,
 }
 
 impl Loader {
@@ -43,6 +45,7 @@ impl Loader {
             missing: 0,
             is_in_parts: false,
             since: 0,
+            is_caught_up: false,
         }
     }
 
@@ -51,6 +54,10 @@ impl Loader {
     }
 
     pub(super) fn command(&mut self, command: &Command<'_>, start: u64, to: &mut Connection) -> Result<(), Failure> {
+        self.is_caught_up = command.is(b"PING") && command.arg(1) == Some(CAUGHT_UP);
+        if self.is_caught_up {
+            return Ok(());
+        }
         if command.is(b"PING")
             && let Some(mark) = command.arg(1).and_then(PositionMark::read)
         {
@@ -82,6 +89,7 @@ impl Loader {
 
     /// A part of a large command.
     pub(super) fn part(&mut self, part: &Part<'_>, start: u64, to: &mut Connection) -> Result<(), Failure> {
+        self.is_caught_up = false;
         match *part {
             Part::Begin { argc } => {
                 if self.is_grouping() {
@@ -107,6 +115,11 @@ impl Loader {
                 to.sent(Sent { label: std::mem::take(&mut self.label), stores: None })
             }
         }
+    }
+
+    /// Whether the input has ended with the mark of `--until-caught-up`.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.is_caught_up
     }
 
     /// The input is at its end.
@@ -155,6 +168,7 @@ impl Loader {
         let outcome = match position {
             None => {
                 self.has_position = false;
+                to.is_at(None);
                 self.in_database_0(&[b"DEL", &key], None, to)
             }
             Some(position) => self.store(&key, position, to),
@@ -175,7 +189,7 @@ impl Loader {
                     String::from_utf8_lossy(key)
                 )));
             }
-            to.is_at(position);
+            to.is_at(Some(position));
         }
         self.has_position = true;
         let text = position.to_string();

@@ -20,6 +20,7 @@ use crate::load::connection::Connection;
 use crate::load::input::Input;
 use crate::load::loader::Loader;
 use crate::signals;
+use crate::stats::{Watching, tally_of_stream, watch_source};
 use crate::target::address::Address;
 use crate::terminal::log;
 
@@ -28,10 +29,21 @@ const LARGE: u64 = 64 << 10;
 
 pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage("load", message));
-    let mut connection = Connection::open(&address, options)?;
     if options.print_position {
-        return print_position(&mut connection, options);
+        return print_position(&mut Connection::open(&address, options, None)?, options);
     }
+    let source = options.source.as_deref().map(|source| {
+        let address = Address::of_source(source, options.source_password_file.as_deref(), &options.server);
+        address.unwrap_or_else(|message| wrong_usage("load", message))
+    });
+    let tally = tally_of_stream(None);
+    tally.set_address(address.endpoint.to_string());
+    // Before the target is asked for anything.
+    let watching = Watching::start(&options.watch)?;
+    if let Some(source) = source {
+        watch_source(&tally, source);
+    }
+    let connection = Connection::open(&address, options, Some(tally))?;
     let is_file = !options.is_standard_input();
     signals::listen(move || {
         if !is_file {
@@ -42,6 +54,7 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     let outcome = load(options, &connection, is_file);
     let mut connection = connection.borrow_mut();
     connection.finish();
+    drop(watching);
     if outcome.is_err() {
         match connection.position() {
             Some(position) => log::say(format_args!(
@@ -52,6 +65,10 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     }
     outcome?;
     match connection.refused() {
+        0 if options.until_caught_up => {
+            log::say("caught up: the target has every write that the source had when it was asked");
+            Ok(())
+        }
         0 => Ok(()),
         1 => Err(Failure::Message("1 command was refused: its message is above".into())),
         refused => {
@@ -82,7 +99,15 @@ fn load(options: &Load, connection: &Rc<RefCell<Connection>>, is_file: bool) -> 
             break;
         }
     }
-    loader.finish(&mut connection.borrow_mut())
+    loader.finish(&mut connection.borrow_mut())?;
+    match options.until_caught_up && !loader.is_caught_up() {
+        true => Err(Failure::Message(
+            "the input ends before its source was caught up: redtail tail --positions --until-caught-up has failed, or \
+             was ended, or it ran without these options. Its own messages say why"
+                .into(),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The failure of the input, after the replies to everything before it.

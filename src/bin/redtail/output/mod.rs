@@ -22,5 +22,6 @@ mod stream_context;
 mod text;
 mod unwrapped;
 
-pub(crate) use position_mark::PositionMark;
+pub(crate) use keys::shared_names::SharedNames;
+pub(crate) use position_mark::{CAUGHT_UP, PositionMark};
 pub(crate) use printer::Printer;

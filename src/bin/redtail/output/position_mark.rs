@@ -1,11 +1,16 @@
-//! Positions inside the commands of `--format resp`: a PING, which any server accepts.
+//! Marks inside the commands of `--format resp`: a PING, which any server accepts.
 
 use redtail::Position;
+
+use crate::output::keys::command::append;
 
 const PREFIX: &str = "redtail:position ";
 
 /// A snapshot begins: there is no position until it is complete.
 const NONE: &str = "none";
+
+/// The text of the last mark with `--until-caught-up`: the input is complete.
+pub(crate) const CAUGHT_UP: &[u8] = b"redtail:caught-up";
 
 /// The mark before a snapshot, or after everything up to a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +31,8 @@ impl PositionMark {
             None => format!("{PREFIX}{NONE}"),
             Some(position) => format!("{PREFIX}{position}"),
         };
-        format!("*2\r\n$4\r\nPING\r\n${}\r\n{argument}\r\n", argument.len()).into_bytes()
+        let mut command = Vec::new();
+        append(&mut command, &[b"PING", argument.as_bytes()]);
+        command
     }
 }

@@ -96,6 +96,14 @@ impl<W: Write> Printer<W> {
         self.reopen()
     }
 
+    /// Writes with --positions that everything up to the end of --until-caught-up is printed.
+    pub(crate) fn mark_caught_up(&mut self) -> io::Result<()> {
+        match &mut self.format {
+            FormatWriter::Resp(resp) => resp.mark_caught_up(&mut self.out),
+            FormatWriter::Text(_) | FormatWriter::Json(_) => Ok(()),
+        }
+    }
+
     /// Lets the output be opened again after SIGHUP, if it ends with a whole command or transaction.
     fn reopen(&mut self) -> io::Result<()> {
         if is_reopening() { self.flush() } else { Ok(()) }

@@ -16,7 +16,7 @@ use crate::output::client_form::{ClientForm, ClientForms};
 use crate::output::keys::command::append;
 use crate::output::keys::emptying::Emptying;
 use crate::output::keys::resp::RespKeys;
-use crate::output::position_mark::PositionMark;
+use crate::output::position_mark::{CAUGHT_UP, PositionMark};
 use crate::output::stream_context::StreamContext;
 
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
@@ -97,6 +97,16 @@ impl Resp {
         }
         *marks = Marks { last: Some(mark), since: 0 };
         out.write_all(&mark.command())
+    }
+
+    /// Writes with --positions that the output is complete.
+    pub(super) fn mark_caught_up(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if self.marks.is_none() || !self.is_between_commands() {
+            return Ok(());
+        }
+        let mut mark = Vec::new();
+        append(&mut mark, &[b"PING", CAUGHT_UP]);
+        out.write_all(&mark)
     }
 
     /// The output is outside of commands, transactions and keys.

@@ -68,7 +68,7 @@ impl Collector for Metrics {
                 number(metric.encode_family(&labels(stream))?, *kind, value)?;
             }
         }
-        let help = "The followed server. The labels that are not known are empty";
+        let help = "The followed server, or the target of load. The labels that are not known are empty";
         let mut info = encoder.encode_descriptor("server", help, None, MetricType::Info)?;
         for stream in &report.streams {
             let replid = stream.replid.map(|replid| replid.to_string());
@@ -121,8 +121,14 @@ const OF_STREAM: &[Row<Stream>] = &[
     ("attached_change_timestamp_seconds", "When the connection was last made or lost", GAUGE, |it| it.since.map(at)),
     ("replication_offset_bytes", "The replication offset after the last event", GAUGE, |it| Some(it.offset as f64)),
     ("lag_bytes", "How far the server is ahead. Missing where it can't be asked (INFO)", GAUGE, |it| {
-        it.lag.map(|lag| lag as f64)
+        it.lag.map(|lag| lag.bytes as f64)
     }),
+    (
+        "lag_seconds",
+        "The time since the server had nothing that is missing here. At least this time, if the run began behind",
+        GAUGE,
+        |it| it.lag.and_then(|lag| lag.time).map(|time| time.as_secs_f64()),
+    ),
     ("last_write_timestamp_seconds", "When the last write arrived", GAUGE, |it| it.last_write.map(at)),
     (
         "last_byte_timestamp_seconds",
@@ -134,6 +140,7 @@ const OF_STREAM: &[Row<Stream>] = &[
     ("commands", "Commands of the stream", COUNTER, |it| Some(it.commands as f64)),
     ("keys", "Keys of snapshots", COUNTER, |it| Some(it.keys as f64)),
     ("printed", "Commands and keys that no filter has dropped", COUNTER, |it| Some(it.printed as f64)),
+    ("refused", "Commands that the target of load has refused", COUNTER, |it| Some(it.refused as f64)),
     ("received_bytes", "Bytes of the stream and of snapshots", COUNTER, |it| Some(it.bytes as f64)),
     ("gaps", "Gaps: the server no longer had the next part of the stream", COUNTER, |it| Some(it.gaps as f64)),
     ("missed_bytes", "Bytes of the stream that are missing in gaps, where that is known", COUNTER, |it| {

@@ -5,6 +5,7 @@ mod lag;
 mod line;
 mod metrics;
 mod moment;
+mod offset_history;
 mod report;
 mod server;
 mod status_writer;
@@ -14,7 +15,7 @@ mod ticker;
 mod watching;
 
 pub(crate) use cluster::ClusterStats;
-pub(crate) use lag::watch_lag;
+pub(crate) use lag::{watch_lag, watch_source};
 pub(crate) use server::Stats;
 pub(crate) use status_writer::StatusWriter;
 pub(crate) use streams::{checkpoint_saved, tally_of_stream};

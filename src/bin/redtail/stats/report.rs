@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::blocked::OUTPUT;
 use crate::stats::moment::run_age;
 use crate::stats::streams;
-use crate::stats::tally::{About, Counters};
+use crate::stats::tally::{About, Behind, Counters};
 
 /// The state of the run.
 #[derive(Debug)]
@@ -38,14 +38,15 @@ pub(super) struct Stream {
     pub(super) replid: Option<ReplicationId>,
     pub(super) offset: u64,
     pub(super) db: Option<u32>,
-    /// In bytes, if the server was asked.
-    pub(super) lag: Option<u64>,
+    /// If the server was asked.
+    pub(super) lag: Option<Behind>,
     pub(super) last_write: Option<Duration>,
     pub(super) last_byte: Option<Duration>,
     pub(super) events: u64,
     pub(super) commands: u64,
     pub(super) keys: u64,
     pub(super) printed: u64,
+    pub(super) refused: u64,
     pub(super) bytes: u64,
     pub(super) gaps: u64,
     pub(super) missed: u64,
@@ -85,24 +86,24 @@ impl Report {
 impl Stream {
     fn of(counters: &Counters) -> Self {
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        // The offset of the primary is read first, so that the lag is never negative.
-        let primary = count(&counters.primary).checked_sub(1);
-        let offset = count(&counters.offset);
+        // The offset of the primary is read first.
+        let lag = counters.lag();
         Self {
             about: counters.about(),
             shard: counters.shard.clone(),
             is_attached: counters.is_attached.load(Ordering::Relaxed),
             since: counters.changed.age(),
             replid: counters.replid(),
-            offset,
+            offset: count(&counters.offset),
             db: count(&counters.db).checked_sub(1).and_then(|db| u32::try_from(db).ok()),
-            lag: primary.map(|primary| primary.saturating_sub(offset)),
+            lag,
             last_write: counters.last_write.age(),
             last_byte: counters.last_byte.age(),
             events: count(&counters.events),
             commands: count(&counters.commands),
             keys: count(&counters.keys),
             printed: count(&counters.printed),
+            refused: count(&counters.refused),
             bytes: count(&counters.bytes),
             gaps: count(&counters.gaps),
             missed: count(&counters.missed),
@@ -125,13 +126,15 @@ impl Stream {
             "replid": self.replid.map(|replid| replid.to_string()),
             "offset": self.offset,
             "db": self.db,
-            "lag_bytes": self.lag,
+            "lag_bytes": self.lag.map(|lag| lag.bytes),
+            "lag_s": self.lag.and_then(|lag| lag.time).map(seconds),
             "last_write_s": self.last_write.map(seconds),
             "last_byte_s": self.last_byte.map(seconds),
             "events": self.events,
             "commands": self.commands,
             "keys": self.keys,
             "printed": self.printed,
+            "refused": self.refused,
             "bytes": self.bytes,
             "gaps": self.gaps,
             "missed_bytes": self.missed,
@@ -187,7 +190,10 @@ impl Display for Stream {
             write!(f, ", last byte {} ago", Seconds(age))?;
         }
         if let Some(lag) = self.lag {
-            write!(f, ", lag {}", HumanBytes(lag))?;
+            write!(f, ", lag {}", HumanBytes(lag.bytes))?;
+            if let Some(time) = lag.time {
+                write!(f, " and {}", Seconds(time))?;
+            }
         }
         let (commands, bytes) = (HumanCount(self.commands), HumanBytes(self.bytes));
         write!(f, ", {commands} commands, {bytes}, {} gaps, {} reconnects", self.gaps, self.reconnects)

@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use redtail::rdb::Item;
 use redtail::resp::Part;
-use redtail::{Event, ReplicationId};
+use redtail::{Event, Position, ReplicationId};
 
 use crate::stats::moment::Moment;
+use crate::stats::offset_history::OffsetHistory;
 
 /// Counts the events of one stream.
 pub(crate) struct Tally {
@@ -30,6 +32,34 @@ impl Tally {
     /// Notes the address of the server.
     pub(crate) fn set_address(&self, address: String) {
         self.counters.change_about(|about| about.address = Some(address));
+    }
+
+    /// Notes that there is a connection to the target of `load`.
+    pub(crate) fn attached(&self) {
+        self.counters.set_attached(true);
+    }
+
+    /// Notes how many commands and bytes the target of `load` has confirmed, how many commands it has refused, and the
+    /// position that it stores.
+    pub(crate) fn loaded(&mut self, commands: u64, bytes: u64, refused: u64, position: Option<Position>) {
+        let counters = &self.counters;
+        for counter in [&counters.commands, &counters.printed, &counters.events] {
+            counter.store(commands, Ordering::Relaxed);
+        }
+        counters.bytes.store(bytes, Ordering::Relaxed);
+        counters.refused.store(refused, Ordering::Relaxed);
+        if let Some(position) = position {
+            counters.offset.store(position.offset, Ordering::Relaxed);
+            counters.db.store(position.db.map_or(0, |db| u64::from(db) + 1), Ordering::Relaxed);
+        }
+        *counters.replid.lock().unwrap_or_else(PoisonError::into_inner) = position.map(|position| position.replid);
+        counters.may_ask.store(position.is_some(), Ordering::Relaxed);
+        self.flush();
+    }
+
+    /// How far the primary is ahead, if it was asked.
+    pub(crate) fn lag(&self) -> Option<Behind> {
+        self.counters.lag()
     }
 
     /// Notes the times of the events since the last flush. A clock that is read for each event would be slow.
@@ -150,11 +180,15 @@ pub(super) struct Counters {
     pub(super) keys: AtomicU64,
     pub(super) printed: AtomicU64,
     pub(super) bytes: AtomicU64,
+    /// Commands that the target of `load` has refused.
+    pub(super) refused: AtomicU64,
     /// The offset after the last command, and its database plus one, or 0.
     pub(super) offset: AtomicU64,
     pub(super) db: AtomicU64,
     /// The offset of the primary plus one, or 0 while it is unknown.
     pub(super) primary: AtomicU64,
+    /// Its earlier offsets.
+    pub(super) primary_history: Mutex<OffsetHistory>,
     pub(super) in_snapshot: AtomicBool,
     /// The lag is measured.
     pub(super) is_asked: AtomicBool,
@@ -182,6 +216,14 @@ pub(super) struct Counters {
     about: Mutex<About>,
 }
 
+/// How far a server is ahead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Behind {
+    pub(crate) bytes: u64,
+    /// The time since the server had nothing that is missing here.
+    pub(crate) time: Option<Duration>,
+}
+
 /// The followed server, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct About {
@@ -204,6 +246,15 @@ impl Counters {
 
     pub(super) fn change_about(&self, change: impl FnOnce(&mut About)) {
         change(&mut self.about.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn lag(&self) -> Option<Behind> {
+        // The offset of the primary is read first, so that the lag is never negative.
+        let primary = self.primary.load(Ordering::Relaxed).checked_sub(1)?;
+        let offset = self.offset.load(Ordering::Relaxed);
+        self.replid()?;
+        let mut history = self.primary_history.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Behind { bytes: primary.saturating_sub(offset), time: history.behind(offset, Instant::now()) })
     }
 
     pub(super) fn replid(&self) -> Option<ReplicationId> {

@@ -13,6 +13,7 @@ use crate::args::{Scheme, Server};
 use crate::failure::Failure;
 use crate::target::credentials::{Credentials, ENCODING, Password, from_environment, percent_decoded};
 use crate::target::endpoint::Endpoint;
+use crate::target::introduction;
 use crate::terminal::log;
 
 /// A server as given on the command line.
@@ -87,7 +88,36 @@ impl Address {
         let address = if server.ask_password { address.asking(server.user.as_deref())? } else { address };
         let address = address.with_credentials(server.user.as_deref(), server.password_file.as_deref())?;
         #[cfg(feature = "tls")]
-        let address = address.with_tls(&server.tls);
+        let address = {
+            let wanted = server.tls.is_wanted() || address.security != Security::Plain;
+            address.with_tls(&server.tls, wanted)
+        };
+        address.with_sentinels(server)
+    }
+
+    /// Reads the address of the server that a target is compared with. `server`: the options for TLS and Sentinels.
+    pub(crate) fn of_source(text: &str, password_file: Option<&Path>, server: &Server) -> Result<Self, String> {
+        let mut address = Self::read(text).map_err(|message| format!("the source: {message}"))?;
+        let login = &mut address.login;
+        match (password_file, &login.password) {
+            (Some(_), Some(_)) => {
+                return Err("the URL and --source-password-file both give a password: remove it from the URL".into());
+            }
+            (Some(file), None) => login.password = Some(Password::File(file.into())),
+            (None, Some(_)) => {}
+            (None, None) => login.password = from_environment("REDTAIL_SOURCE_PASSWORD").map(Password::Environment),
+        }
+        if let (Some(user), None) = (&login.user, &login.password) {
+            return Err(format!(
+                "the user {user} of the source has no password: give it with --source-password-file, or in the \
+                 environment as REDTAIL_SOURCE_PASSWORD; for a nopass user, give an empty file"
+            ));
+        }
+        #[cfg(feature = "tls")]
+        let address = {
+            let wanted = address.security != Security::Plain;
+            address.with_tls(&server.tls, wanted)
+        };
         address.with_sentinels(server)
     }
 
@@ -145,7 +175,7 @@ impl Address {
         let sentinels = sentinels.iter().map(Target::to_string);
         let SentinelOptions { login, security, prefer_replica } = &self.sentinels;
         let login = login.clone();
-        let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica);
+        let sentinel = Sentinel::builder(sentinels, name)?.prefer_replica(*prefer_replica).label(introduction::label());
         let sentinel = sentinel.sentinel_login(move || login.read());
         let mut sentinel = match security {
             Security::Plain => sentinel,
@@ -223,8 +253,7 @@ impl Address {
     }
 
     #[cfg(feature = "tls")]
-    fn with_tls(mut self, options: &crate::args::Tls) -> Self {
-        let wanted = options.is_wanted() || self.security != Security::Plain;
+    fn with_tls(mut self, options: &crate::args::Tls, wanted: bool) -> Self {
         if let Some(tls) = options.chosen(wanted) {
             if options.is_insecure() {
                 log::say(

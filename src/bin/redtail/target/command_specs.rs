@@ -11,6 +11,7 @@ use redtail::resp::{Access, CommandSpec, KeyFinder, Part, Quoted, Reach};
 
 use crate::target::address::Address;
 use crate::target::command_forms::{Form, question};
+use crate::target::introduction::introduce;
 use crate::target::probe_error::TIMEOUT;
 use crate::terminal::log;
 
@@ -238,8 +239,12 @@ impl Described {
         }
         let target = self.address.server().map_err(std::io::Error::other)?;
         let socket = self.address.connect(&target, &Timeouts::all(TIMEOUT))?;
-        let client = Client::new(socket, &self.address.login.read()?)?;
-        ask(self.client.insert(client))
+        let mut client = Client::new(socket, &self.address.login.read()?)?;
+        let answer = ask(&mut client)?;
+        // Only a name is worth a second question.
+        let introduced = introduce(&mut client, true);
+        self.client = introduced.is_ok().then_some(client);
+        Ok(answer)
     }
 }
 

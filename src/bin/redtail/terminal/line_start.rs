@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use crate::terminal::capability::is_dumb;
+
 /// How bad an event is. The numbers are those of syslog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
@@ -37,12 +39,18 @@ static KIND: LazyLock<Kind> = LazyLock::new(|| match () {
     () => Kind::Stamped,
 });
 
+/// Removes the line on which the cursor is. The program behind a pipe may draw its progress there.
+const ERASE: &str = "\r\x1b[K";
+
+static IS_SHARED: LazyLock<bool> = LazyLock::new(|| io::stderr().is_terminal() && !is_dumb() && is_pipe());
+
 /// The start of a line of this level.
 pub(super) struct LineStart(pub(super) Level);
 
 impl Display for LineStart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let level = self.0;
+        f.write_str(if *IS_SHARED { ERASE } else { "" })?;
         match if IS_FEED.load(Ordering::Relaxed) { *KIND } else { Kind::Plain } {
             Kind::Plain => Ok(()),
             Kind::Journal => write!(f, "<{}>", level as u8),
@@ -71,4 +79,18 @@ fn is_journal() -> bool {
 #[cfg(windows)]
 fn is_journal() -> bool {
     false
+}
+
+/// Whether the reader of standard output is another program.
+#[cfg(unix)]
+fn is_pipe() -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
+    let stream = io::stdout().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    stream.is_ok_and(|stream| stream.file_type().is_fifo())
+}
+
+#[cfg(windows)]
+fn is_pipe() -> bool {
+    !io::stdout().is_terminal()
 }

@@ -10,6 +10,7 @@ use redtail::{Attached, Event, ForkReason, Position, Server};
 
 use crate::args::OutputFormat;
 use crate::blocked::MESSAGES;
+use crate::named::named;
 use crate::terminal::color::Colors;
 use crate::terminal::line_start::{Level, LineStart};
 use crate::terminal::status;
@@ -34,8 +35,10 @@ pub(crate) fn fail(message: impl Display) {
 
 fn write(level: Level, mark: &str, end: &str, message: impl Display) {
     status::while_hidden(|| {
+        // In one piece: another program may write to the same terminal.
+        let line = format!("{}{mark}redtail:{end} {message}\n", LineStart(level));
         let mut out = io::stderr().lock();
-        let _ = MESSAGES.during(|| writeln!(out, "{}{mark}redtail:{end} {message}", LineStart(level)));
+        let _ = MESSAGES.during(|| out.write_all(line.as_bytes()));
     });
 }
 
@@ -49,7 +52,7 @@ pub(crate) fn event(event: &Event<'_>, format: OutputFormat, target: &str) {
 /// Prints the message of an event of one shard.
 pub(crate) fn event_of(shard: &impl Display, event: &Event<'_>, format: OutputFormat) {
     if let Some(message) = message(event, format, "") {
-        say_or_warn(event, format_args!("{shard}: {message}"));
+        say_or_warn(event, named(&shard.to_string(), &message));
     }
 }
 
@@ -82,7 +85,8 @@ fn message(event: &Event<'_>, format: OutputFormat, target: &str) -> Option<Stri
         Event::SnapshotItem(item) => return item_message(item),
         Event::Gap(gap) => format!("history lost: {gap}"),
         // Without a reconnect it is the end of the run, which has a message of its own.
-        Event::Disconnected(lost) if lost.retry_in.is_some() => lost.to_string(),
+        Event::Disconnected(lost) if lost.retry_in.is_some() && target.is_empty() => lost.to_string(),
+        Event::Disconnected(lost) if lost.retry_in.is_some() => named(target, lost),
         Event::Attached(Attached { server: Some(server), .. }) if json && server.is_newer_than_tested() => {
             return once(&NEWER_SERVER, &format!("the server ({server}) is {NEWER}"));
         }

@@ -7,8 +7,8 @@ use crate::topology::cluster::slots::Slots;
 /// The relation of a command to a slot migration. No client has sent such a command.
 ///
 /// [`Migrations`](crate::topology::Migrations) recognises these commands in the stream of a shard. The shard that gives
-/// slots away may delete the keys with DEL or UNLINK, like any client. `docs/slot-migration.md` lists all commands of a
-/// migration.
+/// slots away may delete the keys with DEL or UNLINK, like any client. `docs/slot-migration.md` of the repository lists
+/// all commands of a migration.
 ///
 /// ```
 /// use redtail::Command;

@@ -16,7 +16,7 @@ fn the_arguments_are_consistent() {
     Arguments::command().debug_assert();
 }
 
-const VERBS: [&str; 7] = ["tail", "snapshot", "decode", "record", "replay", "doctor", "load"];
+const VERBS: [&str; 8] = ["tail", "snapshot", "decode", "record", "replay", "doctor", "load", "compare"];
 
 fn options(verb: &str) -> Vec<(String, bool)> {
     let mut command = Arguments::command();
@@ -154,6 +154,8 @@ fn options_without_effect_are_refused_with_every_target() {
         ("doctor redis+sentinel://h/m", format!("{no_tls} cluster")),
         ("load h:1", format!("{SENTINEL} {of_tls}")),
         ("load redis+sentinel://h/m", format!("{no_tls} prefer-replica")),
+        ("compare s:1 h:1", format!("{SENTINEL} {of_tls}")),
+        ("compare redis+sentinel://h/m h:1", no_tls.into()),
         ("replay f", String::new()),
     ] {
         let sorted = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();

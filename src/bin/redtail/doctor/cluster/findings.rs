@@ -275,7 +275,8 @@ fn shards(cluster: &ClusterFacts, scheme: &str) -> Vec<Finding> {
         let (target, slots) = (&asked.node.target, shard.slots.len());
         lines.push(Finding::good(SHARD, format!("{target}: {slots} slots, {replicas}{backlog}")));
         // The finding that it is a node of a cluster is left out.
-        let problem = all.into_iter().filter(|it| it.severity != Severity::Good && it.about != ABOUT);
+        let problem =
+            all.into_iter().filter(|it| (it.severity != Severity::Good || !it.fix.is_empty()) && it.about != ABOUT);
         problems.extend(problem.map(|finding| (asked.node.target.to_string(), finding)));
     }
     if lines.len() > SHOWN {

@@ -2,6 +2,8 @@
 
 use crate::doctor::facts::Known;
 use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::permission::Missing;
+use crate::doctor::findings::remedy::Remedy;
 use crate::doctor::findings::subject::Subject;
 
 const ABOUT: &str = "permission";
@@ -34,11 +36,11 @@ fn renamed(subject: Subject<'_>) -> Vec<Finding> {
                 Some(service) => finding.why(format!(
                     "{service} has no replication for clients; if it can replicate to a server of yours, follow that"
                 )),
-                None => {
-                    finding.why("replication needs it; cloud services often block it, or redis.conf renames it").fix(
-                        format!("# remove the line `rename-command {name} ...` from redis.conf and restart the server"),
-                    )
-                }
+                None => finding
+                    .why("replication needs it; cloud services often block it, or redis.conf renames it")
+                    .fix(Remedy::config(format!(
+                        "remove the line `rename-command {name} ...` from redis.conf, and restart"
+                    ))),
             }
         })
         .collect()
@@ -46,26 +48,34 @@ fn renamed(subject: Subject<'_>) -> Vec<Finding> {
 
 fn permission(subject: Subject<'_>) -> Finding {
     let (may, user) = (subject.facts.may, &subject.facts.user);
-    let needed = [("+psync", may.psync), ("+replconf", may.replconf)];
-    let missing = |known| needed.iter().filter(|(_, it)| *it == known).map(|(rule, _)| *rule).collect::<Vec<_>>();
-    let (denied, unsure) = (missing(Known::No), missing(Known::Unknown));
-    if !denied.is_empty() {
-        let rules = [&denied[..], &unsure[..]].concat();
-        return Finding::bad(ABOUT, format!("the user {user} may not replicate: {} is missing", denied.join(" and ")))
+    let missing = Missing::of(&[("+psync", may.psync), ("+replconf", may.replconf)]);
+    let finding = if !missing.denied.is_empty() {
+        let denied = missing.denied.join(" and ");
+        Finding::bad(ABOUT, format!("the user {user} may not replicate: {denied} is missing"))
             .why("key patterns are not needed: the stream contains every key, even those that the user may not read")
-            .fix(subject.allow(&rules));
-    }
-    if !unsure.is_empty() {
-        return Finding::unknown(
-            ABOUT,
-            format!("could not check whether the user {user} may replicate ({})", unsure.join(" and ")),
-        )
-        .why(
+    } else if !missing.unsure.is_empty() {
+        let unsure = missing.unsure.join(" and ");
+        Finding::unknown(ABOUT, format!("could not check whether the user {user} may replicate ({unsure})")).why(
             "the user may not use ACL WHOAMI and ACL DRYRUN (before 7.0 ACL GETUSER); check as an administrator, or \
              permit them",
         )
-        .fix(format!("ACL DRYRUN {user} PSYNC ? -1"))
-        .fix(subject.allow(&["+psync", "+replconf", "+ping", "+acl|whoami", "+acl|dryrun"]));
-    }
-    Finding::good(ABOUT, format!("the user {user} may replicate"))
+    } else {
+        own_user(subject, Finding::good(ABOUT, format!("the user {user} may replicate")))
+    };
+    missing.remedies(subject).into_iter().fold(finding, Finding::fix)
 }
+
+/// Proposes a user for redtail instead of `default`, which usually may do everything.
+fn own_user(subject: Subject<'_>, finding: Finding) -> Finding {
+    let server = subject.kind.and_then(|kind| kind.server);
+    let has_users = server.is_some_and(|server| server.is_since(Some((6, 0)), Some((7, 2))));
+    match subject.facts.user == "default" && has_users {
+        true => finding
+            .why("a user of its own needs these commands only, and no keys")
+            .fix(format!("ACL SETUSER cdc on >PASSWORD {FEW}")),
+        false => finding,
+    }
+}
+
+/// What a follower needs, as README and the pages have it.
+pub(super) const FEW: &str = "+psync +replconf +ping +info";

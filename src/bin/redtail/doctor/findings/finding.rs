@@ -1,5 +1,7 @@
 //! Findings, and the format of times and names in them.
 
+use crate::doctor::findings::remedy::Remedy;
+
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::doctor) enum Severity {
@@ -11,6 +13,8 @@ pub(in crate::doctor) enum Severity {
     Bad,
     /// Could not be checked.
     Unknown,
+    /// Not checked, and not needed to follow.
+    Note,
 }
 
 /// A finding.
@@ -22,8 +26,7 @@ pub(in crate::doctor) struct Finding {
     pub(in crate::doctor) what: String,
     /// The reason why it matters.
     pub(in crate::doctor) why: String,
-    /// Commands that fix it.
-    pub(in crate::doctor) fix: Vec<String>,
+    pub(in crate::doctor) fix: Vec<Remedy>,
 }
 
 pub(super) const CONNECTION: &str = "connection";
@@ -49,12 +52,16 @@ impl Finding {
         Self::new(Severity::Unknown, about, what)
     }
 
+    pub(super) fn note(about: &'static str, what: impl Into<String>) -> Self {
+        Self::new(Severity::Note, about, what)
+    }
+
     pub(in crate::doctor) fn why(self, why: impl Into<String>) -> Self {
         Self { why: why.into(), ..self }
     }
 
-    pub(in crate::doctor) fn fix(mut self, command: impl Into<String>) -> Self {
-        self.fix.push(command.into());
+    pub(in crate::doctor) fn fix(mut self, remedy: impl Into<Remedy>) -> Self {
+        self.fix.push(remedy.into());
         self
     }
 }

@@ -9,6 +9,8 @@ mod history;
 mod limits;
 mod memory;
 mod moving;
+mod permission;
+pub(super) mod remedy;
 mod sentinels;
 mod server;
 mod snapshot;
@@ -22,6 +24,7 @@ use redtail::topology::{FoundServer, SentinelError};
 
 use crate::doctor::facts::Facts;
 use crate::doctor::findings::finding::{Finding, Severity};
+use crate::doctor::findings::remedy::Remedy;
 use crate::doctor::findings::subject::Subject;
 use crate::doctor::kind::ServerKind;
 use crate::doctor::sentinels::SentinelReport;
@@ -55,10 +58,10 @@ pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
 
 /// Adds the command that keeps a remedy beyond a restart of the server.
 fn lasting(finding: Finding, has_file: bool) -> Finding {
-    let sets = |command: &str| finding.fix.iter().any(|fix| fix.starts_with(command));
+    let sets = |command: &str| finding.fix.iter().any(|fix| fix.text.starts_with(command));
     match (sets("CONFIG SET "), sets("ACL SETUSER "), has_file) {
         (false, false, _) => finding,
-        (_, _, false) => finding.fix("# it has no redis.conf: set this where it is started, too"),
+        (_, _, false) => finding.fix(Remedy::config("it has no redis.conf: set this where it is started, too")),
         (true, _, true) => finding.fix("CONFIG REWRITE   # keeps it beyond a restart"),
         (false, true, true) => finding.fix("ACL SAVE   # or CONFIG REWRITE: keeps it beyond a restart"),
     }

@@ -4,6 +4,8 @@ use indicatif::HumanBytes;
 
 use crate::doctor::facts::Known;
 use crate::doctor::findings::finding::Finding;
+use crate::doctor::findings::permission::{Missing, Need};
+use crate::doctor::findings::remedy::Remedy;
 use crate::doctor::findings::subject::Subject;
 
 /// A value of `tail --from`.
@@ -13,11 +15,8 @@ pub(in super::super) struct StartChoice {
     pub(in super::super) possible: Known,
     /// Its effect, or the missing permission.
     pub(in super::super) how: String,
-    pub(in super::super) fix: Vec<String>,
+    pub(in super::super) fix: Vec<Remedy>,
 }
-
-/// A permission that a start needs.
-type Need = (&'static str, Known);
 
 pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
     let may = subject.facts.may;
@@ -47,8 +46,9 @@ pub(super) fn all(subject: Subject<'_>) -> Vec<StartChoice> {
         let mut now = without_fork(subject);
         now.name = "now";
         if backlog == Some(false) {
-            now.fix =
-                vec![format!("redtail tail {} --allow-probe   # dumps its data to its own disk once", subject.target)];
+            now.fix = vec![
+                format!("redtail tail {} --allow-probe   # dumps its data to its own disk once", subject.target).into(),
+            ];
         }
         now
     } else {
@@ -90,8 +90,7 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
 }
 
 fn start(subject: Subject<'_>, name: &'static str, needs: &[Need], how: Result<String, String>) -> StartChoice {
-    let of = |known| needs.iter().filter(|(_, it)| *it == known).map(|(rule, _)| *rule).collect::<Vec<_>>();
-    let (denied, unsure) = (of(Known::No), of(Known::Unknown));
+    let missing = Missing::of(needs);
     let is_there = match name {
         "sync" => subject.facts.has.sync,
         _ => subject.facts.has.psync,
@@ -104,17 +103,17 @@ fn start(subject: Subject<'_>, name: &'static str, needs: &[Need], how: Result<S
             fix: Vec::new(),
         };
     }
-    if !denied.is_empty() {
-        let rule = subject.allow(&denied);
-        let (how, fix) = (format!("needs {rule}"), vec![rule]);
+    let fix = missing.remedies(subject);
+    if !missing.denied.is_empty() {
+        let how = format!("needs {}", missing.denied.join(" "));
         return StartChoice { name, possible: Known::No, how, fix };
     }
     match how {
         Err(how) => StartChoice { name, possible: Known::No, how, fix: Vec::new() },
-        Ok(how) if unsure.is_empty() => StartChoice { name, possible: Known::Yes, how, fix: Vec::new() },
+        Ok(how) if missing.unsure.is_empty() => StartChoice { name, possible: Known::Yes, how, fix },
         Ok(_) => {
-            let how = format!("could not check {}", unsure.join(" "));
-            StartChoice { name, possible: Known::Unknown, how, fix: vec![subject.allow(&unsure)] }
+            let how = format!("could not check {}", missing.unsure.join(" "));
+            StartChoice { name, possible: Known::Unknown, how, fix }
         }
     }
 }

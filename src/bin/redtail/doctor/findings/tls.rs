@@ -114,8 +114,8 @@ mod tests {
             (TlsError::Closed, "redtail doctor db:1"),
         ] {
             let finding = found(error, None);
-            assert!(finding.fix[0].starts_with(fix), "{finding:?}");
-            assert!(!finding.fix.concat().contains("reboot"), "{finding:?}");
+            assert!(finding.fix[0].text.starts_with(fix), "{finding:?}");
+            assert!(finding.fix.iter().all(|remedy| !remedy.text.contains("reboot")), "{finding:?}");
         }
         let plain = found(TlsError::Closed, Some(Speaks::Plain));
         assert_eq!(plain.what, "the server does not speak TLS");

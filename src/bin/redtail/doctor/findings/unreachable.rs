@@ -4,6 +4,7 @@ use std::io;
 
 use redtail::net::ClientError;
 
+use crate::doctor::findings::access::FEW;
 use crate::doctor::findings::finding::{CONNECTION, Finding};
 #[cfg(feature = "tls")]
 use crate::doctor::findings::tls;
@@ -73,7 +74,7 @@ fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     if tls::is_tls(error) {
         return tls::finding(error, target, speaks);
     }
-    let finding = Finding::bad(CONNECTION, format!("can't connect: {error}"));
+    let finding = Finding::bad(CONNECTION, format!("can't connect to {error}"));
     match error.kind() {
         io::ErrorKind::ConnectionRefused => finding
             .why("nothing listens there, or the server listens on another address of that host (`bind` in redis.conf)"),
@@ -116,7 +117,7 @@ fn refused(message: &str) -> Finding {
     if says("WRONGPASS") || says("ERR invalid password") {
         return Finding::bad(PERMISSION, "wrong user or password, or the user is disabled")
             .why(format!("the server answered: {message}"))
-            .fix("ACL SETUSER NAME on >PASSWORD +psync +replconf +ping");
+            .fix(format!("ACL SETUSER NAME on >PASSWORD {FEW}"));
     }
     Finding::bad(CONNECTION, "the server refuses the client").why(format!("it answered: {message}"))
 }

@@ -4,7 +4,7 @@ use redtail::rdb::{Item, Role};
 
 /// The field names that entries of a stream share. Entries arrive without them if the names are long.
 #[derive(Debug, Default)]
-pub(in crate::output) struct SharedNames {
+pub(crate) struct SharedNames {
     names: Vec<Vec<u8>>,
     /// More names of the same node may follow.
     gathering: bool,
@@ -14,7 +14,7 @@ pub(in crate::output) struct SharedNames {
 
 impl SharedNames {
     /// Returns the field name that belongs before this item.
-    pub(in crate::output) fn before(&mut self, item: &Item<'_>) -> Option<&[u8]> {
+    pub(crate) fn before(&mut self, item: &Item<'_>) -> Option<&[u8]> {
         match item {
             Item::Text(text) if text.role == Role::SharedField => {
                 if !std::mem::replace(&mut self.gathering, true) {
