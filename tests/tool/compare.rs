@@ -46,7 +46,7 @@ fn server(keys: &[&str], value: &[u8], is_cluster: bool) -> String {
 
 /// SCAN returns a key again while its table grows or shrinks.
 #[test]
-fn each_difference_is_one_line_and_an_exit_code_for_every_reader() {
+fn each_difference_is_one_line_and_fails_for_every_reader() {
     let (source, target) = (server(&["b", "a", "b"], b"$1\r\nx\r\n", false), server(&[], b"$-1\r\n", false));
     let arguments = ["compare", &source, &target];
     let mut unread = redtail(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
