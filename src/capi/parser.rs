@@ -309,8 +309,8 @@ pub unsafe extern "C" fn redtail_parser_tokens(
             return refuse(parser, REDTAIL_ERROR_STATE, "only REDTAIL_MODE_TOKENS delivers tokens");
         };
         let (written, used, result) = machine.fold(unread, 0, |written, at, lexeme, depth| {
-            // SAFETY: within the room that the caller promises. What is there is not read.
-            unsafe { tokens.add(written).write(redtail_token::of(lexeme, unread, at, depth)) };
+            // SAFETY: within the room that the caller promises.
+            unsafe { redtail_token::write(tokens.add(written), lexeme, unread, at, depth) };
             if written + 1 == capacity { ControlFlow::Break(written + 1) } else { ControlFlow::Continue(written + 1) }
         });
         input.set(redtail_slice::of(unread.get(used..).unwrap_or_default()));
