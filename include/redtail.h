@@ -851,6 +851,18 @@ REDTAIL_API int redtail_command_is_write(const redtail_slice *args,
 /** The name of a redtail_access: "read", "write" or "removed"; "unknown" for other numbers. Static. Any thread. */
 REDTAIL_API const char *redtail_access_name(int access);
 
+/**
+ * Whether a whole key matches a pattern of KEYS and SCAN: * is any bytes, ? is one byte, [abc], [a-z] and [^x] are one
+ * byte of a class, \ escapes a byte. The time is at most proportional to the product of both lengths. Any thread.
+ *
+ * Returns 1 if it matches, else 0; REDTAIL_ERROR_ARGUMENT if a pointer is NULL and its length is not 0, or a length
+ * exceeds memory.
+ */
+REDTAIL_API int redtail_glob_matches(const char *pattern,
+                                     size_t pattern_len,
+                                     const char *key,
+                                     size_t key_len);
+
 
 /*--------------------------------------------------------------------------------------------------------------------
  * Descriptions of commands: the keys of commands that the tables do not have

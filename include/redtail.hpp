@@ -128,6 +128,11 @@ private:
     std::size_t count_;
 };
 
+/** Whether a whole key matches a pattern of KEYS and SCAN. */
+inline bool glob_matches(std::string_view pattern, std::string_view key) noexcept {
+    return redtail_glob_matches(pattern.data(), pattern.size(), key.data(), key.size()) == 1;
+}
+
 /** The keys that a command touches: the result of keys_of. */
 struct keys {
     /** REDTAIL_OK: these keys; REDTAIL_NONE: no key; REDTAIL_ALL_KEYS: keys that the command does not name, in the

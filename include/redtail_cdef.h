@@ -242,6 +242,10 @@ int redtail_command_keys(const redtail_slice *args,
 int redtail_command_is_write(const redtail_slice *args,
                                          size_t argc);
 const char *redtail_access_name(int access);
+int redtail_glob_matches(const char *pattern,
+                                     size_t pattern_len,
+                                     const char *key,
+                                     size_t key_len);
 typedef struct redtail_command_specs redtail_command_specs;
 redtail_command_specs *redtail_command_specs_new(void);
 void redtail_command_specs_free(redtail_command_specs *specs);

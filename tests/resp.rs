@@ -7,6 +7,8 @@ mod display;
 mod exhaustive;
 #[path = "resp/feed.rs"]
 mod feed;
+#[path = "resp/glob.rs"]
+mod glob;
 #[path = "resp/keys.rs"]
 mod keys;
 #[path = "resp/limits.rs"]

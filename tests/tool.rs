@@ -20,6 +20,8 @@ mod checkpoint;
 mod cluster;
 #[path = "tool/command_keys.rs"]
 mod command_keys;
+#[path = "tool/compare.rs"]
+mod compare;
 #[path = "tool/compressed.rs"]
 mod compressed;
 #[path = "help/contract.rs"]

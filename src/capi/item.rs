@@ -257,9 +257,13 @@ impl redtail_token {
         raw: redtail_slice::NONE,
     };
 
-    /// The token at these positions of `input`. It begins at index `at`, inside `depth` open aggregates.
+    /// Writes the token at these positions of `input` to `place`. It begins at index `at`, inside `depth` open
+    /// aggregates.
+    ///
+    /// # Safety
+    /// `place` has room for a token. What is there is not read.
     #[inline(always)]
-    pub(super) fn of(lexeme: Lexeme, input: &[u8], at: usize, depth: usize) -> Self {
+    pub(super) unsafe fn write(place: *mut Self, lexeme: Lexeme, input: &[u8], at: usize, depth: usize) {
         let part = |start: usize, len: usize| redtail_slice { data: input.as_ptr().wrapping_add(start).cast(), len };
         let (step, kind, count) = match lexeme.shape {
             Shape::Scalar(kind) => (REDTAIL_TOKEN_VALUE, kind as c_int, 0),
@@ -273,19 +277,26 @@ impl redtail_token {
             _ => redtail_slice::NONE,
         };
         let (raw, depth) = (part(at, lexeme.end - at), depth as u32);
-        let mut token = Self { step: step as c_int, kind, depth, format: [0; 4], count, integer: 0, bytes, raw };
+        let token = Self { step: step as c_int, kind, depth, format: [0; 4], count, integer: 0, bytes, raw };
+        // SAFETY: there is room, as promised.
+        unsafe { place.write(token) };
         if let Shape::Scalar(kind @ (Kind::Integer | Kind::Boolean | Kind::VerbatimString)) = lexeme.shape {
-            let text = input.get(lexeme.start..lexeme.start + lexeme.extent).unwrap_or_default();
-            match (kind, text) {
-                (Kind::Integer, number) => token.integer = integer_value(number),
-                (Kind::VerbatimString, &[a, b, c, _, ref text @ ..]) => {
-                    token.format = [a as c_char, b as c_char, c as c_char, 0];
-                    token.bytes = redtail_slice::of(text);
-                }
-                (_, truth) => token.integer = i64::from(truth == b"t"),
-            }
+            // SAFETY: just written.
+            unsafe { &mut *place }.complete(kind, input.get(lexeme.start..).unwrap_or_default());
         }
-        token
+    }
+
+    /// Adds what only some kinds have. `text` begins with the bytes of the token.
+    #[inline(never)]
+    fn complete(&mut self, kind: Kind, text: &[u8]) {
+        match (kind, text.get(..self.bytes.len).unwrap_or_default()) {
+            (Kind::Integer, number) => self.integer = integer_value(number),
+            (Kind::VerbatimString, &[a, b, c, _, ref text @ ..]) => {
+                self.format = [a as c_char, b as c_char, c as c_char, 0];
+                self.bytes = redtail_slice::of(text);
+            }
+            (_, truth) => self.integer = i64::from(truth == b"t"),
+        }
     }
 }
 

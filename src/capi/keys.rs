@@ -4,11 +4,11 @@
 use std::ffi::{c_char, c_int};
 
 use crate::capi::basics::*;
-use crate::capi::boundary::{Out, call, without_handle};
+use crate::capi::boundary::{Out, bytes, call, without_handle};
 use crate::capi::given_args::GivenArgs;
 use crate::capi::names::name_of;
 use crate::replication::Databases;
-use crate::resp::{Access, CommandSpec, KeyFinder, KeyIndex, Reach, find_keys};
+use crate::resp::{Access, CommandSpec, KeyFinder, KeyIndex, Reach, find_keys, glob_matches};
 
 /// What a command does to a key.
 #[repr(C)]
@@ -201,4 +201,28 @@ pub extern "C" fn redtail_access_name(access: c_int) -> *const c_char {
         REDTAIL_ACCESS_WRITE
         REDTAIL_ACCESS_REMOVED
     )
+}
+
+/// Whether a whole key matches a pattern of KEYS and SCAN: * is any bytes, ? is one byte, [abc], [a-z] and [^x] are one
+/// byte of a class, \ escapes a byte. The time is at most proportional to the product of both lengths. Any thread.
+///
+/// Returns 1 if it matches, else 0; REDTAIL_ERROR_ARGUMENT if a pointer is NULL and its length is not 0, or a length
+/// exceeds memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn redtail_glob_matches(
+    pattern: *const c_char,
+    pattern_len: usize,
+    key: *const c_char,
+    key_len: usize,
+) -> c_int {
+    let mut is_match = false;
+    let status = without_handle(|| {
+        // SAFETY: the header asks for as many bytes.
+        let (Some(pattern), Some(key)) = (unsafe { (bytes(pattern, pattern_len), bytes(key, key_len)) }) else {
+            return REDTAIL_ERROR_ARGUMENT;
+        };
+        is_match = glob_matches(pattern, key);
+        REDTAIL_OK
+    });
+    if status < 0 { status } else { c_int::from(is_match) }
 }

@@ -309,8 +309,8 @@ pub unsafe extern "C" fn redtail_parser_tokens(
             return refuse(parser, REDTAIL_ERROR_STATE, "only REDTAIL_MODE_TOKENS delivers tokens");
         };
         let (written, used, result) = machine.fold(unread, 0, |written, at, lexeme, depth| {
-            // SAFETY: within the room that the caller promises. What is there is not read.
-            unsafe { tokens.add(written).write(redtail_token::of(lexeme, unread, at, depth)) };
+            // SAFETY: within the room that the caller promises.
+            unsafe { redtail_token::write(tokens.add(written), lexeme, unread, at, depth) };
             if written + 1 == capacity { ControlFlow::Break(written + 1) } else { ControlFlow::Continue(written + 1) }
         });
         input.set(redtail_slice::of(unread.get(used..).unwrap_or_default()));
@@ -520,7 +520,7 @@ impl redtail_parser {
     fn next<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
         // Fast path for almost every command.
         if let Machine::Commands(machine) = &mut self.machine
-            && let Some((raw, rest, argc)) = machine.fast_if(bytes, |_| true)
+            && let Some((raw, rest, argc, ())) = machine.fast_if(bytes, |_| Some(()))
         {
             self.view.command(raw, argc, machine.offset(), within(handle, machine.spans().as_ptr()));
             return (rest, REDTAIL_OK);

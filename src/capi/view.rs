@@ -175,7 +175,8 @@ impl View {
         let lexeme = element.lexeme();
         // An end has the depth of its beginning.
         walk.depth = walk.depth.wrapping_sub(usize::from(lexeme.shape == Shape::End));
-        self.token = redtail_token::of(lexeme, frame, walk.at, walk.depth);
+        // SAFETY: the memory of a token.
+        unsafe { redtail_token::write(&raw mut self.token, lexeme, frame, walk.at, walk.depth) };
         walk.depth += usize::from(matches!(lexeme.shape, Shape::Begin(_) | Shape::Stream(_)));
         (walk.index, walk.at) = (walk.index + 1, lexeme.end);
         Some(true)
@@ -187,18 +188,21 @@ impl View {
     /// As [`recorded_token`](Self::recorded_token).
     pub(super) unsafe fn read_token(&mut self) -> bool {
         // SAFETY: the bytes of the frame shown last, which have not changed.
-        let Some(frame) = (unsafe { bytes(self.walk.frame.data, self.walk.frame.len) }) else { return false };
+        let frame = unsafe { bytes(self.walk.frame.data, self.walk.frame.len) };
+        // Without a frame nothing is left of an earlier walk.
+        let Some(frame) = frame.filter(|frame| !frame.is_empty()) else { return false };
         let parser = self.walk.parser.get_or_insert_with(TokenParser::trusted);
         let rest = frame.get(self.walk.at..).unwrap_or_default();
         if rest.is_empty() && parser.is_between_frames() {
             return false;
         }
-        let (token, used, _) = parser.fold(rest, None, |_, at, lexeme, depth| {
-            ControlFlow::Break(Some(redtail_token::of(lexeme, rest, at, depth)))
+        let token = &raw mut self.token;
+        let (is_found, used, _) = parser.fold(rest, false, |_, at, lexeme, depth| {
+            // SAFETY: the memory of a token.
+            unsafe { redtail_token::write(token, lexeme, rest, at, depth) };
+            ControlFlow::Break(true)
         });
         self.walk.at += used;
-        let Some(token) = token else { return false };
-        self.token = token;
-        true
+        is_found
     }
 }

@@ -452,10 +452,16 @@ impl BufferedSession {
         if self.peeked {
             return false;
         }
-        self.drop_pending();
-        let found = self.session.fast(self.buffer.readable());
-        self.pending = self.session.consumed();
-        found
+        self.buffer.consume(self.pending);
+        let length = self.session.fast(self.buffer.readable());
+        self.pending = length.unwrap_or(0);
+        length.is_some()
+    }
+
+    /// The received offset of the stream.
+    #[inline]
+    pub(crate) fn offset(&self) -> u64 {
+        self.session.offset()
     }
 
     /// The event that [`advance`](Self::advance) found.

@@ -65,8 +65,9 @@ impl ReceiveBuffer {
     }
 
     /// The bytes filled in and not yet consumed. Borrowed until the next change.
+    #[inline]
     pub fn readable(&self) -> &[u8] {
-        self.storage.get(self.start..self.end).unwrap_or_default()
+        self.storage.get(self.start..self.end).unwrap_or_else(nothing)
     }
 
     /// The free space after the readable bytes; report with [`filled`](Self::filled) how many bytes were written to it.
@@ -112,8 +113,10 @@ impl ReceiveBuffer {
     /// # Errors
     /// [`BufferFull`] if `limit` bytes are unread, or if there is no memory. The bytes stay readable.
     pub fn make_room(&mut self, at_least: usize, limit: usize) -> Result<(), BufferFull> {
-        if self.end == self.storage.len() && self.storage.len() < self.base.min(limit) {
-            return self.replace(self.base.min(limit));
+        // Without memory for that, smaller steps may do.
+        let base = self.base.min(limit);
+        if self.end == self.storage.len() && self.storage.len() < base && self.replace(base).is_ok() {
+            return Ok(());
         }
         if self.is_empty() {
             self.start = 0;
@@ -185,6 +188,12 @@ impl ReceiveBuffer {
         self.storage.resize(length + step, 0);
         Ok(())
     }
+}
+
+/// Cold, so that the compiler expects bytes: it would compute both results otherwise, for each event twice.
+#[cold]
+fn nothing<'a>() -> &'a [u8] {
+    &[]
 }
 
 impl fmt::Debug for ReceiveBuffer {

@@ -13,7 +13,7 @@ use crate::net::named::named;
 use crate::net::socket::Socket;
 use crate::net::transport::{Remote, Transport};
 use crate::owned::OwnedEvent;
-use crate::replication::{Closed, Credentials, Event, Idle, Options, Position};
+use crate::replication::{Closed, Credentials, Event, Heartbeat, Idle, Options, Position};
 
 /// Follows a primary in the caller's own thread, one event after another.
 ///
@@ -84,13 +84,10 @@ impl<T: Transport> Follower<T> {
     /// Why the follower has ended. Final: every later call returns the same.
     #[inline(always)]
     pub fn next_event(&mut self) -> Result<Option<Event<'_>>, Error> {
-        if self.fast() {
-            return Ok(Some(self.engine.event()));
+        if !self.fast() && !matches!(self.search(Deadline::Never)?, Search::Event) {
+            return Ok(None);
         }
-        Ok(match self.search(Deadline::Never)? {
-            Search::Event => Some(self.engine.event()),
-            Search::Idle | Search::Over => None,
-        })
+        Ok(Some(self.engine.event()))
     }
 
     /// The next event; waits at most `limit` for it, then returns [`Event::Idle`]. With zero it reads what the socket
@@ -273,7 +270,7 @@ impl<T: Transport> Follower<T> {
             return false;
         }
         self.clock_skip -= 1;
-        self.shared.set_heartbeat(self.engine.received_heartbeat());
+        self.shared.set_heartbeat(Some(Heartbeat::Ack(self.engine.offset())));
         true
     }
 

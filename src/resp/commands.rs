@@ -212,7 +212,7 @@ impl CommandParser {
         let mut commands = 0;
         loop {
             if !self.tape.is_open() {
-                while let Some((raw, rest, spans)) = self.tape.fast(input, |_| true) {
+                while let Some((raw, rest, spans, ())) = self.tape.fast(input, |_| Some(())) {
                     *input = rest;
                     self.offset += raw.len() as u64;
                     commands += 1;
@@ -252,26 +252,26 @@ impl CommandParser {
     /// `None` nothing is used up.
     #[inline(always)]
     pub(super) fn fast<'a>(&mut self, input: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
-        let (raw, rest, argc) = self.fast_if(input, |_| true)?;
+        let (raw, rest, argc, ()) = self.fast_if(input, |_| Some(()))?;
         self.keep(raw.len(), argc);
         Some((raw, rest, argc))
     }
 
     /// As [`fast`](Self::fast), for a command whose name is `wanted`, and without [`keep`](Self::keep). Other commands
-    /// are left untouched.
+    /// are left untouched. Returns the result of `wanted` too.
     #[inline(always)]
-    pub(crate) fn fast_if<'a>(
+    pub(crate) fn fast_if<'a, K>(
         &mut self,
         input: &'a [u8],
-        wanted: impl FnOnce(&[u8]) -> bool,
-    ) -> Option<(&'a [u8], &'a [u8], usize)> {
+        wanted: impl FnOnce(&[u8]) -> Option<K>,
+    ) -> Option<(&'a [u8], &'a [u8], usize, K)> {
         // A failed parser keeps its tape open.
         if self.tape.is_open() {
             return None;
         }
-        let (raw, rest, spans) = self.tape.fast(input, wanted)?;
+        let (raw, rest, spans, kind) = self.tape.fast(input, wanted)?;
         self.offset += raw.len() as u64;
-        Some((raw, rest, spans.len()))
+        Some((raw, rest, spans.len(), kind))
     }
 
     /// The spans of the last command. Only the first ones, up to its argument count, have a meaning.
@@ -283,28 +283,33 @@ impl CommandParser {
     /// The same for any whole command of common form. Makes it the one that [`command`](Self::command) returns.
     #[cfg(feature = "std")]
     #[inline]
-    pub(super) fn common_if<'a>(
+    pub(super) fn common_if<'a, K>(
         &mut self,
         input: &'a [u8],
-        wanted: impl FnOnce(&[u8]) -> bool,
-    ) -> Option<(&'a [u8], usize)> {
+        wanted: impl FnOnce(&[u8]) -> Option<K>,
+    ) -> Option<(&'a [u8], usize, K)> {
         if self.tape.is_open() {
             return None;
         }
         let (raw, _, argc) = self.tape.common(input)?;
         let found = FoundCommand { skipped: 0, length: raw.len(), argc };
-        if !wanted(found.command(&self.tape, input).name()) {
-            return None;
-        }
+        let kind = wanted(found.command(&self.tape, input).name())?;
         self.offset += raw.len() as u64;
         self.found = found;
-        Some((raw, argc))
+        Some((raw, argc, kind))
     }
 
     /// Makes [`command`](Self::command) return the command of `length` bytes at the front of the input.
     #[inline(always)]
     pub(crate) fn keep(&mut self, length: usize, argc: usize) {
         self.found = FoundCommand { skipped: 0, length, argc };
+    }
+
+    /// As [`command`](Self::command), for one that [`keep`](Self::keep) keeps.
+    #[cfg(feature = "std")]
+    #[inline(always)]
+    pub(super) fn front_command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
+        Command::new(input.get(..self.found.length).unwrap_or_default(), self.spans(), self.found.argc)
     }
 
     /// Slow path: any command.

@@ -139,8 +139,8 @@ impl Lexer {
         self.depth() == 0 && self.stack.is_between_frames()
     }
 
-    /// Reads tokens up to the end of the frame, of which `recorded` are known. Records them in `tape` as far as they fit,
-    /// and the one that the attributes describe in `root`. Returns their number.
+    /// Reads tokens up to the end of the frame, of which `recorded` are known. Records them in `tape` as far as they
+    /// fit, and the one that the attributes describe in `root`. Returns their number.
     #[inline(always)]
     pub(super) fn frame(
         &mut self,
@@ -164,7 +164,8 @@ impl Lexer {
     /// Folds the tokens from the position. `each` receives the index of each one, the token, and the number of
     /// aggregates around it, until it breaks. An aggregate with a count ends with a token without bytes.
     ///
-    /// With `FRAME`, [`Limits::command`] applies to the frame instead of each token, and `Whole` is the end of the frame.
+    /// With `FRAME`, [`Limits::command`] applies to the frame instead of each token, and `Whole` is the end of the
+    /// frame.
     #[inline(always)]
     pub(super) fn tokens<const FRAME: bool, B>(
         &mut self,

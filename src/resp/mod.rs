@@ -18,6 +18,7 @@
 //! | frames | [`Frame`], [`Kind`], [`Items`], [`Pairs`], [`Chunks`], [`Tokens`], [`Token`] |
 //! | values in parts | [`PartsParser`], [`PartsItem`], [`PartsPoll`], [`Part`] |
 //! | keys of commands | [`Keys`], [`KeyArgs`], [`KeyIndices`], [`KeyIndex`], [`KeyFinder`], [`Reach`], [`Access`], [`CommandSpec`] |
+//! | patterns of keys | [`glob_matches`] |
 //! | results and errors | [`Status`], [`Poll`], [`Byte`], [`BufferTooSmall`] |
 //!
 //! The grammars follow the [RESP specification](https://redis.io/docs/latest/develop/reference/protocol-spec/) and the
@@ -60,6 +61,7 @@ mod encode;
 mod fast_lexeme;
 mod frame;
 mod frames;
+mod glob;
 mod inline;
 mod keys;
 mod kind;
@@ -84,6 +86,7 @@ pub use commands::CommandParser;
 pub use encode::{BufferTooSmall, encode_args, encode_command, encoded_len};
 pub use frame::{Chunks, Frame, Items, Pairs};
 pub use frames::FrameParser;
+pub use glob::glob_matches;
 pub use inline::{Inline, InlineArg, InlineArgs, InlineBytes};
 pub use keys::{Access, CommandSpec, KeyArgs, KeyFinder, KeyIndex, KeyIndices, Keys, Reach};
 pub use kind::Kind;

@@ -266,43 +266,43 @@ impl PartsParser {
         self.slow(input)
     }
 
-    /// Fast path: the whole command at the front of `input`, if its shape is known and its name is `wanted`. On `None`
-    /// nothing is used up, and [`poll`](Self::poll) finds the command.
+    /// Fast path: the whole command at the front of `input`, if its shape is known and its name is `wanted`, with the
+    /// result of `wanted`. On `None` nothing is used up, and [`poll`](Self::poll) finds the command.
     #[cfg(feature = "std")]
     #[inline(always)]
-    pub(crate) fn command_if<'p>(
+    pub(crate) fn command_if<'p, K>(
         &'p mut self,
         input: &'p [u8],
-        wanted: impl FnOnce(&[u8]) -> bool,
-    ) -> Option<Command<'p>> {
+        wanted: impl FnOnce(&[u8]) -> Option<K>,
+    ) -> Option<(Command<'p>, K)> {
         if !matches!(self.state, PartsState::Whole) {
             return None;
         }
-        let (raw, _, argc) = self.commands.fast_if(input, wanted)?;
+        let (raw, _, argc, kind) = self.commands.fast_if(input, wanted)?;
         self.commands.keep(raw.len(), argc);
-        Some(Command::new(raw, self.commands.spans(), argc))
+        Some((Command::new(raw, self.commands.spans(), argc), kind))
     }
 
     /// The same for any whole command of common form.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn common_command_if<'p>(
+    pub(crate) fn common_command_if<'p, K>(
         &'p mut self,
         input: &'p [u8],
-        wanted: impl FnOnce(&[u8]) -> bool,
-    ) -> Option<Command<'p>> {
+        wanted: impl FnOnce(&[u8]) -> Option<K>,
+    ) -> Option<(Command<'p>, K)> {
         if !matches!(self.state, PartsState::Whole) {
             return None;
         }
-        let (raw, argc) = self.commands.common_if(input, wanted)?;
-        Some(Command::new(raw, self.commands.spans(), argc))
+        let (raw, argc, kind) = self.commands.common_if(input, wanted)?;
+        Some((Command::new(raw, self.commands.spans(), argc), kind))
     }
 
     /// The command that the last [`command_if`](Self::command_if) found. `input` must be the same bytes.
     #[cfg(feature = "std")]
     #[inline(always)]
-    pub(crate) fn command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
-        self.commands.command(input)
+    pub(crate) fn front_command<'p>(&'p self, input: &'p [u8]) -> Command<'p> {
+        self.commands.front_command(input)
     }
 
     fn slow(&mut self, input: &[u8]) -> Result<PartsPoll, ProtocolError> {

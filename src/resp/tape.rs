@@ -50,6 +50,9 @@ const LARGEST_WHOLE: u64 = 100 << 10;
 const LARGEST_LONG: u64 = 9_999;
 const LARGEST_WHOLE_LONG: u64 = 1 << 20;
 
+/// The bytes of a command, the bytes after it, the spans of its arguments, and what the caller made of its name.
+type FastCommand<'a, 't, K> = (&'a [u8], &'a [u8], &'t [Span], K);
+
 #[derive(Debug, Clone)]
 pub(super) struct Tape {
     limits: Limits,
@@ -197,21 +200,19 @@ impl Tape {
     /// The progress in an unfinished command is kept: the command may then be open, and [`arguments`](Self::arguments)
     /// continues there. A command whose name is not `wanted` is left untouched.
     #[inline(always)]
-    pub(super) fn fast<'a>(
+    pub(super) fn fast<'a, K>(
         &mut self,
         input: &'a [u8],
-        wanted: impl FnOnce(&[u8]) -> bool,
-    ) -> Option<(&'a [u8], &'a [u8], &[Span])> {
+        wanted: impl FnOnce(&[u8]) -> Option<K>,
+    ) -> Option<FastCommand<'a, '_, K>> {
         let start = self.templates.find(input, &mut self.spans)?;
         let here = hop(&mut self.spans, self.fast_length, input, start.argc, (start.index, start.at, 0));
         if here.0 == start.argc
             && let Some((raw, rest)) = split_at_end(input, here.1)
         {
-            if !wanted(self.spans.first().and_then(|name| name.of(raw)).unwrap_or_default()) {
-                return None;
-            }
+            let kind = wanted(self.spans.first().and_then(|name| name.of(raw)).unwrap_or_default())?;
             self.templates.learn(start.slot, input, &self.spans);
-            return Some((raw, rest, self.spans.get(..start.argc)?));
+            return Some((raw, rest, self.spans.get(..start.argc)?, kind));
         }
         let last = self.spans.get(here.0 - 1).map_or(0, |span| span.length.into());
         self.leave(start.argc, (here.0, here.1, last));
@@ -251,7 +252,8 @@ impl Tape {
     /// [`arguments`](Self::arguments) decides.
     #[inline]
     pub(super) fn resume<'a>(&mut self, command: &'a [u8]) -> Option<(&'a [u8], &'a [u8], usize)> {
-        if self.fast_arguments == 0 {
+        // Nothing is read before the end of the last payload.
+        if self.fast_arguments == 0 || command.len().saturating_sub(self.at) < 2 {
             return None;
         }
         self.hop_within_limit(command);

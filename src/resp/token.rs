@@ -340,8 +340,8 @@ impl FusedIterator for Tokens<'_> {}
 impl<'a> Frame<'a> {
     /// The frame and everything in it, depth first.
     ///
-    /// The parser records up to 128 tokens of a frame: their bytes are not read again. The tokens of a longer frame, and
-    /// of an element from [`items`](Self::items), are read again; a [`TokenParser`] reads any frame once.
+    /// The parser records up to 128 tokens of a frame: their bytes are not read again. The tokens of a longer frame,
+    /// and of an element from [`items`](Self::items), are read again; a [`TokenParser`] reads any frame once.
     #[must_use]
     #[inline]
     pub fn tokens(&self) -> Tokens<'a> {

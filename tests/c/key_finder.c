@@ -102,6 +102,8 @@ int main(void) {
         for (step = 1; step < 5; step++)
             same(finder, specs, commands[command], step);
     large(finder);
+    CHECK(redtail_glob_matches("user:[0-9]*", 11, "user:1000", 9) == 1);
+    CHECK(redtail_glob_matches("user:[0-9]*", 11, "user:x", 6) == 0);
     /* The description outlives the handle that it is from, and the next command forgets it. */
     IS(REDTAIL_OK, redtail_key_finder_begin(finder, 3));
     IS(0, redtail_key_finder_argument(finder, 6));

@@ -145,6 +145,11 @@ static void key_finder(void) {
     size_t count = 7;
     char memory[2 * sizeof *keys + 1];
     redtail_key_finder_free(NULL);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches(NULL, 1, "a", 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches("*", 1, NULL, 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches("*", SIZE_MAX, "a", 1));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_glob_matches("*", 1, "a", SIZE_MAX));
+    CHECK(redtail_glob_matches(NULL, 0, NULL, 0) == 1 && redtail_glob_matches(NULL, 0, "a", 1) == 0);
     CHECK(strlen(redtail_key_finder_message(NULL)) > 0 && strcmp(redtail_key_finder_message(finder), "") == 0);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(NULL, 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_key_finder_begin(finder, 0));

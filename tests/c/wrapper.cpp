@@ -460,6 +460,7 @@ static void clusters() {
     cluster = redtail::cluster(of);
     CHECK(thrown([&] { cluster.follow(each); }) == REDTAIL_ERROR_CONNECT);
     CHECK(redtail::slot("user:{1000}:name") == redtail::slot("1000") && redtail::slot("123456789") == 12739);
+    CHECK(redtail::glob_matches("user:*", "user:1000") && !redtail::glob_matches("user:?", "user:1000"));
     const redtail::shard none;
     CHECK(!none && !redtail::shard(nullptr));
     CHECK(thrown([] { redtail::shard().id(); }) == REDTAIL_ERROR_STATE && thrown([] { redtail::shard().slots(); }) == REDTAIL_ERROR_STATE);

@@ -298,6 +298,25 @@ fn an_idle_connection_has_a_small_buffer() {
     assert_eq!(take(&mut session, 20_000), 1);
 }
 
+/// The larger buffer is for speed: a connection needs it as little as before.
+#[test]
+fn a_lack_of_memory_for_the_large_buffer_is_no_failure() {
+    const SMALL: usize = 16 << 10;
+    let mut session = BufferedSession::with_capacity(Session::commands(Options::default(), 0), usize::MAX).unwrap();
+    let stream = INCR.repeat(4 * SMALL / INCR.len());
+    let (mut rest, mut events) = (stream.as_slice(), 0);
+    while !rest.is_empty() {
+        // Each read fills the space.
+        let (bytes, after) = rest.split_at(session.space().unwrap().len().min(rest.len()));
+        receive(&mut session, bytes);
+        rest = after;
+        while let Step::Event(_) = session.next(0) {
+            events += 1;
+        }
+    }
+    assert_eq!(events, stream.len() / INCR.len());
+}
+
 #[test]
 fn the_limit_has_room_for_the_longest_command() {
     const LONGEST: u64 = 3 << 20;

@@ -18,7 +18,7 @@ fn number(from: &mut impl BufRead) -> Option<usize> {
 }
 
 /// The next command, in lower case.
-fn command(from: &mut impl BufRead) -> Option<Vec<String>> {
+pub(crate) fn command(from: &mut impl BufRead) -> Option<Vec<String>> {
     let mut args = Vec::new();
     for _ in 0..number(from)? {
         let mut bytes = vec![0; number(from)? + 2];
@@ -80,7 +80,7 @@ fn info(replid: &str, offset: usize) -> Vec<u8> {
     format!("${}\r\n{text}\r\n", text.len()).into_bytes()
 }
 
-fn listen(serve: impl Fn(TcpStream, &AtomicU32) -> Option<()> + Send + Sync + 'static) -> String {
+pub(crate) fn listen(serve: impl Fn(TcpStream, &AtomicU32) -> Option<()> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (serve, requests) = (Arc::new(serve), Arc::new(AtomicU32::new(0)));

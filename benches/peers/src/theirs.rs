@@ -89,7 +89,8 @@ pub fn resp_rs_resp3<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     resp_rs::<VISIT, _>(corpus, resp3::parse_frame, sum)
 }
 
-/// This parser slices the buffer that it is given, by reference count. It gets the buffer back after a read that leaves a rest.
+/// This parser slices the buffer that it is given, by reference count. It gets the buffer back after a read that leaves
+/// a rest.
 #[inline(always)]
 fn resp_rs<const VISIT: bool, F>(
     corpus: &[u8],

@@ -71,67 +71,9 @@ void filter_key(filter *filter, const char *value, int is_left_out) {
     add(is_left_out ? &filter->not_keys : &filter->keys, value, strlen(value));
 }
 
-/* Matches one byte against a class after its opening bracket. Returns the pattern after the class, or NULL. */
-static const unsigned char *class(const unsigned char *pattern, const unsigned char *end, unsigned char byte) {
-    int is_not = pattern < end && *pattern == '^', is_in = 0;
-    pattern += is_not;
-    while (pattern < end && *pattern != ']') {
-        if (*pattern == '\\' && pattern + 1 < end) {
-            is_in |= pattern[1] == byte;
-            pattern += 2;
-        } else if (pattern + 2 < end && pattern[1] == '-') {
-            unsigned char low = *pattern < pattern[2] ? *pattern : pattern[2], high = *pattern < pattern[2] ? pattern[2] : *pattern;
-            is_in |= byte >= low && byte <= high;
-            pattern += 3;
-        } else {
-            is_in |= *pattern++ == byte;
-        }
-    }
-    if (pattern < end)
-        pattern++;
-    return is_in != is_not ? pattern : NULL;
-}
-
-/* Matches one byte. Returns the rest of the pattern, or NULL. */
-static const unsigned char *match_one(const unsigned char *pattern, const unsigned char *end, unsigned char byte) {
-    if (pattern == end)
-        return NULL;
-    if (*pattern == '?')
-        return pattern + 1;
-    if (*pattern == '[')
-        return class(pattern + 1, end, byte);
-    if (*pattern == '\\' && pattern + 1 < end)
-        pattern++;
-    return *pattern == byte ? pattern + 1 : NULL;
-}
-
-/* The patterns of KEYS and SCAN. The time is at most proportional to the product of both lengths. */
-static int matches(const char *glob, redtail_slice key) {
-    const unsigned char *pattern = (const unsigned char *)glob, *end = pattern + strlen(glob);
-    const unsigned char *rest = (const unsigned char *)key.data, *last = rest + key.len;
-    const unsigned char *star = NULL, *behind = NULL; /* after the last star, and the key for it */
-    for (;;) {
-        const unsigned char *next;
-        if (pattern < end && *pattern == '*') {
-            star = ++pattern;
-            behind = rest;
-        } else if (rest == last) {
-            return pattern == end;
-        } else if ((next = match_one(pattern, end, *rest))) {
-            pattern = next;
-            rest++;
-        } else if (star) { /* only the last star has to take one more byte */
-            pattern = star;
-            rest = ++behind;
-        } else {
-            return 0;
-        }
-    }
-}
-
 static int is_any(const list *list, redtail_slice key) {
     for (size_t i = 0; i < list->count; i++)
-        if (matches(list->texts[i], key))
+        if (redtail_glob_matches(list->texts[i], strlen(list->texts[i]), key.data, key.len) == 1)
             return 1;
     return 0;
 }

@@ -85,7 +85,7 @@ impl<M: TemplateMemory> Session<M> {
         if let Some(error) = self.unrecoverable(reason) {
             return self.fail(error);
         }
-        if self.recorded && matches!(self.phase, Phase::Stream) {
+        if self.recorded && self.is_attached() {
             self.phase = Phase::Ended;
             return Step::Again;
         }
@@ -117,7 +117,7 @@ impl<M: TemplateMemory> Session<M> {
         match self.phase {
             Phase::Header(Purpose::Deliver) if !may_retry => Some(broken(0)),
             Phase::Snapshot(Purpose::Deliver) if !may_retry => Some(broken(self.snapshot.received())),
-            Phase::Stream if self.stream.lineage.is_none() && !self.recorded => {
+            Phase::Attached | Phase::Stream if self.stream.lineage.is_none() && !self.recorded => {
                 Some(SessionError::NotResumable(reason))
             }
             _ => None,

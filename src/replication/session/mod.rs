@@ -80,7 +80,7 @@ pub struct Session<M = [u8; 0]> {
     queue: Queue,
     current: Current,
     consumed: usize,
-    /// Bytes of this connection that were consumed.
+    /// Bytes of this connection that were consumed before the stream.
     link_bytes: u64,
     /// Unread bytes after the last poll. If there are more, bytes have arrived.
     left: usize,
@@ -133,7 +133,9 @@ enum Phase {
     Header(Purpose),
     /// Reads a snapshot.
     Snapshot(Purpose),
-    /// Reads the stream.
+    /// Reads the stream, of which no byte has arrived yet on this connection.
+    Attached,
+    /// Reads the stream. No event is queued.
     Stream,
     /// The connection is of no more use.
     Down {
@@ -155,7 +157,9 @@ enum Current {
     SnapshotItem {
         start: usize,
     },
-    /// Found by the fast path.
+    /// A write at the front of the input.
+    Write,
+    /// Another command there that the fast path found.
     Command(Found),
     Stream(Found),
 }
@@ -179,7 +183,7 @@ impl Session {
         let mut session = Self::new(options);
         session.recorded = true;
         session.stream = Stream::of_commands(&options, offset);
-        session.phase = Phase::Stream;
+        session.phase = Phase::Attached;
         session
     }
 }
@@ -300,29 +304,50 @@ impl<M: TemplateMemory> Session<M> {
     }
 
     /// Reads all unread bytes, from the first that was not [consumed](Self::consumed), to the first event.
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, input: &[u8], now_ms: u64) -> Progress {
         self.begin(input.len(), now_ms);
-        let progress = if self.fast(input) { Progress::Event } else { self.advance(input, now_ms) };
+        let Some(length) = self.pass(input) else { return self.poll_slow(input, now_ms) };
+        self.consumed = length;
+        self.finish(input.len(), now_ms);
+        Progress::Event
+    }
+
+    #[inline(never)]
+    fn poll_slow(&mut self, input: &[u8], now_ms: u64) -> Progress {
+        self.consumed = 0;
+        let progress = self.advance(input, now_ms);
         self.finish(input.len(), now_ms);
         progress
     }
 
-    /// As [`poll`](Self::poll) for a command in the middle of the stream, as nearly all events are. On false nothing is
-    /// consumed, and `poll` decides. For a caller that has polled before with the same time, and has received no bytes
-    /// since.
+    /// As [`poll`](Self::poll) for a command in the middle of the stream, as nearly all events are. Returns its length
+    /// in bytes. On `None` nothing is consumed, and `poll` decides. For a caller that has polled before with the same
+    /// time, and has received no bytes since.
     #[inline(always)]
-    pub(crate) fn fast(&mut self, input: &[u8]) -> bool {
-        self.consumed = 0;
+    pub(crate) fn fast(&mut self, input: &[u8]) -> Option<usize> {
+        let length = self.pass(input)?;
+        self.left = input.len() - length;
+        Some(length)
+    }
+
+    #[inline(always)]
+    fn pass(&mut self, input: &[u8]) -> Option<usize> {
         if !self.is_streaming() {
-            return false;
+            return None;
         }
-        let Some((found, _)) = self.stream.fast(input, None) else { return false };
+        let (length, other) = self.stream.pass(input)?;
+        match other {
+            None => self.current = Current::Write,
+            Some(found) => self.passed_other(found),
+        }
+        Some(length)
+    }
+
+    /// Not inlined: the step for a write then only stores what it is.
+    #[inline(never)]
+    fn passed_other(&mut self, found: Found) {
         self.current = Current::Command(found);
-        self.consume(found.length);
-        self.left = input.len() - found.length;
-        self.on_progress();
-        true
     }
 
     /// Delivers events at the front of all unread bytes to `each`, at most `limit` of them. Returns how many there
@@ -366,9 +391,6 @@ impl<M: TemplateMemory> Session<M> {
         }
         self.consumed = 0;
         self.consume(input.len() - unread.len());
-        if events > 0 {
-            self.on_progress();
-        }
         self.finish(input.len(), now_ms);
         (events, flow)
     }
@@ -377,7 +399,7 @@ impl<M: TemplateMemory> Session<M> {
     #[inline(always)]
     pub fn event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
         match self.current {
-            Current::Command(found) => self.stream.fast_event(found, input, self.received_ms),
+            Current::Write => self.stream.front_event(None, input, self.received_ms),
             _ => self.other_event(input),
         }
     }
@@ -385,7 +407,8 @@ impl<M: TemplateMemory> Session<M> {
     #[inline(never)]
     fn other_event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
         match self.current {
-            Current::Nothing | Current::Command(_) => self.idle(),
+            Current::Nothing | Current::Write => self.idle(),
+            Current::Command(found) => self.stream.front_event(Some(found), input, self.received_ms),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
             Current::SnapshotItem { start } => self
@@ -453,7 +476,7 @@ impl<M: TemplateMemory> Session<M> {
     /// The last position to resume from.
     pub fn position(&self) -> Option<Position> {
         match self.phase {
-            Phase::Stream => self.stream.position(),
+            Phase::Attached | Phase::Stream => self.stream.position(),
             _ => self.position,
         }
     }
@@ -467,7 +490,7 @@ impl<M: TemplateMemory> Session<M> {
     /// the requested offset, [`to_send`](Self::to_send) contains the acknowledgement at once.
     pub fn commit(&mut self, position: Position) {
         let reached = match self.phase {
-            Phase::Stream => self.stream.reached.offset,
+            Phase::Attached | Phase::Stream => self.stream.reached.offset,
             _ => self.position.map_or(0, |position| position.offset),
         };
         // An offset that was not received yet must not count once it is.
@@ -497,7 +520,7 @@ impl<M: TemplateMemory> Session<M> {
         }
         match self.phase {
             Phase::Header(_) | Phase::Snapshot(_) => Some(Heartbeat::Newline),
-            Phase::Stream => Some(Heartbeat::Ack(self.stream.reached.offset)),
+            Phase::Attached | Phase::Stream => Some(Heartbeat::Ack(self.offset())),
             _ => None,
         }
     }
@@ -505,12 +528,23 @@ impl<M: TemplateMemory> Session<M> {
     /// Whether all bytes so far form complete units: no snapshot, command or handshake has begun and not ended. For the
     /// end of a recording.
     pub const fn is_whole(&self) -> bool {
-        matches!(self.phase, Phase::Stream | Phase::Ended) && self.left == 0 && !self.stream.in_parts()
+        (self.is_attached() || matches!(self.phase, Phase::Ended)) && self.left == 0 && !self.stream.in_parts()
+    }
+
+    /// The received offset of the stream.
+    #[inline]
+    pub(crate) const fn offset(&self) -> u64 {
+        self.stream.reached.offset
+    }
+
+    /// Whether the stream is read.
+    const fn is_attached(&self) -> bool {
+        matches!(self.phase, Phase::Attached | Phase::Stream)
     }
 
     #[inline(always)]
-    fn is_streaming(&self) -> bool {
-        matches!(self.phase, Phase::Stream) && self.queue.is_empty()
+    const fn is_streaming(&self) -> bool {
+        matches!(self.phase, Phase::Stream)
     }
 
     /// Begins a call that is given `length` bytes.
@@ -532,7 +566,6 @@ impl<M: TemplateMemory> Session<M> {
         }
     }
 
-    #[inline(never)]
     fn advance(&mut self, input: &[u8], now_ms: u64) -> Progress {
         loop {
             if let Some(queued) = self.queue.pop() {
@@ -541,7 +574,7 @@ impl<M: TemplateMemory> Session<M> {
             }
             let unread = input.get(self.consumed..).unwrap_or_default();
             let step = match self.phase {
-                Phase::Stream => self.read_stream(unread),
+                Phase::Attached | Phase::Stream => self.read_stream(unread),
                 Phase::Snapshot(purpose) => self.read_snapshot(purpose, unread, now_ms),
                 Phase::Handshake => self.read_reply(unread),
                 Phase::Asking(request) => self.ask(request),
@@ -578,6 +611,7 @@ impl<M: TemplateMemory> Session<M> {
 
     /// Bytes of the stream were received.
     fn on_progress(&mut self) {
+        self.phase = Phase::Stream;
         self.awaits_first_byte = false;
         (self.attempts, self.unknown) = (0, 0);
     }
@@ -621,7 +655,7 @@ impl<M: TemplateMemory> Session<M> {
 
     /// Prepares the acknowledgement that the primary waits for, if everything up to the requested offset is committed.
     fn answer(&mut self) {
-        if matches!(self.phase, Phase::Stream) && self.commits.is_awaited(self.stream.reached.offset) {
+        if self.is_attached() && self.commits.is_awaited(self.stream.reached.offset) {
             self.prepare_ack(self.stream.reached.offset);
         }
     }

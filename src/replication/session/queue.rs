@@ -40,11 +40,6 @@ impl Queue {
         }
     }
 
-    #[inline]
-    pub(super) const fn is_empty(&self) -> bool {
-        self.0[0].is_none()
-    }
-
     pub(super) fn pop(&mut self) -> Option<Queued> {
         let first = self.0[0].take()?;
         self.0.rotate_left(1);

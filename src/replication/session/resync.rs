@@ -204,7 +204,7 @@ impl<M: TemplateMemory> Session<M> {
 
     /// The stream begins at the next byte.
     pub(super) fn follow(&mut self, now_ms: u64) {
-        self.phase = Phase::Stream;
+        self.phase = Phase::Attached;
         self.cut_snapshots = 0;
         self.position = self.stream.position();
         self.commits.begin(self.position.map(|position| position.history), self.stream.reached.offset);
@@ -224,7 +224,7 @@ impl<M: TemplateMemory> Session<M> {
             history: stream.lineage.map(|lineage| lineage.history),
             offset: stream.reached.offset,
             db: stream.reached.db,
-            position: stream.position().filter(|_| matches!(self.phase, Phase::Stream)),
+            position: stream.position().filter(|_| self.is_attached()),
             server: server.or_else(|| match method {
                 AttachMethod::Filtered => Server::stated(aux.redis_version, aux.valkey_version),
                 _ => None,

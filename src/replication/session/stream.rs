@@ -27,8 +27,8 @@ pub(super) struct Reached {
     /// The origin of the open MULTI if RREPLAY wraps it; else zeros.
     origin: [u8; ORIGIN],
     in_parts: bool,
-    /// Offset and database after the last whole command outside a transaction.
-    resumable: (u64, Option<u32>),
+    /// Offset and database before the open transaction, or before the command of which a part was read.
+    before: (u64, Option<u32>),
 }
 
 /// A command or part that was found. Offset and database are those that the stream has [`Reached`].
@@ -105,20 +105,19 @@ impl Stream {
             // Commands that steer the stream are understood only when they are delivered whole.
             limits.command = limits.command.max(2 * MIN_PARTS_THRESHOLD);
         }
-        let reached = Reached { offset, db, tx: None, origin: [0; ORIGIN], in_parts: false, resumable: (offset, db) };
+        let reached = Reached { offset, db, tx: None, origin: [0; ORIGIN], in_parts: false, before: (offset, db) };
         Self { parser: parser.with_limits(limits).starting_at(offset), lineage, reached }
     }
 
     /// The last position to resume from.
     pub(super) fn position(&self) -> Option<Position> {
-        let (offset, db) = self.reached.resumable;
+        let (offset, db) = self.reached.resumable();
         self.lineage.map(|lineage| lineage.position(offset, db))
     }
 
     /// Sets the database selected where the stream begins, which a snapshot may name.
     pub(super) fn select(&mut self, db: Option<u32>) {
         self.reached.db = db;
-        self.reached.settle();
     }
 
     pub(super) fn timestamp(&self) -> Option<u64> {
@@ -133,22 +132,34 @@ impl Stream {
     /// with nothing consumed, for everything else; then [`scan`](Self::scan) reads it.
     #[inline(always)]
     pub(super) fn fast<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(Found, Event<'a>)> {
-        let mut kind = Kind::Write;
-        let command = self.parser.command_if(unread, |name| {
-            kind = Kind::of(name);
-            kind.is_plain()
-        })?;
+        let (command, kind) = self.parser.command_if(unread, Kind::of_plain)?;
         Some(self.reached.found(kind, command, self.lineage.as_mut(), received_ms))
+    }
+
+    /// The same for one command, whose event is made by [`front_event`](Self::front_event). Returns the length of the
+    /// command in bytes and, unless it is a write, what is found.
+    #[inline(always)]
+    pub(super) fn pass(&mut self, unread: &[u8]) -> Option<(usize, Option<Found>)> {
+        let (command, kind) = self.parser.command_if(unread, Kind::of_plain)?;
+        let length = command.raw().len();
+        if kind != Kind::Write {
+            return Some((length, Some(self.pass_other(kind, length))));
+        }
+        self.reached.offset += length as u64;
+        Some((length, None))
+    }
+
+    #[inline(never)]
+    fn pass_other(&mut self, kind: Kind, length: usize) -> Found {
+        let tx = self.reached.command(kind, length);
+        self.reached.pass(kind, tx, length, self.lineage.as_mut());
+        Found { kind, tx, shown: 0, length }
     }
 
     /// The same for a command of a shape that the parser does not know yet.
     #[inline(never)]
     pub(super) fn whole<'a>(&'a mut self, unread: &'a [u8], received_ms: Option<u64>) -> Option<(Found, Event<'a>)> {
-        let mut kind = Kind::Write;
-        let command = self.parser.common_command_if(unread, |name| {
-            kind = Kind::of(name);
-            kind.is_plain()
-        })?;
+        let (command, kind) = self.parser.common_command_if(unread, Kind::of_plain)?;
         Some(self.reached.found(kind, command, self.lineage.as_mut(), received_ms))
     }
 
@@ -235,10 +246,16 @@ impl Stream {
         self.reached.wrapped(kind, length, wrapped.origin)
     }
 
-    /// The event of the command that the [fast path](Self::fast) found in `input`.
+    /// The event of the command that [`pass`](Self::pass) found at the front of `input`; `found` is `None` for a write.
     #[inline(always)]
-    pub(super) fn fast_event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
-        self.reached.event(found.kind, found.tx, self.parser.command(input), self.lineage.as_ref(), received_ms)
+    pub(super) fn front_event<'a>(
+        &'a self,
+        found: Option<Found>,
+        input: &'a [u8],
+        received_ms: Option<u64>,
+    ) -> Event<'a> {
+        let (kind, tx) = found.map_or((Kind::Write, self.reached.tx), |found| (found.kind, found.tx));
+        self.reached.event(kind, tx, self.parser.front_command(input), self.lineage.as_ref(), received_ms)
     }
 
     /// The event of a command or part that [`scan`](Self::scan) found in `input`.
@@ -268,27 +285,35 @@ impl Stream {
 }
 
 impl Reached {
-    /// Accounts for a whole command of `length` bytes: the offset, the transaction, and where the stream can be
-    /// resumed. Returns the transaction that the command belongs to.
+    /// Offset and database after the last whole command outside a transaction.
+    #[inline]
+    fn resumable(&self) -> (u64, Option<u32>) {
+        if self.tx.is_none() && !self.in_parts {
+            return (self.offset, self.db);
+        }
+        self.before
+    }
+
+    /// Accounts for a whole command of `length` bytes: the offset and the transaction. Returns the transaction that the
+    /// command belongs to.
     #[inline(always)]
     fn command(&mut self, kind: Kind, length: usize) -> Option<u64> {
-        self.offset += length as u64;
-        self.in_parts = false;
+        let after = self.offset + length as u64;
         if kind == Kind::Multi {
-            self.tx = self.tx.or(Some(self.offset));
+            self.before = self.resumable();
+            self.tx = self.tx.or(Some(after));
         }
+        self.offset = after;
         let tx = self.tx;
         if kind == Kind::Exec {
             self.tx = None;
         }
-        self.settle();
         tx
     }
 
     /// The same for a command that RREPLAY wraps, of the server `origin`.
     fn wrapped(&mut self, kind: Kind, length: usize, origin: &[u8]) -> (Kind, Option<u64>) {
-        self.offset += length as u64;
-        self.in_parts = false;
+        let after = self.offset + length as u64;
         let is_own = self.tx.is_some() && self.origin == *origin;
         let kind = match kind {
             Kind::Multi if self.tx.is_some() && !is_own => Kind::Write,
@@ -296,14 +321,15 @@ impl Reached {
             kind => kind,
         };
         if kind == Kind::Multi {
-            self.tx = self.tx.or(Some(self.offset));
+            self.before = self.resumable();
+            self.tx = self.tx.or(Some(after));
             self.origin = origin.try_into().unwrap_or(self.origin);
         }
+        self.offset = after;
         let tx = self.tx.filter(|_| is_own || kind == Kind::Multi);
         if kind == Kind::Exec {
             self.tx = None;
         }
-        self.settle();
         (kind, tx)
     }
 
@@ -341,9 +367,9 @@ impl Reached {
 
     /// Accounts for a part of a command.
     fn part(&mut self, used: usize, is_last: bool) -> Option<u64> {
+        self.before = self.resumable();
         self.offset += used as u64;
         self.in_parts = !is_last;
-        self.settle();
         self.tx
     }
 
@@ -352,15 +378,6 @@ impl Reached {
     #[inline]
     fn skip(&mut self, bytes: usize) {
         self.offset += bytes as u64;
-        self.settle();
-    }
-
-    /// Between commands and outside a transaction the stream can be resumed.
-    #[inline(always)]
-    fn settle(&mut self) {
-        if self.tx.is_none() && !self.in_parts {
-            self.resumable = (self.offset, self.db);
-        }
     }
 
     /// The event of the command that was accounted for last.
@@ -402,9 +419,11 @@ impl Kind {
         }
     }
 
-    /// A command whose event needs nothing but its name.
-    const fn is_plain(self) -> bool {
-        matches!(self, Self::Write | Self::Publish | Self::Multi | Self::Exec)
+    /// The same for a command whose event needs nothing but its name; `None` for any other.
+    #[inline(always)]
+    fn of_plain(name: &[u8]) -> Option<Self> {
+        let kind = Self::of(name);
+        matches!(kind, Self::Write | Self::Publish | Self::Multi | Self::Exec).then_some(kind)
     }
 
     const fn is_control(self) -> bool {

@@ -42,17 +42,13 @@ fn timed() -> Vec<u8> {
 fn a_recording_can_be_played_in_its_own_time() {
     for (times, least) in [(1.0, 200), (4.0, 50), (1e9, 0)] {
         let primary = serve(&timed(), playback! { times: Some(times) });
+        // Only the lower bound is certain, from the request on: the first command may arrive late.
+        let began = Instant::now();
         let mut link = ask(primary.address(), &format!("PSYNC {ID} 101"));
         hear(&mut link, b"+CONTINUE\r\n");
         hear(&mut link, &command("SET a 1"));
-        let began = Instant::now();
         hear(&mut link, &command("SET b 2"));
-        // Only the lower bound is certain; the first may have been in transit for a moment.
-        assert!(
-            began.elapsed() + Duration::from_millis(20) >= Duration::from_millis(least),
-            "{times} {:?}",
-            began.elapsed()
-        );
+        assert!(began.elapsed() >= Duration::from_millis(least), "{times} {:?}", began.elapsed());
     }
     // A recording without times does not wait, and one that waits for ever can still be stopped.
     let primary = serve(&full(ID, 100, &commands(&["SET a 1", "SET b 2"])), playback! { times: Some(1e-9) });

@@ -1,14 +1,7 @@
 //! Filters: which commands and keys are published. The options and their meaning are those of the redtail tool.
 
 use redtail::StreamCommand;
-use redtail::resp::{Command, CommandParser, Keys};
-
-// The patterns of the tool, which are those of KEYS and SCAN.
-#[allow(dead_code, reason = "the tool uses the rest")]
-#[path = "../../../../src/bin/redtail/filter/glob.rs"]
-mod glob;
-
-use glob::Glob;
+use redtail::resp::{Command, CommandParser, Keys, glob_matches};
 
 /// All filters must match. Of a filter given several times, one match is enough.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -26,11 +19,11 @@ pub(crate) struct Filter {
     /// Publish only commands on keys that match the pattern: 'user:*', h?llo, [a-c]*
     ///
     /// Commands on all keys (FLUSHALL) and commands with unknown keys are published too.
-    #[arg(long, value_name = "GLOB", value_parser = pattern)]
-    key: Vec<Glob>,
+    #[arg(long, value_name = "GLOB")]
+    key: Vec<String>,
     /// Leave out keys that match the pattern, and commands whose keys all do
-    #[arg(long, value_name = "GLOB", value_parser = pattern)]
-    not_key: Vec<Glob>,
+    #[arg(long, value_name = "GLOB")]
+    not_key: Vec<String>,
 }
 
 impl Filter {
@@ -70,7 +63,7 @@ impl Filter {
     }
 
     pub(crate) fn passes_key(&self, key: &[u8]) -> bool {
-        let matches = |globs: &[Glob]| globs.iter().any(|glob| glob.matches(key));
+        let matches = |globs: &[String]| globs.iter().any(|glob| glob_matches(glob.as_bytes(), key));
         (self.key.is_empty() || matches(&self.key)) && !matches(&self.not_key)
     }
 }
@@ -108,10 +101,6 @@ fn selected(text: &str) -> Result<Name, String> {
         true => Err("it changes no data, and is never published".into()),
         false => Ok(name),
     }
-}
-
-fn pattern(text: &str) -> Result<Glob, String> {
-    Ok(Glob::new(text.as_bytes().to_vec()))
 }
 
 /// Whether the command is a write; `None` if no known server has it. Two more arguments follow, so that only the name

@@ -3,8 +3,7 @@
 mod side;
 mod value;
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -49,7 +48,7 @@ pub(crate) fn run(options: &Compare) -> Result<(), Failure> {
         not_keys: globs(&options.not_key),
         position_key: options.position_key.clone().into_bytes(),
         compared: 0,
-        suspects: Vec::new(),
+        suspects: BTreeMap::new(),
         status: Status::new(),
         next_line: Instant::now() + INTERVAL,
     };
@@ -57,16 +56,17 @@ pub(crate) fn run(options: &Compare) -> Result<(), Failure> {
     let Comparison { compared, suspects, status, .. } = comparison;
     drop(status);
     outcome?;
-    let mut out = io::stdout().lock();
-    suspects.iter().try_for_each(|suspect| writeln!(out, "{suspect}"))?;
-    out.flush()?;
+    match print(&suspects).map_err(Failure::from) {
+        // Servers that differ are no success because nobody reads how.
+        Ok(()) | Err(Failure::ClosedPipe) => {}
+        Err(failure) => return Err(failure),
+    }
     if suspects.is_empty() {
         log::say(format_args!("all {} keys are equal", HumanCount(compared)));
         return Ok(());
     }
-    let count = |is_of: fn(&Difference) -> bool| suspects.iter().filter(|it| is_of(&it.difference)).count() as u64;
-    let missing = count(|it| *it == Difference::Missing);
-    let extra = count(|it| *it == Difference::Extra);
+    let count = |wanted| suspects.values().filter(|difference| **difference == wanted).count() as u64;
+    let (missing, extra) = (count(Difference::Missing), count(Difference::Extra));
     let differ = suspects.len() as u64 - missing - extra;
     Err(Failure::Message(format!(
         "of {} keys {} are missing in the target, {} differ, and the target has {} more",
@@ -77,6 +77,17 @@ pub(crate) fn run(options: &Compare) -> Result<(), Failure> {
     )))
 }
 
+fn print(suspects: &Suspects) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for ((db, key), difference) in suspects {
+        difference.print(&mut out, *db, &Quoted(key))?;
+    }
+    out.flush()
+}
+
+/// The keys that differ, each with its database. SCAN returns some keys more than once.
+type Suspects = BTreeMap<(u32, Vec<u8>), Difference>;
+
 struct Comparison {
     source: Side,
     target: Side,
@@ -86,16 +97,9 @@ struct Comparison {
     position_key: Vec<u8>,
     /// The number of keys of the source that were read.
     compared: u64,
-    suspects: Vec<Suspect>,
+    suspects: Suspects,
     status: Status,
     next_line: Instant,
-}
-
-/// A key that differs.
-struct Suspect {
-    db: u32,
-    key: Vec<u8>,
-    difference: Difference,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +176,7 @@ impl Comparison {
 
     fn suspect(&mut self, db: u32, keys: Vec<Vec<u8>>, differences: Vec<Option<Difference>>) -> Result<(), Failure> {
         let found = keys.into_iter().zip(differences);
-        self.suspects.extend(found.filter_map(|(key, it)| Some(Suspect { db, key, difference: it? })));
+        self.suspects.extend(found.filter_map(|(key, difference)| Some(((db, key), difference?))));
         self.report();
         if self.suspects.len() > MOST {
             return Err(Failure::Message(format!(
@@ -191,13 +195,12 @@ impl Comparison {
             }
             sleep(PAUSE);
             // Key by key: the source changes meanwhile.
-            for suspect in std::mem::take(&mut self.suspects) {
-                let Suspect { db, key, .. } = suspect;
+            for (db, key) in std::mem::take(&mut self.suspects).into_keys() {
                 self.select(db)?;
                 let keys = [key];
                 let difference = self.differences(&keys)?.into_iter().next().flatten();
                 let [key] = keys;
-                self.suspects.extend(difference.map(|difference| Suspect { db, key, difference }));
+                self.suspects.extend(difference.map(|difference| ((db, key), difference)));
             }
         }
         Ok(())
@@ -238,16 +241,14 @@ fn difference(source: Option<Entry>, target: Option<Entry>) -> Option<Difference
     (!is_same).then_some(Difference::Expiry)
 }
 
-impl fmt::Display for Suspect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { db, key, difference } = self;
-        let key = Quoted(key);
-        match difference {
-            Difference::Missing => write!(f, "missing {db} {key}"),
-            Difference::Extra => write!(f, "extra {db} {key}"),
-            Difference::Type(source, target) => write!(f, "different {db} {key} (type {source}, and not {target})"),
-            Difference::Value(kind) => write!(f, "different {db} {key} (value of a {kind})"),
-            Difference::Expiry => write!(f, "different {db} {key} (expiry)"),
+impl Difference {
+    fn print(self, out: &mut impl Write, db: u32, key: &Quoted<'_>) -> io::Result<()> {
+        match self {
+            Self::Missing => writeln!(out, "missing {db} {key}"),
+            Self::Extra => writeln!(out, "extra {db} {key}"),
+            Self::Type(source, target) => writeln!(out, "different {db} {key} (type {source}, and not {target})"),
+            Self::Value(kind) => writeln!(out, "different {db} {key} (value of a {kind})"),
+            Self::Expiry => writeln!(out, "different {db} {key} (expiry)"),
         }
     }
 }

@@ -7,25 +7,36 @@ use std::time::{Duration, Instant};
 
 use redtail::Limits;
 use redtail::io::FrameReader;
-use redtail::net::{Client, Reply, Socket, Target, Timeouts};
+use redtail::net::{Client, ClientError, Socket, Target, Timeouts};
 use redtail::resp::{Frame, Quoted, encode_command, encoded_len};
-use redtail::topology::slot;
+use redtail::topology::{Topology, slot};
 
 use crate::compare::value::{Digester, Value};
 use crate::failure::Failure;
 use crate::named::named;
 use crate::target::address::Address;
 use crate::target::introduction::introduce;
+use crate::target::offset::field;
 
 pub(super) struct Side {
     nodes: Vec<Node>,
     /// The first and the last slot of each range, and the index of its node. Empty without a cluster.
     slots: Vec<(u16, u16, usize)>,
+    /// The number of keys that are asked for at once.
+    group: usize,
 }
+
+/// The most keys that are asked for at once.
+const LARGEST_GROUP: usize = 64;
+
+/// Servers hold the replies that are not read yet in memory. After as many bytes of them, fewer keys are asked for.
+const MOST_BYTES: u64 = 1 << 20;
 
 struct Node {
     target: Target,
     replies: FrameReader<Socket>,
+    /// The bytes of the replies.
+    received: u64,
 }
 
 /// A key that a server has.
@@ -41,40 +52,26 @@ impl Side {
         let target = address.server().map_err(|error| Failure::Message(error.to_string()))?;
         let mut client = connect(address, &target)?;
         let reply = client.ask(&["CLUSTER", "SLOTS"]).map_err(|error| unreachable(&target, &error))?;
-        let mut side = Self { nodes: vec![Node::new(target.clone(), client)], slots: Vec::new() };
-        let mut primaries = BTreeSet::new();
-        for range in reply.list() {
-            let [Reply::Text(first), Reply::Text(last), Reply::List(primary), ..] = range.list() else { continue };
-            let [host, Reply::Text(port), ..] = primary.as_slice() else { continue };
-            let (Ok(first), Ok(last)) = (first.parse(), last.parse()) else { continue };
-            // A node that does not know its own address has an empty one.
-            let host = host.text().filter(|host| !host.is_empty());
-            let at = match (host, &target) {
-                (Some(host), _) => Target::Tcp { host: host.into(), port: port.parse().unwrap_or_default() },
-                (None, target) => target.clone(),
-            };
-            let index = match side.nodes.iter().position(|node| node.target == at) {
-                Some(index) => index,
-                None => {
-                    side.nodes.push(Node::new(at.clone(), connect(address, &at)?));
-                    side.nodes.len() - 1
-                }
-            };
-            primaries.insert(index);
-            side.slots.push((first, last, index));
+        if reply.is_denied() && is_in_cluster(&mut client).map_err(|error| unreachable(&target, &error))? {
+            return Err(Failure::Message(format!(
+                "{target} is a node of a cluster, and the user may not ask for the other nodes: grant +cluster|slots"
+            )));
         }
-        if !side.slots.is_empty() {
-            side.keep(&primaries);
+        let topology = Topology::from_slots(&reply, &target);
+        let asked = Node::new(target, client);
+        if topology.shards.is_empty() {
+            return Ok(Self { nodes: vec![asked], slots: Vec::new(), group: 1 });
         }
-        Ok(side)
-    }
-
-    /// Forgets the node that was asked, if it is a replica or known by another address.
-    fn keep(&mut self, primaries: &BTreeSet<usize>) {
-        if !primaries.contains(&0) {
-            self.nodes.remove(0);
-            self.slots.iter_mut().for_each(|(_, _, index)| *index -= 1);
+        let (mut nodes, mut slots, mut asked) = (Vec::new(), Vec::new(), Some(asked));
+        for (index, shard) in topology.shards.iter().enumerate() {
+            let at = &shard.primary.target;
+            nodes.push(match asked.take_if(|asked| asked.target == *at) {
+                Some(asked) => asked,
+                None => Node::new(at.clone(), connect(address, at)?),
+            });
+            slots.extend(shard.slots.ranges().iter().map(|&(first, last)| (first, last, index)));
         }
+        Ok(Self { nodes, slots, group: 1 })
     }
 
     pub(super) fn nodes(&self) -> usize {
@@ -134,26 +131,37 @@ impl Side {
         self.each(keys, &[b"EXISTS"], |node, key| node.reply("EXISTS", key, |frame| frame.as_i64() == Some(1)))
     }
 
-    /// Sends these commands for each key, and then reads the replies for one key after another.
+    /// Sends these commands for a group of keys, and then reads the replies for one key after another.
     fn each<T>(
         &mut self,
-        keys: &[Vec<u8>],
+        mut keys: &[Vec<u8>],
         commands: &[&[u8]],
         mut read: impl FnMut(&mut Node, &[u8]) -> Result<T, Failure>,
     ) -> Result<Vec<T>, Failure> {
-        let mut homes = Vec::with_capacity(keys.len());
-        for key in keys {
-            let home = self.home(key)?;
-            homes.push(home);
-            let Some(node) = self.nodes.get_mut(home) else { continue };
-            commands.iter().try_for_each(|command| node.send(&[command, key]))?;
-        }
         let mut results = Vec::with_capacity(keys.len());
-        for (key, home) in keys.iter().zip(homes) {
-            let Some(node) = self.nodes.get_mut(home) else { continue };
-            results.push(read(node, key)?);
+        while !keys.is_empty() {
+            let (group, rest) = keys.split_at(self.group.min(keys.len()));
+            let mut homes = Vec::with_capacity(group.len());
+            for key in group {
+                let home = self.home(key)?;
+                homes.push(home);
+                let Some(node) = self.nodes.get_mut(home) else { continue };
+                commands.iter().try_for_each(|command| node.send(&[command, key]))?;
+            }
+            let before = self.received();
+            for (key, home) in group.iter().zip(homes) {
+                let Some(node) = self.nodes.get_mut(home) else { continue };
+                results.push(read(node, key)?);
+            }
+            let is_large = self.received() - before > MOST_BYTES;
+            self.group = if is_large { 1 } else { (2 * self.group).min(LARGEST_GROUP) };
+            keys = rest;
         }
         Ok(results)
+    }
+
+    fn received(&self) -> u64 {
+        self.nodes.iter().map(|node| node.received).sum()
     }
 
     fn home(&self, key: &[u8]) -> Result<usize, Failure> {
@@ -172,7 +180,7 @@ impl Node {
     fn new(target: Target, client: Client) -> Self {
         let mut limits = Limits::default();
         (limits.command, limits.bulk, limits.arguments) = (u64::MAX, u64::MAX, u64::MAX);
-        Self { target, replies: FrameReader::new(client.into_socket()).with_limits(limits) }
+        Self { target, replies: FrameReader::new(client.into_socket()).with_limits(limits), received: 0 }
     }
 
     fn send(&mut self, args: &[&[u8]]) -> Result<(), Failure> {
@@ -183,16 +191,26 @@ impl Node {
     }
 
     fn reply<T>(&mut self, name: &str, key: &[u8], read: impl FnOnce(&Frame<'_>) -> T) -> Result<T, Failure> {
-        match self.replies.next_frame() {
+        let reply = self.replies.next_frame();
+        if let Ok(Some(frame)) = &reply {
+            self.received = frame.end;
+        }
+        match reply {
             Ok(Some(frame)) if frame.is_error() => {
                 let text = String::from_utf8_lossy(frame.as_bytes().unwrap_or_default()).into_owned();
-                Err(Failure::Message(format!("{} refused {name} {}: {text}", self.target, Quoted(key))))
+                let command = if key.is_empty() { name.to_owned() } else { format!("{name} {}", Quoted(key)) };
+                Err(Failure::Message(format!("{} refused {command}: {text}", self.target)))
             }
             Ok(Some(frame)) => Ok(read(&frame)),
             Ok(None) => Err(lost(&self.target, &"the server closed it")),
             Err(error) => Err(lost(&self.target, &error)),
         }
     }
+}
+
+fn is_in_cluster(client: &mut Client) -> Result<bool, ClientError> {
+    let info = client.ask(&["INFO", "cluster"])?;
+    Ok(info.text().and_then(|info| field(info, "cluster_enabled")) == Some("1"))
 }
 
 fn connect(address: &Address, target: &Target) -> Result<Client, Failure> {
