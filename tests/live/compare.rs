@@ -80,13 +80,13 @@ fn a_copy_is_equal_and_each_difference_is_named() {
         }
         let expected = [
             "different 0 \"expires\" (expiry)",
-            "different 0 \"hash\" (value of a hash)",
-            "different 0 \"list\" (value of a list)",
-            "different 0 \"set\" (value of a set)",
-            "different 0 \"stream\" (value of a stream)",
-            "different 0 \"string\" (value of a string)",
+            "different 0 \"hash\" (value of type hash)",
+            "different 0 \"list\" (value of type list)",
+            "different 0 \"set\" (value of type set)",
+            "different 0 \"stream\" (value of type stream)",
+            "different 0 \"string\" (value of type string)",
             "different 0 \"type\" (type string, and not list)",
-            "different 0 \"zset\" (value of a zset)",
+            "different 0 \"zset\" (value of type zset)",
             "extra 0 \"other\"",
             "extra 9 \"a\\nb\"",
             "missing 0 \"gone\"",
@@ -98,6 +98,9 @@ fn a_copy_is_equal_and_each_difference_is_named() {
         let (code, lines, errors) = compare(&source, &target, &options);
         assert_eq!((code, lines), (Some(0), Vec::new()), "{errors}");
         assert!(errors.contains("all 1 keys are equal"), "{errors}");
+        let (code, lines, errors) = compare(&source, &target, &["--key", "Hash"]);
+        assert_eq!((code, lines), (Some(0), Vec::new()), "{errors}");
+        assert!(errors.contains("no key was compared: neither server has a key"), "{errors}");
     }
 }
 
@@ -146,7 +149,7 @@ fn clusters_are_compared_key_by_key() {
     single.call(&["RPUSH", "key:7", "3"]);
     single.call(&["DEL", "key:8"]);
     single.call(&["SET", "more", "x"]);
-    let expected = ["different 0 \"key:7\" (value of a list)", "extra 0 \"more\"", "missing 0 \"key:8\""];
+    let expected = ["different 0 \"key:7\" (value of type list)", "extra 0 \"more\"", "missing 0 \"key:8\""];
     let (code, lines, errors) = compare(&cluster.servers[1], &single, &[]);
     assert_eq!((code, lines), (Some(1), expected.map(str::to_owned).to_vec()), "{errors}");
 }

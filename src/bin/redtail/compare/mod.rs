@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The keys that are asked again. With more of them nothing is gained by going on.
 const MOST: usize = 10_000;
 
+/// The differences that are printed with more than [`MOST`], or with an error.
+const EXAMPLES: usize = 10;
+
 /// Keys expire by the clocks of two servers, and are asked one after another.
 const EXPIRY_TOLERANCE: Duration = Duration::from_secs(5);
 
@@ -55,14 +58,19 @@ pub(crate) fn run(options: &Compare) -> Result<(), Failure> {
     let outcome = comparison.all(&options.db);
     let Comparison { compared, suspects, status, .. } = comparison;
     drop(status);
-    outcome?;
-    match print(&suspects).map_err(Failure::from) {
+    // Of a run that ends early, some as an example.
+    let shown = if outcome.is_ok() { usize::MAX } else { EXAMPLES };
+    match print(suspects.iter().take(shown)).map_err(Failure::from) {
         // Servers that differ are no success because nobody reads how.
         Ok(()) | Err(Failure::ClosedPipe) => {}
-        Err(failure) => return Err(failure),
+        Err(failure) => return outcome.and(Err(failure)),
     }
+    outcome?;
     if suspects.is_empty() {
-        log::say(format_args!("all {} keys are equal", HumanCount(compared)));
+        match compared {
+            0 => log::say("no key was compared: neither server has a key that the filters select"),
+            _ => log::say(format_args!("all {} keys are equal", HumanCount(compared))),
+        }
         return Ok(());
     }
     let count = |wanted| suspects.values().filter(|difference| **difference == wanted).count() as u64;
@@ -77,7 +85,7 @@ pub(crate) fn run(options: &Compare) -> Result<(), Failure> {
     )))
 }
 
-fn print(suspects: &Suspects) -> io::Result<()> {
+fn print<'a>(suspects: impl Iterator<Item = (&'a (u32, Vec<u8>), &'a Difference)>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for ((db, key), difference) in suspects {
         difference.print(&mut out, *db, &Quoted(key))?;
@@ -247,7 +255,7 @@ impl Difference {
             Self::Missing => writeln!(out, "missing {db} {key}"),
             Self::Extra => writeln!(out, "extra {db} {key}"),
             Self::Type(source, target) => writeln!(out, "different {db} {key} (type {source}, and not {target})"),
-            Self::Value(kind) => writeln!(out, "different {db} {key} (value of a {kind})"),
+            Self::Value(kind) => writeln!(out, "different {db} {key} (value of type {kind})"),
             Self::Expiry => writeln!(out, "different {db} {key} (expiry)"),
         }
     }
