@@ -176,14 +176,14 @@ impl Calls {
             read(token.bytes);
             match token.step {
                 2 => {
-                    assert_eq!(token.depth, open);
+                    assert_eq!(token.depth as usize, open);
                     open += 1;
                 }
                 4 => {
                     open -= 1;
-                    assert_eq!(token.depth, open);
+                    assert_eq!(token.depth as usize, open);
                 }
-                step => assert!((step == 1 || step == 3) && token.depth == open),
+                step => assert!((step == 1 || step == 3) && token.depth as usize == open),
             }
         }
     }
