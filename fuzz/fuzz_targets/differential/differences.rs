@@ -35,7 +35,7 @@ pub(crate) enum Difference {
     Booleans,
     /// hiredis does not support bulk errors.
     NoBulkErrors,
-    /// hiredis rejects a plus sign before an integer or big number. RESP3 allows it.
+    /// hiredis rejects a plus sign before a number. RESP3 allows it.
     PlusSigns,
     /// redis accepts blanks around a number, a plus sign and leading zeros, in lengths too.
     LooseNumbers,
@@ -87,7 +87,9 @@ impl Difference {
     fn for_hiredis(frame: Frame<'_>) -> Option<Self> {
         match frame.kind() {
             Kind::BulkError => Some(Self::NoBulkErrors),
-            Kind::Integer | Kind::BigNumber if frame.raw().get(1) == Some(&b'+') => Some(Self::PlusSigns),
+            Kind::Integer | Kind::BigNumber | Kind::Double if frame.raw().get(1) == Some(&b'+') => {
+                Some(Self::PlusSigns)
+            }
             Kind::Double if frame.raw().contains(&b'(') => Some(Self::Doubles),
             Kind::Double if frame.raw().len() > 320 || frame.as_f64().is_some_and(f64::is_infinite) => {
                 Some(Self::Doubles)
@@ -205,6 +207,7 @@ pub(crate) const EXAMPLES: &[(Peer, Difference, &[u8])] = &[
     (Peer::Hiredis, Difference::Booleans, b"#\0\r\n"),
     (Peer::Hiredis, Difference::NoBulkErrors, b"!3\r\nERR\r\n"),
     (Peer::Hiredis, Difference::PlusSigns, b":+1\r\n"),
+    (Peer::Hiredis, Difference::PlusSigns, b",+7\r\n"),
     (Peer::RedisRs, Difference::LooseNumbers, b": +07 \r\n"),
     (Peer::RedisRs, Difference::LooseNumbers, b"$01\r\na\r\n"),
     (Peer::RedisRs, Difference::LooseLines, b"+a\nb\r\n"),
