@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::client::{Client, command};
 use crate::copy::{fill, replay_bytes};
@@ -48,8 +48,8 @@ impl Drop for AtEnd<'_> {
     }
 }
 
-/// Writes transactions, scripts and several databases until stopped.
-fn load(server: &Server, name: &str, stop: &AtomicBool) -> u32 {
+/// Writes transactions, scripts and several databases until stopped, and counts the rounds.
+fn load(server: &Server, name: &str, stop: &AtomicBool, rounds: &AtomicU32) {
     let (mut client, mut round) = (server.client(), 0);
     while !stop.load(Ordering::Relaxed) {
         let (db, key) = ((round % 4).to_string(), format!("{name}:{}", round % 50));
@@ -66,24 +66,26 @@ fn load(server: &Server, name: &str, stop: &AtomicBool) -> u32 {
         ]);
         assert!(replies.iter().all(|reply| !reply.is_error()), "{replies:?}");
         round += 1;
+        rounds.store(round, Ordering::Relaxed);
     }
-    round
 }
 
 /// Fills the server, and makes it rewrite its files twice while two clients write.
 fn under_load(server: &Server) {
     fill(server);
-    let stop = AtomicBool::new(false);
+    let (stop, rounds) = (AtomicBool::new(false), [const { AtomicU32::new(0) }; 2]);
     std::thread::scope(|scope| {
-        let clients = ["a", "b"].map(|name| {
+        for (name, rounds) in ["a", "b"].into_iter().zip(&rounds) {
             let stop = &stop;
-            scope.spawn(move || load(server, name, stop))
-        });
-        let end = AtEnd(&stop);
-        (0..2).for_each(|_| rewrite(server));
-        drop(end);
-        for client in clients {
-            assert!(client.join().expect("a client") > 10);
+            scope.spawn(move || load(server, name, stop, rounds));
+        }
+        let _end = AtEnd(&stop);
+        for _ in 0..2 {
+            let before = rounds.each_ref().map(|rounds| rounds.load(Ordering::Relaxed));
+            let write =
+                || rounds.iter().zip(before).all(|(rounds, before)| rounds.load(Ordering::Relaxed) > before + 5);
+            eventually("both clients write", write);
+            rewrite(server);
         }
     });
     // Some commands after the last rewrite, and a transaction. Without the stream whose pending entries no command can

@@ -318,6 +318,8 @@ fn the_backlog_is_measured() {
         eventually("nobody replicates", || server.info("replication")["connected_slaves"] == "0");
         examine(&server).says("good", &["16.00 KiB; no writes within"]);
         let stop = AtomicBool::new(false);
+        let offset = || server.info("replication")["master_repl_offset"].clone();
+        let before = offset();
         let examined = std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut client = server.client();
@@ -325,6 +327,7 @@ fn the_backlog_is_measured() {
                     client.pipeline(&vec![command(&["SET", "k", &"v".repeat(1000)]); 20]);
                 }
             });
+            eventually("the client writes", || offset() != before);
             let examined = examine(&server);
             stop.store(true, Ordering::Release);
             examined
