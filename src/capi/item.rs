@@ -300,5 +300,21 @@ impl redtail_token {
     }
 }
 
-const _: () = assert!(Kind::SimpleString as c_int == REDTAIL_KIND_SIMPLE_STRING as c_int);
-const _: () = assert!(Kind::Attribute as c_int == REDTAIL_KIND_ATTRIBUTE as c_int);
+/// A kind in C is the number of the same kind in Rust.
+const _: () = {
+    assert!(Kind::SimpleString as c_int == REDTAIL_KIND_SIMPLE_STRING as c_int);
+    assert!(Kind::Error as c_int == REDTAIL_KIND_ERROR as c_int);
+    assert!(Kind::Integer as c_int == REDTAIL_KIND_INTEGER as c_int);
+    assert!(Kind::BulkString as c_int == REDTAIL_KIND_BULK_STRING as c_int);
+    assert!(Kind::Array as c_int == REDTAIL_KIND_ARRAY as c_int);
+    assert!(Kind::Null as c_int == REDTAIL_KIND_NULL as c_int);
+    assert!(Kind::Boolean as c_int == REDTAIL_KIND_BOOLEAN as c_int);
+    assert!(Kind::Double as c_int == REDTAIL_KIND_DOUBLE as c_int);
+    assert!(Kind::BigNumber as c_int == REDTAIL_KIND_BIG_NUMBER as c_int);
+    assert!(Kind::BulkError as c_int == REDTAIL_KIND_BULK_ERROR as c_int);
+    assert!(Kind::VerbatimString as c_int == REDTAIL_KIND_VERBATIM_STRING as c_int);
+    assert!(Kind::Map as c_int == REDTAIL_KIND_MAP as c_int);
+    assert!(Kind::Set as c_int == REDTAIL_KIND_SET as c_int);
+    assert!(Kind::Push as c_int == REDTAIL_KIND_PUSH as c_int);
+    assert!(Kind::Attribute as c_int == REDTAIL_KIND_ATTRIBUTE as c_int);
+};

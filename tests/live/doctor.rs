@@ -210,10 +210,10 @@ fn a_start_that_is_possible_works_and_one_that_is_not_does_not() {
                 assert_eq!(*examined.possible(start), really, "{kind:?} {user}, {start}: {:#}", examined.report);
             }
             // The printed rule fixes it.
-            let mend = |finding: &Json| finding["fix"][0]["command"].as_str().map(str::to_owned);
+            let fix = |finding: &Json| finding["fix"][0]["command"].as_str().map(str::to_owned);
             let all = examined.report["findings"].as_array().expect("findings").iter();
             let starts = examined.report["starts"].as_array().expect("starts").iter();
-            let rule = all.chain(starts).filter_map(mend).find(|command| command.starts_with("ACL SETUSER"));
+            let rule = all.chain(starts).filter_map(fix).find(|command| command.starts_with("ACL SETUSER"));
             match (missing, rule) {
                 ("", rule) => assert_eq!(rule, None, "{:#}", examined.report),
                 (missing, Some(rule)) => {
@@ -335,10 +335,10 @@ fn the_backlog_is_measured() {
         examined.says("warn", &["backlog", "it covers an outage of ", "CONFIG SET repl-backlog-size "]);
         let findings = examined.report["findings"].as_array().expect("findings");
         let finding = findings.iter().find(|finding| finding["about"] == "backlog").expect("one");
-        let mend = finding["fix"][0]["command"].as_str().expect("a command").split_once(" #").expect("a reason").0;
-        server.call(&mend.split_whitespace().collect::<Vec<_>>());
+        let fix = finding["fix"][0]["command"].as_str().expect("a command").split_once(" #").expect("a reason").0;
+        server.call(&fix.split_whitespace().collect::<Vec<_>>());
         let size = server.info("replication")["repl_backlog_size"].parse::<u64>().expect("a number");
-        assert!(size > 16 << 10, "{mend}");
+        assert!(size > 16 << 10, "{fix}");
     }
 }
 

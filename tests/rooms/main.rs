@@ -336,6 +336,11 @@ fn every_pitfall_has_its_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tests = root.join("tests");
     let page = fs::read_to_string(tests.join("PITFALLS.md")).unwrap();
+    // A merge may keep both versions of a row.
+    let rows = page.lines().filter(|line| !line.starts_with("| ---")).filter_map(|line| line.rsplit_once(" | "));
+    let mut seen = BTreeSet::new();
+    let twice: Vec<_> = rows.filter(|(pitfall, _)| !seen.insert(*pitfall)).collect();
+    assert!(twice.is_empty(), "tests/PITFALLS.md has these twice: {twice:?}");
     let is_name = |word: &&str| word.contains('_') && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_name).collect();
     assert!(named.len() > 40, "only {} names were found", named.len());
