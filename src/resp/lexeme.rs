@@ -56,6 +56,12 @@ impl Element {
         Self { shape: lexeme.shape, start: lexeme.start as u32, extent: lexeme.extent as u32 }
     }
 
+    /// The kind, if the token is a value, as nearly all are.
+    #[inline(always)]
+    pub(crate) fn value(self) -> Option<Kind> {
+        if let Shape::Scalar(kind) = self.shape { Some(kind) } else { None }
+    }
+
     /// The same token. CR LF follows a text or payload.
     #[inline(always)]
     pub(crate) fn lexeme(self) -> Lexeme {
