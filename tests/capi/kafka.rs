@@ -374,6 +374,33 @@ fn metrics_show_the_state_of_the_bridge() {
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
 }
 
+/// The link may be there before the checkpoint: the file is made and replaced, the link stays.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_checkpoint_behind_links_has_one_bridge() {
+    let how = How::Sanitized;
+    let (broker, server, folder) = (Broker::start(how, 1), Server::start(Kind::Redis70), Folder::new("kafka-state"));
+    let (absolute, relative) = (Folder::new("kafka-link"), Folder::new("kafka-links"));
+    std::os::unix::fs::symlink(folder.0.join("state"), absolute.0.join("state")).unwrap();
+    fs::create_dir(relative.0.join("inner")).unwrap();
+    std::os::unix::fs::symlink("inner/link", relative.0.join("state")).unwrap();
+    std::os::unix::fs::symlink(absolute.0.join("state"), relative.0.join("inner/link")).unwrap();
+    let start = |folder: &Folder| Bridge::start(how, &broker, folder, &server.address(), &[]);
+    let bridge = start(&relative);
+    has_state(&folder);
+    for other in [&folder, &absolute] {
+        assert_eq!(start(other).end(), Some(1));
+        assert!(words(other).contains("state.lock: another bridge uses this checkpoint"), "{}", words(other));
+    }
+    let state = || fs::read_to_string(folder.0.join("state")).unwrap();
+    let before = state();
+    server.call(&["SET", "a", "1"]);
+    eventually("the position is saved", || state() != before);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&relative));
+    let links = [absolute.0.join("state"), relative.0.join("state"), relative.0.join("inner/link")];
+    assert!(links.iter().all(|link| link.is_symlink()) && !folder.0.join("state").is_symlink());
+}
+
 /// Filters drop commands, also inside of transactions, and the position passes them.
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]

@@ -173,10 +173,11 @@ int progress_is_idle(progress *progress);
 
 /* ---- state.c: the checkpoint, the file with the position ---- */
 
-/* Opens the file for this process alone. Returns its content, or NULL if there is no file; or ends the process. */
-char *state_open(const char *path);
+/* Opens the file for this process alone. Symbolic links are followed. Returns its content, or NULL if there is no file;
+ * or ends the process. */
+char *state_open(const char *given);
 /* Replaces the content atomically, also if the machine stops. Returns 0; -1 after printing the error. */
-int state_save(const char *path, const char *content);
+int state_save(const char *content);
 
 /* ---- route.c: the partitions of a command ---- */
 

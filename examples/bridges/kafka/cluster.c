@@ -175,7 +175,7 @@ static int save(void) {
         return 0;
     int status = 0;
     char *text = state_text();
-    if (text && (!all.saved || strcmp(text, all.saved)) && !(status = state_save(all.topic->options->checkpoint, text)))
+    if (text && (!all.saved || strcmp(text, all.saved)) && !(status = state_save(text)))
         metrics_saved();
     if (text) {
         free(all.saved);

@@ -155,7 +155,7 @@ static int save(void) {
         return 0;
     if (one.has_saved && is_same_position(&position, &one.saved))
         return 0;
-    if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(one.topic->options->checkpoint, text))
+    if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(text))
         return -1;
     one.saved = position;
     one.has_saved = 1;

@@ -374,6 +374,17 @@ impl Bridge {
         }
     }
 
+    /// The same, with another path of the checkpoint.
+    pub(crate) fn copy_at(&self, checkpoint: &Path) -> Self {
+        let mut copy = self.copy();
+        *copy.args.last_mut().expect("the checkpoint") = checkpoint.display().to_string();
+        copy
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// Removes the saved position.
     pub(crate) fn fresh(&mut self) {
         let _ = fs::remove_file(&self.state);

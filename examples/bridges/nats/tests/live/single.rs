@@ -147,6 +147,30 @@ fn what_would_lose_or_repeat_is_refused() {
     }
 }
 
+/// The link may be there before the checkpoint: the file is made and replaced, the link stays.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn a_checkpoint_behind_links_has_one_bridge() {
+    let folder = Folder::new();
+    let (node, _broker, bridge) = all(&folder);
+    let links = folder.make("links");
+    std::os::unix::fs::symlink(bridge.state(), links.join("first")).expect("a link");
+    std::os::unix::fs::symlink("first", links.join("second")).expect("a link");
+    let mut through = bridge.copy_at(&links.join("second"));
+    start(&mut through, &[]);
+    for mut other in [bridge.copy(), bridge.copy_at(&links.join("first"))] {
+        other.start(&[]);
+        assert_eq!(other.wait(), Some(1), "{}", other.words());
+        assert!(other.words().contains("another bridge is running"), "{}", other.words());
+    }
+    let before = bridge.offset(&node);
+    node.ask(&["SET", "a", "1"]);
+    eventually("the position is saved", || bridge.offset(&node) > before);
+    through.end();
+    assert!(["first", "second"].iter().all(|name| links.join(name).is_symlink()));
+    assert!(!bridge.state().is_symlink());
+}
+
 /// Filters drop commands, also inside of transactions, and the position passes them.
 #[test]
 #[ignore = "needs redis-server and nats-server: tests/run"]
