@@ -374,6 +374,18 @@ fn metrics_show_the_state_of_the_bridge() {
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
 }
 
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn the_server_shows_the_name_of_the_bridge() {
+    let how = How::Sanitized;
+    let (broker, server, folder) = (Broker::start(how, 1), Server::start(Kind::Redis70), Folder::new("kafka-name"));
+    for (args, name) in [(&["--name", "orders"][..], "ip=orders.redtail.invalid,"), (&[], "ip=redtail.invalid,")] {
+        let bridge = Bridge::start(how, &broker, &folder, &server.address(), args);
+        eventually("it is shown", || server.info("replication").values().any(|line| line.contains(name)));
+        assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    }
+}
+
 /// The link may be there before the checkpoint: the file is made and replaced, the link stays.
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
@@ -527,6 +539,7 @@ fn what_it_refuses_and_why() {
     wrong(&with(&["--nonsense"]), 2, "--nonsense");
     wrong(&with(&["--on-gap", "perhaps"]), 2, "--on-gap takes one of two words");
     wrong(&with(&["--transaction-limit", "much"]), 2, "takes a number of bytes");
+    wrong(&with(&["--name", "a b"]), 2, "--name: choose 1 to 64 letters, digits, '.', '-', '_' and '='");
     wrong(&with(&["--metrics", "nowhere"]), 2, "--metrics takes host:port");
     wrong(&with(&["-X", "no.such.setting=1"]), 2, "no.such.setting");
     wrong(&with(&["-X", "sasl.password=secret"]), 2, "put it into --kafka-config");

@@ -104,6 +104,8 @@ typedef struct options {
     int omits;
     /* The maximum of a transaction before its EXEC, in bytes of messages. */
     size_t transaction_limit;
+    /* The address that the server shows for this bridge; NULL: that of the library. */
+    char *label;
     const char *user;
     char *password;
     size_t password_len;

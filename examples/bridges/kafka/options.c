@@ -57,6 +57,7 @@ static const char HELP[] =
     "  --sentinel-tls, --sentinel-no-tls\n"
     "                             use TLS only to the Sentinels, or only to the servers\n"
     "\n"
+    "  --name NAME                show this bridge as NAME.redtail.invalid in INFO, ROLE and CLIENT LIST of the server\n"
     "  --metrics ADDR             serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port\n"
     "  -h, --help\n"
     "  -V, --version\n"
@@ -103,6 +104,18 @@ static size_t bytes(const char *option, const char *value) {
     return number;
 }
 
+/* As of the tool: an address that never resolves. */
+static char *label(const char *name) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_=";
+    size_t len = strlen(name);
+    text text = {NULL, 0, 0};
+    if (!len || len > 64 || strspn(name, allowed) != len)
+        wrong("%s: choose 1 to 64 letters, digits, '.', '-', '_' and '='", "--name");
+    text_print(&text, "%s.redtail.invalid", name);
+    text_add(&text, "", 1);
+    return text.bytes;
+}
+
 /* Reads a secret from a file, or from one of two variables of the environment; NULL if there is none. */
 static char *read_password(const char *path, const char *name, const char *other, const char *user, size_t *len) {
     const char *given = getenv(name);
@@ -128,7 +141,7 @@ static char *read_password(const char *path, const char *name, const char *other
 enum {
     CLUSTERED = 256, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, CHECKPOINT, FROM, ON_GAP, ACK,
     DB, COMMAND, NOT_COMMAND, KEY, NOT_KEY, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT,
-    CERT_KEY, SNI, VERIFY, INSECURE, SENTINEL_TLS, SENTINEL_NO_TLS, METRICS
+    CERT_KEY, SNI, VERIFY, INSECURE, SENTINEL_TLS, SENTINEL_NO_TLS, METRICS, NAME
 };
 
 static const struct option NAMES[] = {
@@ -148,7 +161,8 @@ static const struct option NAMES[] = {
     {"cert", required_argument, NULL, CERT}, {"cert-key", required_argument, NULL, CERT_KEY},
     {"sni", required_argument, NULL, SNI}, {"verify", required_argument, NULL, VERIFY},
     {"insecure", no_argument, NULL, INSECURE}, {"sentinel-tls", no_argument, NULL, SENTINEL_TLS},
-    {"sentinel-no-tls", no_argument, NULL, SENTINEL_NO_TLS}, {"metrics", required_argument, NULL, METRICS}, {"help", no_argument, NULL, 'h'},
+    {"sentinel-no-tls", no_argument, NULL, SENTINEL_NO_TLS}, {"metrics", required_argument, NULL, METRICS},
+    {"name", required_argument, NULL, NAME}, {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
 static void finish(options *options) {
@@ -205,6 +219,7 @@ void read_options(options *options, int argc, char **argv) {
         case BROKERS: options->brokers = optarg; break;
         case TOPIC: options->topic = optarg; break;
         case METRICS: options->metrics = optarg; break;
+        case NAME: free(options->label); options->label = label(optarg); break;
         case CHECKPOINT: options->checkpoint = optarg; break;
         case DB: filter_db(&options->filter, optarg); break;
         case COMMAND: filter_command(&options->filter, optarg, 0); break;

@@ -79,6 +79,7 @@ int code_of(int status) {
 void follow_options(redtail_options *to, const options *from) {
     to->on_gap = from->on_gap;
     to->ack = from->ack;
+    to->label = from->label;
     to->user = from->user;
     to->password = from->password;
     to->password_len = from->password_len;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, ValueEnum};
 use redtail::net::Login;
+use redtail::replication::ReplicaLabel;
 use redtail::topology::Positions;
 use redtail::{Position, Start};
 
@@ -69,6 +70,11 @@ pub(crate) struct Args {
     /// Serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<String>,
+    /// Show this bridge as NAME.redtail.invalid in INFO, ROLE and CLIENT LIST of the server
+    ///
+    /// NAME has letters, digits, '.', '-', '_' and '='.
+    #[arg(long, value_name = "NAME", value_parser = label)]
+    name: Option<Box<ReplicaLabel>>,
 
     /// URLs of the broker, separated by commas; tls:// for TLS
     #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
@@ -268,6 +274,11 @@ impl Args {
         }
     }
 
+    /// The address that the server shows for this bridge.
+    pub(crate) fn label(&self) -> ReplicaLabel {
+        self.name.as_deref().copied().unwrap_or_default()
+    }
+
     /// Called at each connect to a server.
     pub(crate) fn login(&self) -> impl FnMut() -> io::Result<Login> + Send + 'static {
         let user = self.user.clone().or_else(|| self.target.user.clone());
@@ -340,6 +351,14 @@ fn login(
         login.user.clone_from(&user);
         Ok(login)
     }
+}
+
+/// As of the tool: an address that never resolves.
+fn label(name: &str) -> Result<Box<ReplicaLabel>, &'static str> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_=".contains(&byte);
+    let fits = (1..=64).contains(&name.len()) && name.bytes().all(is_allowed);
+    let label = fits.then(|| ReplicaLabel::new(&format!("{name}.redtail.invalid"))).flatten();
+    label.map(Box::new).ok_or("choose 1 to 64 letters, digits, '.', '-', '_' and '='")
 }
 
 fn broker(text: &str) -> Result<String, &'static str> {
