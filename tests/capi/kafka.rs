@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, thread};
 
+use redtail::replay::{Primary, Recording};
 use serde_json::{Value, json};
 
 use crate::build::{How, root, run, stdout};
@@ -280,6 +281,46 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     ];
     let want: BTreeMap<_, _> = want.iter().map(|(at, kind, value)| (*at, (*kind, value, false))).collect();
     assert_eq!(got, want);
+}
+
+/// A primary that saves without a fork sends commands among the keys. Filters and partitions are those of commands.
+#[test]
+#[ignore = "needs librdkafka: tests/tools"]
+fn commands_among_the_keys_of_a_snapshot_are_published() {
+    let how = How::Sanitized;
+    let (broker, folder) = (Broker::start(how, 2), Folder::new("kafka-forkless"));
+    let rdb = fs::read(root().join("tests/data/handmade/valkey-81-forkless-sync.rdb")).unwrap();
+    let mut bytes = format!("+FULLRESYNC {} 100\r\n${}\r\n", "a".repeat(40), rdb.len()).into_bytes();
+    bytes.extend(rdb);
+    bytes.extend(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$3\r\nend\r\n$1\r\n1\r\n");
+    let primary = Primary::serve(Recording::parse(&bytes).unwrap()).unwrap();
+    let mut consumer = Consumer::start(how, &broker);
+    let args = ["--from", "snapshot", "--not-key", "n", "--not-command", "RPUSH"];
+    let bridge = Bridge::start(how, &broker, &folder, &primary.address().to_string(), &args);
+    consumer.has("command", 1);
+    consumer.has("snapshot", 2);
+    consumer.has("snapshot_command", 2);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let mut seen = BTreeMap::new();
+    for (_, line) in consumer.lines() {
+        let number: u64 = line["id"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+        let it = match line["event"].as_str().unwrap() {
+            "key" => json!([line["db"], line["key"]]),
+            "snapshot_command" => json!([line["db"], line["args"], line["partitions"].as_array().map(Vec::len)]),
+            _ => continue,
+        };
+        assert!(seen.insert(number, it).is_none(), "{line}");
+    }
+    let seen: Vec<Value> = seen.into_values().collect();
+    let want = json!([
+        [0, "k1"],
+        [0, ["SET", "k1", "changed while it was saved"], null],
+        [0, "k2"],
+        [2, "other"],
+        [0, ["PHSET", "p", "/a", "f", "v"], null],
+        [0, "k3"],
+    ]);
+    assert_eq!(json!(seen), want);
 }
 
 /// A snapshot that a crash broke off is repeated whole, under another name.

@@ -222,6 +222,8 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
                   const redtail_migration_task *task, size_t longest, const route *route);
 /* Adds a string, or an object for bytes that are no text or are longer than longest. */
 void json_argument(text *out, redtail_slice arg, size_t longest);
+/* Adds the fields of a command among the keys of a snapshot. */
+void json_snapshot_command(text *out, const redtail_event *event, const route *route);
 /* Add the events `begin` and `gap`. */
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);
@@ -260,10 +262,12 @@ void publisher_free(publisher *publisher);
 int publish(publisher *publisher, const redtail_event *event);
 /* Publishes that no shard continues from this position: later writes may be missing. Returns like publish. */
 int publish_lost(publisher *publisher, const redtail_position *position);
-/* Publishes a body to the partition of the key, or to all if key.data is NULL. No position follows it. */
-int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body);
-/* A key of a snapshot passes the filters. */
+/* Publishes a body to the partitions of publisher_route. No position follows it. */
+int publish_body(publisher *publisher, const char *id, const text *body);
+/* A key of a snapshot, or a command among them, passes the filters. */
 void publish_passed(publisher *publisher);
+/* The partitions of the next body: set them with a function of route.c. */
+route *publisher_route(publisher *publisher);
 /* The position while nobody writes: the server's PINGs advance it. */
 void publish_idle(publisher *publisher, const redtail_position *position);
 progress *publisher_progress(publisher *publisher);

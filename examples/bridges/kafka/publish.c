@@ -319,11 +319,11 @@ int publish_lost(publisher *publisher, const redtail_position *position) {
     return publish_note(publisher, position, &gap);
 }
 
-int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body) {
-    if (key.data)
-        route_key(&publisher->route, key);
-    else
-        route_everywhere(&publisher->route);
+route *publisher_route(publisher *publisher) {
+    return &publisher->route;
+}
+
+int publish_body(publisher *publisher, const char *id, const text *body) {
     message *message = begin(publisher, id);
     text_add(&publisher->bytes, body->bytes, body->len);
     message->body_len = body->len;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 /* The size of a body above which the value of a key continues in another message. */
@@ -29,6 +30,15 @@ struct snapshot {
     unsigned part;
     /* The string that arrives. */
     text string;
+    /* The database of the items. */
+    uint64_t present_db;
+    /* A command among the keys: its arguments, one after another, their ends, and the number of missing ones. */
+    struct {
+        text bytes;
+        size_t *ends;
+        size_t count, room;
+        uint64_t left, length;
+    } command;
     /* The element that may not be complete yet; length: the bytes of its strings. */
     struct {
         text json;
@@ -46,9 +56,8 @@ static int is_known(int type) {
     return type >= REDTAIL_RDB_TYPE_STRING && type <= REDTAIL_RDB_TYPE_STREAM;
 }
 
-/* Publishes a body without its braces and first fields. key: NULL for every partition. */
-static int publish_event(snapshot *snapshot, const char *event, const redtail_slice *key, const text *fields, const text *value) {
-    static const redtail_slice none;
+/* Publishes a body without its braces and first fields, to the partitions of the publisher's route. */
+static int publish_event(snapshot *snapshot, const char *event, const text *fields, const text *value) {
     char id[128];
     text body = {NULL, 0, 0};
     snprintf(id, sizeof id, "%s:%llu", snapshot->id, (unsigned long long)++snapshot->number);
@@ -61,9 +70,15 @@ static int publish_event(snapshot *snapshot, const char *event, const redtail_sl
     if (value)
         text_add(&body, value->bytes, value->len);
     text_add(&body, "}", 1);
-    int status = publish_body(snapshot->publisher, id, key ? *key : none, &body);
+    int status = publish_body(snapshot->publisher, id, &body);
     free(body.bytes);
     return status;
+}
+
+/* The same, to all partitions. */
+static int publish_everywhere(snapshot *snapshot, const char *event, const text *fields) {
+    route_everywhere(publisher_route(snapshot->publisher));
+    return publish_event(snapshot, event, fields, NULL);
 }
 
 snapshot *snapshot_new(publisher *publisher, const options *options, const char *shard, size_t largest) {
@@ -82,6 +97,8 @@ void snapshot_free(snapshot *snapshot) {
     free(snapshot->body.bytes);
     free(snapshot->end.bytes);
     free(snapshot->string.bytes);
+    free(snapshot->command.bytes.bytes);
+    free(snapshot->command.ends);
     free(snapshot->element.json.bytes);
     for (size_t i = 0; i < snapshot->shared_room; i++)
         free(snapshot->shared[i].bytes);
@@ -95,13 +112,13 @@ int snapshot_begin(snapshot *snapshot, const redtail_event *event) {
     snprintf(snapshot->id, sizeof snapshot->id, "%.*s:%llu:%llu", (int)event->replid.len, event->replid.data ? event->replid.data : "",
              (unsigned long long)event->offset, (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000);
     snapshot->offset = event->offset;
-    snapshot->number = 0;
+    snapshot->number = snapshot->present_db = 0;
     snapshot->is_in_key = 0;
-    return publish_event(snapshot, "snapshot_begin", NULL, NULL, NULL);
+    return publish_everywhere(snapshot, "snapshot_begin", NULL);
 }
 
 int snapshot_end(snapshot *snapshot) {
-    return publish_event(snapshot, "snapshot", NULL, NULL, NULL);
+    return publish_everywhere(snapshot, "snapshot", NULL);
 }
 
 static int too_large(const snapshot *snapshot, const char *what, uint64_t length) {
@@ -132,7 +149,8 @@ static int send_part(snapshot *snapshot, int is_last) {
     } else {
         text_print(&value, "null");
     }
-    int status = publish_event(snapshot, "key", &key, &snapshot->head, &value);
+    route_key(publisher_route(snapshot->publisher), key);
+    int status = publish_event(snapshot, "key", &snapshot->head, &value);
     free(value.bytes);
     snapshot->body.len = 0;
     snapshot->part++;
@@ -271,8 +289,66 @@ static int add_function(snapshot *snapshot, redtail_slice code, uint64_t length)
     text_print(&fields, ",\"code\":");
     json_argument(&fields, code, SIZE_MAX);
     int is_large = length > code.len || fields.len + 512 > snapshot->largest;
-    int status = is_large ? too_large(snapshot, "a function library", length) : publish_event(snapshot, "function", NULL, &fields, NULL);
+    int status = is_large ? too_large(snapshot, "a function library", length) : publish_everywhere(snapshot, "function", &fields);
     free(fields.bytes);
+    return status;
+}
+
+static int is_named(redtail_slice word, const char *name) {
+    return word.len == strlen(name) && !strncasecmp(word.data, name, word.len);
+}
+
+static int publish_command(snapshot *snapshot, const redtail_slice *args) {
+    redtail_event event;
+    memset(&event, 0, sizeof event);
+    event.kind = REDTAIL_EVENT_COMMAND;
+    event.args = args;
+    event.argc = snapshot->command.count;
+    event.db = (int64_t)snapshot->present_db;
+    /* The snapshot is consistent at its end, not between its keys. */
+    if (is_named(*args, "MULTI") || is_named(*args, "EXEC"))
+        return 0;
+    route *route = publisher_route(snapshot->publisher);
+    route_command(route, &event);
+    if (!route->copies || !filter_passes(&snapshot->options->filter, &event, route))
+        return 0;
+    text fields = {NULL, 0, 0};
+    int status = 0;
+    json_snapshot_command(&fields, &event, route);
+    if (fields.len + route->key.len + 512 > snapshot->largest) {
+        status = too_large(snapshot, "a command", fields.len);
+    } else {
+        publish_passed(snapshot->publisher);
+        status = publish_event(snapshot, "snapshot_command", &fields, NULL);
+    }
+    free(fields.bytes);
+    return status;
+}
+
+/* An argument. bytes: empty if it is too long. */
+static int add_command_argument(snapshot *snapshot, redtail_slice bytes, uint64_t length) {
+    if (!snapshot->command.left)
+        return 0;
+    snapshot->command.length += length;
+    if (snapshot->command.count == snapshot->command.room) {
+        snapshot->command.room = 2 * snapshot->command.room + 16;
+        snapshot->command.ends = memory(snapshot->command.ends, snapshot->command.room * sizeof *snapshot->command.ends);
+    }
+    if (snapshot->command.length <= snapshot->largest) {
+        text_add(&snapshot->command.bytes, bytes.data, bytes.len);
+        snapshot->command.ends[snapshot->command.count++] = snapshot->command.bytes.len;
+    }
+    if (--snapshot->command.left)
+        return 0;
+    if (snapshot->command.length > snapshot->largest)
+        return too_large(snapshot, "a command", snapshot->command.length);
+    redtail_slice *args = memory(NULL, snapshot->command.count * sizeof *args);
+    for (size_t i = 0, start = 0; i < snapshot->command.count; start = snapshot->command.ends[i++]) {
+        args[i].data = snapshot->command.bytes.bytes ? snapshot->command.bytes.bytes + start : "";
+        args[i].len = snapshot->command.ends[i] - start;
+    }
+    int status = publish_command(snapshot, args);
+    free(args);
     return status;
 }
 
@@ -287,6 +363,8 @@ static int add_text(snapshot *snapshot, int role, const redtail_rdb_item *item) 
     redtail_slice whole = {snapshot->string.bytes ? snapshot->string.bytes : "", snapshot->string.len};
     if (role == REDTAIL_RDB_ROLE_KEY_NAME)
         return end_name(snapshot, whole, item->length);
+    if (!snapshot->is_in_key && role == REDTAIL_RDB_ROLE_ARGUMENT)
+        return add_command_argument(snapshot, whole, item->length);
     if (!snapshot->is_in_key)
         return role == REDTAIL_RDB_ROLE_FUNCTION ? add_function(snapshot, whole, item->length) : 0;
     return snapshot->is_published && is_known(snapshot->type) ? add_string(snapshot, role, whole, item->length) : 0;
@@ -325,9 +403,12 @@ int snapshot_item(snapshot *snapshot, const redtail_rdb_item *item) {
     case REDTAIL_RDB_ITEM_KEY_END:
         snapshot->is_in_key = 0;
         return snapshot->is_published && (close_element(snapshot) || send_part(snapshot, 1)) ? -1 : 0;
+    case REDTAIL_RDB_ITEM_DATABASE: snapshot->present_db = item->number; return 0;
     case REDTAIL_RDB_ITEM_COMMAND:
-        end_with(FAILED, "the snapshot has a command among its keys: not supported");
-        return -1;
+        snapshot->command.left = item->count;
+        snapshot->command.bytes.len = snapshot->command.count = 0;
+        snapshot->command.length = 0;
+        return 0;
     case REDTAIL_RDB_ITEM_SCORE:
         if (snapshot->element.is_open)
             add_score(&snapshot->element.json, item->score);

@@ -4,17 +4,21 @@ use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use redtail::SnapshotBegin;
+use redtail::io::RecordingReader;
 use redtail::rdb::{Item, Role, Text, Type};
+use redtail::resp::{encode_command, encoded_len};
 use redtail::topology::slot;
-use serde_json::{Value, json};
+use redtail::{Event, Options, SnapshotBegin, StreamCommand};
 
 use crate::args::TooLarge;
 use crate::filter::Filter;
 use crate::message::{self, Message};
+use crate::route::{Route, route};
 
 /// The size of a body above which the value of a key continues in another message.
 const PART: usize = 256 << 10;
+/// More than the fields of every event take, and the state of a stream.
+const HEAD: usize = 640;
 
 /// The messages of one snapshot.
 pub(crate) struct Snapshot {
@@ -28,10 +32,21 @@ pub(crate) struct Snapshot {
     /// The largest body of a message.
     largest: usize,
     too_large: TooLarge,
+    /// The database of the items.
+    db: u32,
+    command: Option<OpenCommand>,
     key: Option<OpenKey>,
     text: Vec<u8>,
     out: Vec<Message>,
     has_warned: bool,
+}
+
+/// A command among the keys, which may lack arguments.
+struct OpenCommand {
+    left: u64,
+    /// Empty once they are larger than a message.
+    args: Vec<Vec<u8>>,
+    length: u64,
 }
 
 struct OpenKey {
@@ -85,16 +100,28 @@ impl Snapshot {
         let replid = begin.replid.map(|id| id.to_string()).unwrap_or_default();
         let id = format!("{replid}:{}:{ms}", begin.offset);
         let (offset, shard) = (begin.offset, shard.map(str::to_owned));
-        let (key, text, out) = (None, Vec::new(), Vec::new());
-        let mut snapshot =
-            Self { shard, id, offset, number: 0, partitions, largest, too_large, key, text, out, has_warned: false };
-        snapshot.note("snapshot_begin", json!({}));
+        let mut snapshot = Self {
+            shard,
+            id,
+            offset,
+            number: 0,
+            partitions,
+            largest,
+            too_large,
+            db: 0,
+            command: None,
+            key: None,
+            text: Vec::new(),
+            out: Vec::new(),
+            has_warned: false,
+        };
+        snapshot.note("snapshot_begin", b"");
         snapshot
     }
 
     /// Ends it, with a message to each partition.
     pub(crate) fn end(&mut self) {
-        self.note("snapshot", json!({}));
+        self.note("snapshot", b"");
     }
 
     /// The messages since the last call.
@@ -102,7 +129,7 @@ impl Snapshot {
         std::mem::take(&mut self.out)
     }
 
-    /// Returns whether a key is published: for the item that completes its name.
+    /// Returns whether a key or command is published: for the item that completes its name, or the command.
     pub(crate) fn item(&mut self, item: &Item<'_>, filter: &Filter) -> io::Result<bool> {
         match item {
             Item::Key(key) => {
@@ -130,7 +157,14 @@ impl Snapshot {
                 }
                 Ok(false)
             }
-            Item::Command { .. } => Err(io::Error::other("the snapshot has a command among its keys: not supported")),
+            Item::Database(db) => {
+                self.db = *db;
+                Ok(false)
+            }
+            Item::Command { argc } => {
+                self.command = Some(OpenCommand { left: *argc, args: Vec::new(), length: 0 });
+                Ok(false)
+            }
             item => self.fact(item).map(|()| false),
         }
     }
@@ -148,11 +182,10 @@ impl Snapshot {
         }
         let bytes = std::mem::take(&mut self.text);
         let is_published = match (text.role, &self.key) {
-            (Role::KeyName, _) => self.name(&bytes, is_too_long, filter)?,
-            (Role::Function, None) if is_too_long => return Err(self.too_large("a function library", text.length)),
+            (Role::KeyName, _) => self.name(&bytes, text.length, filter)?,
+            (Role::Argument, None) => self.argument(&bytes, text.length, filter)?,
             (Role::Function, None) if filter.passes_functions() => {
-                let code = String::from_utf8_lossy(&bytes);
-                self.note("function", json!({ "code": code }));
+                self.function(&bytes, text.length)?;
                 false
             }
             (_, Some(key)) if key.head.is_some() && is_known(key.kind) => {
@@ -165,18 +198,69 @@ impl Snapshot {
         Ok(is_published)
     }
 
-    fn name(&mut self, name: &[u8], is_too_long: bool, filter: &Filter) -> io::Result<bool> {
+    fn function(&mut self, code: &[u8], length: u64) -> io::Result<()> {
+        let mut fields = b",\"code\":".to_vec();
+        message::argument(&mut fields, code)?;
+        if length > code.len() as u64 || self.is_large(&fields) {
+            return self.leave_out("a function library", length);
+        }
+        self.note("function", &fields);
+        Ok(())
+    }
+
+    /// Returns whether it completes a command that is published.
+    fn argument(&mut self, arg: &[u8], length: u64, filter: &Filter) -> io::Result<bool> {
+        let Some(mut command) = self.command.take() else { return Ok(false) };
+        command.left = command.left.saturating_sub(1);
+        command.length += length;
+        match command.length > self.largest as u64 {
+            true => command.args.clear(),
+            false => command.args.push(arg.to_vec()),
+        }
+        if command.left > 0 {
+            self.command = Some(command);
+            return Ok(false);
+        }
+        if command.args.is_empty() {
+            return self.leave_out("a command", command.length).map(|()| false);
+        }
+        let args: Vec<&[u8]> = command.args.iter().map(Vec::as_slice).collect();
+        // The snapshot is consistent at its end, not between its keys.
+        if args[0].eq_ignore_ascii_case(b"MULTI") || args[0].eq_ignore_ascii_case(b"EXEC") {
+            return Ok(false);
+        }
+        let select = self.db.to_string();
+        let stream = [encoded(&[b"SELECT", select.as_bytes()])?, encoded(&args)?].concat();
+        let mut reader = RecordingReader::commands(&stream[..], Options::default(), 0);
+        match reader.next_event().map_err(io::Error::other)? {
+            Some(Event::Command(command)) if filter.passes(&command) => self.command(&command),
+            _ => Ok(false),
+        }
+    }
+
+    /// Returns whether it is published.
+    fn command(&mut self, command: &StreamCommand<'_>) -> io::Result<bool> {
+        let partitions = match route(&command.command(), self.partitions) {
+            Route::Nowhere => return Ok(false),
+            Route::Some(partitions) => partitions,
+            Route::All => (0..self.partitions).collect(),
+        };
+        let mut fields = format!(",\"db\":{},\"args\":", self.db).into_bytes();
+        message::arguments(&mut fields, command.args())?;
+        if self.is_large(&fields) {
+            return self.leave_out("a command", fields.len() as u64).map(|()| false);
+        }
+        message::copies(&mut fields, &partitions);
+        self.push("snapshot_command", &fields, partitions);
+        Ok(true)
+    }
+
+    fn name(&mut self, name: &[u8], length: u64, filter: &Filter) -> io::Result<bool> {
         let Some(key) = self.key.as_mut() else { return Ok(false) };
         let (db, kind, expire_at_ms) = (key.db, key.kind, key.expire_at_ms);
         // Each message of the key has its name, with escapes.
-        if is_too_long || name.len() > self.largest / 8 {
-            return match self.too_large {
-                TooLarge::Stop => Err(self.too_large("a key name", 0)),
-                TooLarge::Omit => {
-                    eprintln!("redtail-nats: a key is left out of the snapshot: its name is larger than a message");
-                    Ok(false)
-                }
-            };
+        if length > self.largest as u64 / 8 {
+            return self.leave_out("a key, because of its name,", length).map(|()| false);
         }
         if !filter.passes_db(db) || !filter.passes_key(name) {
             return Ok(false);
@@ -282,13 +366,9 @@ impl Snapshot {
         if let Some(head) = key.head.take_if(|_| element.is_open) {
             let mut json = element.json;
             json.extend_from_slice(element.tail.as_bytes());
-            let room = self.largest.saturating_sub(head.fields.len() + self.id.len());
+            let room = self.largest.saturating_sub(head.fields.len() + HEAD);
             if element.is_too_long || json.len() > room {
-                let what = format!("an element of the key {}", head.name);
-                if self.too_large == TooLarge::Stop {
-                    return Err(self.too_large(&what, element.length));
-                }
-                eprintln!("redtail-nats: {what} ({} bytes) is left out of the snapshot's messages", element.length);
+                self.leave_out(&format!("an element of the key {}", head.name), element.length)?;
                 json = format!("{{\"omitted\":{}}}", element.length).into_bytes();
             }
             if !key.body.is_empty() && key.body.len() + json.len() > PART.min(room) {
@@ -307,67 +387,70 @@ impl Snapshot {
 
     /// A message with the elements so far.
     fn publish(&mut self, key: &OpenKey, head: &Head, is_last: bool) -> io::Result<()> {
-        self.number += 1;
-        let id = format!("{}:{}", self.id, self.number);
-        let mut body = Vec::with_capacity(key.body.len() + head.fields.len() + 256);
-        write!(
-            body,
-            "{{\"event\":\"key\",\"id\":\"{id}\",\"offset\":{},\"snapshot_id\":\"{}\",",
-            self.offset, self.id
-        )?;
-        if let Some(shard) = &self.shard {
-            write!(body, "\"shard\":\"{shard}\",")?;
-        }
-        body.extend_from_slice(&head.fields);
-        write!(body, ",\"part\":{},\"last\":{is_last},\"value\":", key.part)?;
+        let mut fields = head.fields.clone();
+        fields.reserve(key.body.len() + 256);
+        write!(fields, ",\"part\":{},\"last\":{is_last},\"value\":", key.part)?;
         let (open, close): (&[u8], &[u8]) = match key.kind {
             Type::String => (b"", b""),
             Type::Stream => (b"{\"entries\":[", b"]"),
             _ => (b"[", b"]"),
         };
         if is_known(key.kind) {
-            body.extend_from_slice(open);
-            body.extend_from_slice(&key.body);
-            body.extend_from_slice(close);
+            fields.extend_from_slice(open);
+            fields.extend_from_slice(&key.body);
+            fields.extend_from_slice(close);
             if key.kind == Type::Stream {
-                body.extend_from_slice(if is_last { key.end.as_bytes() } else { b"" });
-                body.push(b'}');
+                fields.extend_from_slice(if is_last { key.end.as_bytes() } else { b"" });
+                fields.push(b'}');
             }
         } else {
-            body.extend_from_slice(b"null");
+            fields.extend_from_slice(b"null");
         }
-        body.push(b'}');
-        self.out.push(Message { partition: head.partition, id, body: body.into() });
+        self.push("key", &fields, vec![head.partition]);
         Ok(())
     }
 
     /// A message to each partition.
-    fn note(&mut self, event: &str, mut body: Value) {
-        self.number += 1;
-        let id = format!("{}:{}", self.id, self.number);
-        body["event"] = event.into();
-        body["id"] = id.clone().into();
-        body["offset"] = self.offset.into();
-        body["snapshot_id"] = self.id.clone().into();
-        if let Some(shard) = &self.shard {
-            body["shard"] = shard.clone().into();
-        }
-        let body = Bytes::from(body.to_string());
-        let all = (0..self.partitions).map(|partition| Message {
-            partition,
-            id: format!("{id}@{partition}"),
-            body: body.clone(),
-        });
-        self.out.extend(all);
+    fn note(&mut self, event: &str, fields: &[u8]) {
+        self.push(event, fields, (0..self.partitions).collect());
     }
 
-    fn too_large(&self, what: &str, length: u64) -> io::Error {
-        io::Error::other(format!(
-            "{what} ({length} bytes) is larger than a message may be ({} bytes). Make max_payload of the broker larger, or \
-             let long values be left out (--too-large omit)",
-            self.largest
-        ))
+    /// A message with these fields behind those of every event.
+    fn push(&mut self, event: &str, fields: &[u8], partitions: Vec<u16>) {
+        self.number += 1;
+        let (snapshot, offset) = (&self.id, self.offset);
+        let id = format!("{snapshot}:{}", self.number);
+        let shard = self.shard.as_ref().map(|shard| format!(",\"shard\":\"{shard}\"")).unwrap_or_default();
+        let head = format!(
+            "{{\"event\":\"{event}\",\"id\":\"{id}\",\"offset\":{offset},\"snapshot_id\":\"{snapshot}\"{shard}"
+        );
+        let body = Bytes::from([head.as_bytes(), fields, b"}"].concat());
+        self.out.extend(Message::copies(partitions, &id, &body));
     }
+
+    /// Whether a message with these fields is larger than it may be.
+    fn is_large(&self, fields: &[u8]) -> bool {
+        fields.len() + HEAD > self.largest
+    }
+
+    /// Ends the bridge, or reports that something is not in the messages.
+    fn leave_out(&self, what: &str, length: u64) -> io::Result<()> {
+        if self.too_large == TooLarge::Stop {
+            return Err(io::Error::other(format!(
+                "{what} ({length} bytes) is larger than a message may be ({} bytes). Make max_payload of the broker larger, \
+                 or let long values be left out (--too-large omit)",
+                self.largest
+            )));
+        }
+        eprintln!("redtail-nats: {what} ({length} bytes) is left out of the snapshot's messages");
+        Ok(())
+    }
+}
+
+fn encoded(args: &[&[u8]]) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; encoded_len(args)];
+    encode_command(&mut bytes, args).map_err(io::Error::other)?;
+    Ok(bytes)
 }
 
 /// The types whose values are published.

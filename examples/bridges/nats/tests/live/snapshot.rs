@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use redtail::replay::{Primary, Recording};
 use serde_json::{Value, json};
 
-use crate::servers::{Bridge, Broker, Folder, Node, eventually};
+use crate::servers::{Bridge, Broker, Folder, Node, encoded, eventually};
 use crate::stream::{self, PARTITIONS};
 
 fn all(folder: &Folder) -> (Node, Broker, Bridge) {
@@ -219,6 +220,56 @@ fn large_values_of_a_snapshot_are_named() {
     refused.fresh();
     refused.start(&["--from", "snapshot", "--command", "SET"]);
     assert_eq!(refused.wait(), Some(2), "{}", refused.words());
+}
+
+/// A primary that saves without a fork sends commands among the keys. Filters and partitions are those of commands.
+#[test]
+#[ignore = "needs nats-server: tests/run"]
+fn commands_among_the_keys_of_a_snapshot_are_published() {
+    let folder = Folder::new();
+    let rdb = include_bytes!("../../../../../tests/data/handmade/valkey-81-forkless-sync.rdb");
+    let mut bytes = format!("+FULLRESYNC {} 100\r\n${}\r\n", "a".repeat(40), rdb.len()).into_bytes();
+    bytes.extend_from_slice(rdb);
+    bytes.extend(encoded(&[b"SELECT", b"0"]));
+    bytes.extend(encoded(&[b"SET", b"end", b"1"]));
+    let primary = Primary::serve(Recording::parse(&bytes).expect("a recording")).expect("a primary");
+    let mut broker = Broker::new(&folder);
+    broker.start();
+    let mut bridge = Bridge::at(&folder, [primary.address().port()].into_iter(), &broker);
+    bridge.start(&["--from", "snapshot", "--not-key", "n", "--not-command", "RPUSH"]);
+    eventually("the bridge has a place", || bridge.places() == 1);
+    let (mut seen, mut partitions) = (BTreeMap::new(), BTreeMap::new());
+    eventually("the stream has the last command", || {
+        let mut is_there = false;
+        seen.clear();
+        stream::read_all(&broker, |subject, _, body| {
+            let id = body["id"].as_str().expect("an id");
+            let number: u64 = id.rsplit(':').next().and_then(|it| it.parse().ok()).expect("a number");
+            match body["event"].as_str().expect("an event") {
+                "key" => drop(seen.insert(number, json!([body["db"], body["key"]]))),
+                "snapshot_command" => {
+                    seen.insert(number, json!([body["db"], body["args"], body["partitions"].as_array().map(Vec::len)]));
+                    let at: &mut Vec<_> = partitions.entry(number).or_default();
+                    at.push(subject.to_owned());
+                }
+                "command" => is_there = true,
+                _ => {}
+            }
+        });
+        is_there
+    });
+    bridge.end();
+    let seen: Vec<Value> = seen.into_values().collect();
+    let want = json!([
+        [0, "k1"],
+        [0, ["SET", "k1", "changed while it was saved"], null],
+        [0, "k2"],
+        [2, "other"],
+        [0, ["PHSET", "p", "/a", "f", "v"], null],
+        [0, "k3"],
+    ]);
+    assert_eq!(json!(seen), want);
+    assert!(partitions.values().all(|at| at.iter().all(|subject| *subject == at[0])));
 }
 
 /// The broker must not drop the keys of the second as repetitions of the first: they may be in another order.
