@@ -220,8 +220,7 @@ fn copy_of(lines: &[Line]) -> (Keys, usize) {
             }
             "key" => {
                 parts += 1;
-                let whole = keys.get_mut(&at(&line["key"])).unwrap().1.as_array_mut().unwrap();
-                whole.extend(line["value"].as_array().unwrap().iter().cloned());
+                add_part(&mut keys.get_mut(&at(&line["key"])).unwrap().1, line["value"].clone());
             }
             "command" if line["args"][0] == "SET" => {
                 drop(keys.insert(at(&line["args"][1]), ("string".into(), line["args"][2].clone(), false)));
@@ -232,6 +231,50 @@ fn copy_of(lines: &[Line]) -> (Keys, usize) {
     }
     assert_eq!(begun, complete);
     (keys, parts)
+}
+
+/// Continues a value, its lists, and those of groups and consumers by their names.
+fn add_part(whole: &mut Value, part: Value) {
+    match (whole, part) {
+        (Value::Array(whole), Value::Array(part)) => {
+            for it in part {
+                let has_name = !it["name"].is_null();
+                let mut same = whole.iter_mut().filter(|_| has_name).filter(|other| other["name"] == it["name"]);
+                match same.next() {
+                    Some(same) => add_part(same, it),
+                    None => whole.push(it),
+                }
+            }
+        }
+        (Value::Object(whole), Value::Object(part)) => {
+            for (name, it) in part {
+                add_part(whole.entry(name).or_insert(Value::Null), it);
+            }
+        }
+        (whole, part) => *whole = part,
+    }
+}
+
+fn groups_are_whole(value: &Value) {
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let ids = |from: u32, to: u32| (from..=to).map(|n| json!(format!("{n}-0"))).collect::<Vec<_>>();
+    assert_eq!((list(&value["entries"]).len(), &value["length"]), (2000, &json!(2000)));
+    let groups = list(&value["groups"]);
+    assert_eq!(groups.len(), 2);
+    let late = json!({"name": "late", "last_id": "7-0", "entries_read": null, "pending": [], "consumers": []});
+    assert_eq!(groups[0], late);
+    let group = &groups[1];
+    let facts = (&group["name"], &group["last_id"], &group["entries_read"]);
+    assert_eq!(facts, (&json!("read"), &json!("2000-0"), &json!(2000)));
+    let pending = list(&group["pending"]);
+    assert!(pending.iter().all(|it| it[1].as_u64().is_some_and(|at| at > 0) && it[2] == 1 && it[3].is_null()));
+    assert_eq!(pending.into_iter().map(|it| it[0].clone()).collect::<Vec<_>>(), ids(1, 2000));
+    let consumers = list(&group["consumers"]);
+    let names: Vec<_> = consumers.iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["alice", "bob", "idle"]);
+    let pending: Vec<_> = consumers.iter().map(|it| list(&it["pending"])).collect();
+    assert_eq!(pending, [ids(1, 2), ids(3, 2000), Vec::new()]);
+    assert!(consumers.iter().all(|it| it["seen_at_ms"].is_u64() && it["active_at_ms"].is_null()));
 }
 
 #[test]
@@ -249,6 +292,14 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     let script = "for i=1,3000 do redis.call('HSET','large','field:'..i,'value:'..i) end";
     client.call(&["EVAL", script, "0"]);
     client.call(&["SET", "long", &"x".repeat(50_000)]);
+    let script = "for i=1,2000 do redis.call('XADD','groups',i..'-0','f',i) end";
+    client.call(&["EVAL", script, "0"]);
+    let fill = "XGROUP CREATE groups late 7-0,XGROUP CREATE groups read 0,\
+                XREADGROUP GROUP read alice COUNT 2 STREAMS groups >,XREADGROUP GROUP read bob STREAMS groups >,\
+                XGROUP CREATECONSUMER groups read idle";
+    for line in fill.split(',') {
+        client.call(&line.trim().split(' ').collect::<Vec<_>>());
+    }
     let args = ["--from", "snapshot", "-X", "message.max.bytes=20000", "--too-large", "omit", "--not-key", "user:*"];
     let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
     has_state(&folder);
@@ -267,8 +318,10 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     assert!(fields.len() == 3000 && parts > 2, "{} fields in {parts} parts", fields.len());
     let set = got.remove(&(0, "set")).unwrap().1.as_array().unwrap();
     assert!(set.len() == 2 && set.contains(&json!("a")) && set.contains(&json!("2")));
-    let stream =
-        json!({"entries": [["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]], "length": 2, "last_id": "2-0"});
+    groups_are_whole(got.remove(&(0, "groups")).unwrap().1);
+    let entries = json!([["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]]);
+    let stream = json!({"entries": entries, "groups": [], "length": 2, "last_id": "2-0", "first_id": "1-1",
+        "max_deleted_id": "0-0", "entries_added": 2});
     let want = [
         ((0, "bits"), "string", json!({"base64": "gA=="})),
         ((0, "hash"), "hash", json!([["f", "v"]])),

@@ -228,6 +228,29 @@ void json_snapshot_command(text *out, const redtail_event *event, const route *r
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);
 
+/* ---- value.c: the value of a key of a snapshot, as JSON in one or more parts ---- */
+
+/* The largest body of a message. omits: not 0 to leave out what is larger; 0: to end the bridge there. */
+typedef struct limit {
+    size_t largest;
+    int omits;
+} limit;
+
+/* Returns -1 after ending the bridge; 0 after a message that something is left out. */
+int leave_out(const limit *limit, const char *what, uint64_t length);
+
+typedef struct value value;
+
+/* send: receives each part; returns -1 if the bridge must end. */
+value *value_new(const limit *limit, int (*send)(void *context, const text *part, int is_last), void *context);
+void value_free(value *value);
+/* room: the largest part. Returns 0 for a type whose values are not published. */
+int value_begin(value *value, int type, redtail_slice key, size_t room);
+/* Return 0; -1 if the bridge must end. A string is empty if it is larger than a message. */
+int value_string(value *value, int role, redtail_slice bytes, uint64_t length);
+int value_item(value *value, const redtail_rdb_item *item);
+int value_end(value *value);
+
 /* ---- snapshot.c: the items of a snapshot, as messages ---- */
 
 typedef struct publisher publisher;

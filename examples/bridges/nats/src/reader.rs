@@ -20,6 +20,7 @@ use crate::metrics::{Metrics, Stream};
 use crate::outbox::{Item, Outbox};
 use crate::route::{Route, route};
 use crate::snapshot::Snapshot;
+use crate::value::Limit;
 
 pub(crate) struct Settings {
     partitions: u16,
@@ -108,8 +109,8 @@ impl Reader {
             }
             Event::SnapshotBegin(begin) => {
                 let Settings { partitions, too_large, .. } = *self.settings;
-                let largest = self.largest();
-                self.snapshot = Some(Snapshot::begin(begin, self.lane.name(), partitions, largest, too_large));
+                let limit = Limit { largest: self.largest(), too_large };
+                self.snapshot = Some(Snapshot::begin(begin, self.lane.name(), partitions, limit));
                 self.push_snapshot()
             }
             Event::SnapshotItem(item) => self.item(item),

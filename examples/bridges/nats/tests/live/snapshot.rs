@@ -70,8 +70,7 @@ impl Copy {
                 }
                 self.parts += 1;
                 let whole = self.keys.get_mut(&at).expect("the parts before");
-                let more = value.as_array().expect("elements").iter().cloned();
-                whole.value.as_array_mut().expect("elements").extend(more);
+                add_part(&mut whole.value, value);
             }
             "command" => {
                 let args = &body["args"];
@@ -87,6 +86,28 @@ impl Copy {
         let found: Vec<_> = self.keys.iter().filter(|(at, _)| at.1 == db && at.2 == key).collect();
         assert_eq!(found.len(), 1, "{key}");
         found[0].1
+    }
+}
+
+/// Continues a value, its lists, and those of groups and consumers by their names.
+fn add_part(whole: &mut Value, part: Value) {
+    match (whole, part) {
+        (Value::Array(whole), Value::Array(part)) => {
+            for it in part {
+                let has_name = !it["name"].is_null();
+                let mut same = whole.iter_mut().filter(|_| has_name).filter(|other| other["name"] == it["name"]);
+                match same.next() {
+                    Some(same) => add_part(same, it),
+                    None => whole.push(it),
+                }
+            }
+        }
+        (Value::Object(whole), Value::Object(part)) => {
+            for (name, it) in part {
+                add_part(whole.entry(name).or_insert(Value::Null), it);
+            }
+        }
+        (whole, part) => *whole = part,
     }
 }
 
@@ -117,6 +138,13 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     ask("SELECT 0");
     let script = "for i=1,30000 do redis.call('HSET','large','field:'..i,'value:'..i) end";
     node.ask(&["EVAL", script, "1", "large"]);
+    let script = "for i=1,8000 do redis.call('XADD','groups',i..'-0','f',i) end";
+    node.ask(&["EVAL", script, "1", "groups"]);
+    ask("XGROUP CREATE groups late 7-0");
+    ask("XGROUP CREATE groups read 0");
+    ask("XREADGROUP GROUP read alice COUNT 2 STREAMS groups >");
+    ask("XREADGROUP GROUP read bob STREAMS groups >");
+    ask("XGROUP CREATECONSUMER groups read idle");
     bridge.start(&["--from", "snapshot"]);
     eventually("the bridge has a place", || bridge.places() == 1);
     ask("SET text d");
@@ -131,7 +159,7 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
         assert_eq!(found.kind, kind, "{key}");
         &found.value
     };
-    assert_eq!(copy.keys.len(), 11);
+    assert_eq!(copy.keys.len(), 12);
     assert_eq!((key(0, "text", "string"), key(3, "text", "string")), (&json!("d"), &json!("c")));
     assert_eq!((key(0, "after", "string"), key(0, "bits", "string")), (&json!("e"), &json!({ "base64": "gA==" })));
     assert_eq!((key(0, "user:1", "string"), copy.key(0, "user:1").expires), (&json!("b"), true));
@@ -141,7 +169,10 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     assert_eq!(key(0, "zset", "zset"), &json!([["a", 1.5], ["b", "inf"]]));
     assert_eq!(sorted(key(0, "hash", "hash")), ["[\"f\",\"v\"]", "[\"g\",\"7\"]"]);
     let entries = json!([["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]]);
-    assert_eq!(key(0, "stream", "stream"), &json!({ "entries": entries, "length": 2, "last_id": "2-0" }));
+    let state = json!({ "entries": entries, "groups": [], "length": 2, "last_id": "2-0", "first_id": "1-1",
+        "max_deleted_id": "0-0", "entries_added": 2 });
+    assert_eq!(key(0, "stream", "stream"), &state);
+    groups_are_whole(key(0, "groups", "stream"));
     let fields = key(0, "large", "hash").as_array().expect("fields");
     assert_eq!(fields.len(), 30_000);
     let is_pair = |pair: &Value| {
@@ -149,9 +180,35 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
             == pair[1].as_str().and_then(|it| it.strip_prefix("value:"))
     };
     assert!(fields.iter().all(is_pair));
-    assert!(copy.parts > 1, "{}", copy.parts);
+    assert!(copy.parts > 3, "{}", copy.parts);
     assert_eq!((copy.functions, copy.complete.len()), (usize::from(PARTITIONS), usize::from(PARTITIONS)));
     assert_eq!(copy.begun, copy.complete);
+}
+
+fn groups_are_whole(value: &Value) {
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let ids = |from: u32, to: u32| (from..=to).map(|n| json!(format!("{n}-0"))).collect::<Vec<_>>();
+    assert_eq!((list(&value["entries"]).len(), &value["length"]), (8000, &json!(8000)));
+    let groups = list(&value["groups"]);
+    assert_eq!(groups.len(), 2);
+    assert_eq!(
+        groups[0],
+        json!({ "name": "late", "last_id": "7-0", "entries_read": null, "pending": [], "consumers": [] })
+    );
+    let group = &groups[1];
+    assert_eq!(
+        (&group["name"], &group["last_id"], &group["entries_read"]),
+        (&json!("read"), &json!("8000-0"), &json!(8000))
+    );
+    let pending = list(&group["pending"]);
+    assert!(pending.iter().all(|it| it[1].as_u64().is_some_and(|at| at > 0) && it[2] == 1 && it[3].is_null()));
+    assert_eq!(pending.into_iter().map(|it| it[0].clone()).collect::<Vec<_>>(), ids(1, 8000));
+    let consumers = list(&group["consumers"]);
+    let names: Vec<_> = consumers.iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["alice", "bob", "idle"]);
+    let pending: Vec<_> = consumers.iter().map(|it| list(&it["pending"])).collect();
+    assert_eq!(pending, [ids(1, 2), ids(3, 8000), Vec::new()]);
+    assert!(consumers.iter().all(|it| it["seen_at_ms"].is_u64() && it["active_at_ms"].is_null()));
 }
 
 /// A snapshot that a crash broke off is repeated whole, under another name.
