@@ -35,8 +35,9 @@ static const char HELP[] =
     "  --checkpoint FILE          the file with the position; FILE.lock and FILE.new are in the same folder\n"
     "  --from START               the start without a FILE: now [default], snapshot (all data, then the writes after\n"
     "                             it), or a position to resume after\n"
-    "  --on-gap stop|continue     if the server no longer has the next part of the stream: stop with exit code 4\n"
-    "                             [default], or publish the event `gap` to each partition and continue\n"
+    "  --on-gap WHAT              if the server no longer has the next part of the stream: stop with exit code 4\n"
+    "                             [default]; continue: publish the event `gap` to each partition and continue;\n"
+    "                             snapshot: publish it and a snapshot\n"
     "  --ack applied|observe      acknowledge the position confirmed by Kafka, for WAIT [default], or nothing\n"
     "\n"
     "Filters, as of redtail tail; all must match, and of one given several times one match is enough:\n"
@@ -91,7 +92,7 @@ char *read_file(const char *path, size_t *len) {
 /* Returns the number of the given keyword, one of two. */
 static int one_of(const char *option, const char *value, const char *first, int one, const char *second, int two) {
     if (strcmp(value, first) && strcmp(value, second))
-        wrong("%s takes one of two words, as --help tells", option);
+        wrong("%s takes one of the words in --help", option);
     return strcmp(value, second) ? one : two;
 }
 
@@ -182,7 +183,9 @@ static void finish(options *options) {
     if (options->from && (options->starts_with_snapshot || !strcmp(options->from, "now")))
         options->from = NULL;
     if (options->starts_with_snapshot && options->filter.commands.count)
-        wrong("the keys of a snapshot are no commands: --from snapshot and %s exclude each other", "--command");
+        wrong("the keys of a snapshot are no commands: %s snapshot and --command exclude each other", "--from");
+    if (options->on_gap == REDTAIL_ON_GAP_SNAPSHOT && options->filter.commands.count)
+        wrong("the keys of a snapshot are no commands: %s snapshot and --command exclude each other", "--on-gap");
     if ((options->sentinel_tls || options->sentinel_no_tls) && !options->sentinel.name)
         wrong("options of Sentinels want %s", "redis+sentinel://host,host/name");
     if (options->sentinel_tls && (options->uses_tls || options->sentinel_no_tls))
@@ -228,7 +231,9 @@ void read_options(options *options, int argc, char **argv) {
         case NOT_KEY: filter_key(&options->filter, optarg, 1); break;
         case FROM: options->from = optarg; break;
         case ON_GAP:
-            options->on_gap = one_of("--on-gap", optarg, "stop", REDTAIL_ON_GAP_STOP, "continue", REDTAIL_ON_GAP_CONTINUE);
+            options->on_gap = !strcmp(optarg, "snapshot")
+                                  ? REDTAIL_ON_GAP_SNAPSHOT
+                                  : one_of("--on-gap", optarg, "stop", REDTAIL_ON_GAP_STOP, "continue", REDTAIL_ON_GAP_CONTINUE);
             break;
         case ACK:
             options->ack = one_of("--ack", optarg, "applied", REDTAIL_ACK_APPLIED, "observe", REDTAIL_ACK_OBSERVE);

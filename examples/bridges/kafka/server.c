@@ -78,6 +78,7 @@ int code_of(int status) {
 
 void follow_options(redtail_options *to, const options *from) {
     to->on_gap = from->on_gap;
+    to->retry_snapshot = from->on_gap == REDTAIL_ON_GAP_SNAPSHOT;
     to->ack = from->ack;
     to->label = from->label;
     to->user = from->user;

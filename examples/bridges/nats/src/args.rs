@@ -116,7 +116,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) replicas: usize,
 
-    /// If the server no longer has the next part of the stream: end with exit code 4, or publish a gap and continue
+    /// If the server no longer has the next part of the stream: end with exit code 4, publish a gap and continue, or
+    /// publish a gap and a snapshot
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub(crate) on_gap: OnGap,
     /// If a message exceeds the broker's max_payload: end, or publish it with {"omitted":BYTES} for its long arguments
@@ -186,6 +187,7 @@ enum AckPolicy {
 pub(crate) enum OnGap {
     Stop,
     Continue,
+    Snapshot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -212,10 +214,14 @@ impl Args {
         {
             return Err(format!("--user {user} and the target name different users"));
         }
-        if self.start() == Start::Snapshot && self.filter.selects_commands() {
-            return Err(
-                "the keys of a snapshot are no commands: --from snapshot and --command exclude each other".into()
-            );
+        for (takes, option) in
+            [(self.start() == Start::Snapshot, "--from"), (self.on_gap == OnGap::Snapshot, "--on-gap")]
+        {
+            if takes && self.filter.selects_commands() {
+                return Err(format!(
+                    "the keys of a snapshot are no commands: {option} snapshot and --command exclude each other"
+                ));
+            }
         }
         let to_sentinels = self.sentinel_user.is_some() || self.sentinel_password_file.is_some();
         match (&target.name, self.cluster) {

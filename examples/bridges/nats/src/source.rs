@@ -96,9 +96,12 @@ fn cluster(
     if let Some(tls) = args.tls() {
         cluster = cluster.tls(tls);
     }
-    cluster = cluster.login(args.login()).start(args.start()).added(args.start()).positions(positions).ack(args.ack());
+    // A shard that continues no saved position has a gap, or is new.
+    let added = if args.on_gap == args::OnGap::Snapshot { Start::Snapshot } else { args.start() };
+    cluster = cluster.login(args.login()).start(args.start()).added(added).positions(positions).ack(args.ack());
+    cluster = cluster.retry_snapshot(args.on_gap == args::OnGap::Snapshot);
     cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH).snapshot(SnapshotForm::Items).label(args.label());
-    let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
+    let (may_lose, partitions) = (args.on_gap != args::OnGap::Stop, args.partitions);
     let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
     let may_save = Arc::new(AtomicBool::new(false));
     // Lost positions are published before any shard is added.
@@ -149,6 +152,7 @@ impl Begin {
             .snapshot(SnapshotForm::Items)
             .start(self.position.map_or(self.start, Start::At))
             .on_gap(self.on_gap)
+            .retry_snapshot(self.on_gap == OnGap::Snapshot)
             .ack(self.ack)
             .label(self.label);
         // A server that is down when the bridge restarts is waited for.
@@ -224,10 +228,11 @@ fn on_gap(args: &Args) -> OnGap {
     match args.on_gap {
         args::OnGap::Stop => OnGap::Stop,
         args::OnGap::Continue => OnGap::Continue,
+        args::OnGap::Snapshot => OnGap::Snapshot,
     }
 }
 
-const LOST: &str = "; an operator must decide whether to continue without it (--on-gap continue)";
+const LOST: &str = "; an operator must decide whether to continue without it (--on-gap continue), or with a snapshot (--on-gap snapshot)";
 
 fn failure(words: &dyn Display, error: &Error) -> Failure {
     match error {

@@ -24,6 +24,7 @@ struct Copy {
     begun: BTreeMap<u16, String>,
     complete: BTreeMap<u16, String>,
     functions: usize,
+    gaps: usize,
     /// Parts beyond the first.
     parts: usize,
 }
@@ -59,6 +60,7 @@ impl Copy {
                 self.complete.insert(partition, name(body));
             }
             "function" => self.functions += 1,
+            "gap" => self.gaps += 1,
             "key" => {
                 assert_eq!(self.begun[&partition], name(body));
                 let at = (partition, body["db"].as_u64().expect("a database"), text(&body["key"]));
@@ -254,6 +256,52 @@ fn a_snapshot_that_broke_off_is_repeated() {
     assert_eq!(got.len(), expected.len());
     assert_eq!(got, expected);
     assert_eq!(copy.begun, copy.complete);
+}
+
+/// After a gap a snapshot follows, again if the bridge ends in its middle: until it is complete the old position is kept.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn a_gap_is_closed_by_a_snapshot() {
+    let folder = Folder::new();
+    let (node, broker, mut bridge) = all(&folder);
+    let args = ["--on-gap", "snapshot", "--in-flight", "8"];
+    bridge.start(&args);
+    eventually("the bridge has a place", || bridge.places() == 1);
+    node.ask(&["SET", "gone", "1"]);
+    eventually("it is confirmed", || bridge.offset(&node).is_some_and(|saved| saved >= node.offset()));
+    bridge.kill();
+    let port = node.port;
+    drop(node);
+    let state = |bridge: &Bridge| std::fs::read_to_string(bridge.state()).expect("the checkpoint");
+    let before = state(&bridge);
+
+    let node = Node::alone(&folder, Some(port));
+    node.ask(&["EVAL", "for i=1,20000 do redis.call('SET','key:'..i,i) end", "0"]);
+    bridge.start(&args);
+    eventually("some keys are there", || stream::count(&broker) > 1000);
+    // It saves what is confirmed.
+    bridge.end();
+    assert_eq!(state(&bridge), before);
+    node.ask(&["DEL", "key:1"]);
+    bridge.start(&args);
+    eventually("the snapshot is confirmed", || bridge.offset(&node).is_some_and(|saved| saved >= node.offset()));
+    let copy = Copy::of(&broker);
+    assert_eq!((copy.begun == copy.complete, copy.keys.len()), (true, 19_999));
+    assert!(copy.keys.keys().all(|(_, _, key)| key.starts_with("key:") && key != "key:1"));
+
+    // Now while the bridge runs.
+    drop(node);
+    let node = Node::alone(&folder, Some(port));
+    node.ask(&["SET", "last", "1"]);
+    eventually("it is confirmed", || bridge.offset(&node).is_some_and(|saved| saved >= node.offset()));
+    bridge.end();
+    let copy = Copy::of(&broker);
+    assert_eq!((copy.begun == copy.complete, copy.keys.len()), (true, 1));
+    assert_eq!(copy.key(0, "last").value, "1");
+    assert!(copy.gaps >= 2 * usize::from(PARTITIONS), "{}", copy.gaps);
+    let mut refused = bridge.copy();
+    refused.start(&["--on-gap", "snapshot", "--command", "SET"]);
+    assert_eq!(refused.wait(), Some(2), "{}", refused.words());
 }
 
 /// Values larger than a message end the bridge, or are left out, with their size.
