@@ -611,7 +611,8 @@ fn history_that_is_lost_is_never_silence() {
     assert_eq!(bridge.stop(), Some(0));
 }
 
-/// After a gap a snapshot follows, again if the bridge ends in its middle: until it is complete the old position is kept.
+/// After a gap a snapshot follows, again if the bridge ends in its middle. Until it is complete, the
+/// old position is kept.
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn a_gap_is_closed_by_a_snapshot() {

@@ -38,6 +38,9 @@ void pause_ms(unsigned ms);
 /* Returns memory or ends the process: unconfirmed messages are then published again by the next one. */
 void *memory(void *old, size_t bytes);
 
+/* Whether the word is this name, in any letter case. */
+int is_word(redtail_slice word, const char *name);
+
 /* A growable byte string. */
 typedef struct text {
     char *bytes;

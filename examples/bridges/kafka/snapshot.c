@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 struct snapshot {
@@ -161,10 +160,6 @@ static int add_function(snapshot *snapshot, redtail_slice code, uint64_t length)
     return status;
 }
 
-static int is_named(redtail_slice word, const char *name) {
-    return word.len == strlen(name) && !strncasecmp(word.data, name, word.len);
-}
-
 static int publish_command(snapshot *snapshot, const redtail_slice *args) {
     redtail_event event;
     memset(&event, 0, sizeof event);
@@ -173,7 +168,7 @@ static int publish_command(snapshot *snapshot, const redtail_slice *args) {
     event.argc = snapshot->command.count;
     event.db = (int64_t)snapshot->present_db;
     /* The snapshot is consistent at its end, not between its keys. */
-    if (is_named(*args, "MULTI") || is_named(*args, "EXEC"))
+    if (is_word(*args, "MULTI") || is_word(*args, "EXEC"))
         return 0;
     route *route = publisher_route(snapshot->publisher);
     route_command(route, &event);

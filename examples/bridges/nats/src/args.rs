@@ -77,14 +77,14 @@ pub(crate) struct Args {
     name: Option<Box<ReplicaLabel>>,
 
     /// URLs of the broker, separated by commas; tls:// for TLS
-    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
+    #[arg(long, value_name = "LIST", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
     pub(crate) brokers: Vec<String>,
     /// A NATS credentials file (JWT and key)
     #[cfg(feature = "nkeys")]
     #[arg(long, value_name = "FILE", group = "broker_login")]
     pub(crate) broker_creds: Option<PathBuf>,
     /// The user on the broker
-    #[arg(long, value_name = "USER", group = "broker_login")]
+    #[arg(long, value_name = "NAME", group = "broker_login")]
     pub(crate) broker_user: Option<String>,
     /// A file with the user's password, or with a token if there is no user; default: the environment's NATS_PASSWORD
     #[arg(long, value_name = "FILE")]
@@ -118,7 +118,7 @@ pub(crate) struct Args {
 
     /// If the server no longer has the next part of the stream: end with exit code 4, publish a gap and continue, or
     /// publish a gap and a snapshot
-    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    #[arg(long, value_name = "CHOICE", default_value = "stop")]
     pub(crate) on_gap: OnGap,
     /// If a message exceeds the broker's max_payload: end, or publish it with {"omitted":BYTES} for its long arguments
     #[arg(long, value_name = "WHAT", default_value = "stop")]

@@ -258,7 +258,8 @@ fn a_snapshot_that_broke_off_is_repeated() {
     assert_eq!(copy.begun, copy.complete);
 }
 
-/// After a gap a snapshot follows, again if the bridge ends in its middle: until it is complete the old position is kept.
+/// After a gap a snapshot follows, again if the bridge ends in its middle. Until it is complete, the
+/// old position is kept.
 #[test]
 #[ignore = "needs redis-server and nats-server: tests/run"]
 fn a_gap_is_closed_by_a_snapshot() {
