@@ -103,7 +103,7 @@ static int start(const topic *topic, const char *state) {
     options.snapshot_items = 1;
     if (chosen->starts_with_snapshot)
         options.start = REDTAIL_START_SNAPSHOT;
-    /* A shard that continues no saved position has a gap, or is new. */
+    /* A shard without a saved position is new, or its position is lost. */
     if (chosen->starts_with_snapshot || chosen->on_gap == REDTAIL_ON_GAP_SNAPSHOT)
         cluster.added = REDTAIL_ADDED_SNAPSHOT;
     const char **nodes = addresses(chosen->address.hosts, &cluster.node_count);

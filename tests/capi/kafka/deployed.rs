@@ -139,7 +139,7 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
 /// A position that no shard continues is a gap, and the shard without a position begins with a snapshot.
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
-fn a_shard_that_lost_its_history_begins_with_a_snapshot() {
+fn a_shard_without_a_position_begins_with_a_snapshot() {
     let how = How::Sanitized;
     let (broker, nodes) = (Broker::start(how, 1), Nodes::start(Kind::Redis70, 3, 0));
     let folder = Folder::new("kafka-cluster-gap");

@@ -96,7 +96,7 @@ fn cluster(
     if let Some(tls) = args.tls() {
         cluster = cluster.tls(tls);
     }
-    // A shard that continues no saved position has a gap, or is new.
+    // A shard without a saved position is new, or its position is lost.
     let added = if args.on_gap == args::OnGap::Snapshot { Start::Snapshot } else { args.start() };
     cluster = cluster.login(args.login()).start(args.start()).added(added).positions(positions).ack(args.ack());
     cluster = cluster.retry_snapshot(args.on_gap == args::OnGap::Snapshot);
