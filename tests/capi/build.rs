@@ -79,7 +79,8 @@ fn cargo(name: &str, target: Option<&Path>, environment: &[(&str, &str)]) -> Pat
 
 /// Compiles a program of this repository, once, linked with the static library, and gives its path.
 pub(crate) fn program(source: &str, how: How) -> PathBuf {
-    static BUILT: Mutex<BTreeMap<(String, How), Arc<OnceLock<PathBuf>>>> = Mutex::new(BTreeMap::new());
+    type Once = Arc<OnceLock<PathBuf>>;
+    static BUILT: Mutex<BTreeMap<(String, How), Once>> = Mutex::new(BTreeMap::new());
     let built = BUILT.lock().expect("no test panicked here").entry((source.to_owned(), how)).or_default().clone();
     built.get_or_init(|| compiled(source, how)).clone()
 }
