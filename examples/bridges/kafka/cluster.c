@@ -48,7 +48,7 @@ static void on_lost(const redtail_notice *notice) {
     part *part = part_add(NULL, notice->node, notice->lost, 1);
     progress *progress = publisher_progress(part->publisher);
     progress_add(progress, notice->position, 0);
-    if (all.topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE) {
+    if (all.topic->options->on_gap != REDTAIL_ON_GAP_STOP) {
         publish_lost(part->publisher, notice->position);
     } else {
         progress_add(progress, notice->position, 1); /* never confirmed: the state keeps the position until somebody decides */
@@ -101,10 +101,11 @@ static int start(const topic *topic, const char *state) {
     redtail_options_init(&options, sizeof options);
     follow_options(&options, chosen);
     options.snapshot_items = 1;
-    if (chosen->starts_with_snapshot) {
+    if (chosen->starts_with_snapshot)
         options.start = REDTAIL_START_SNAPSHOT;
+    /* A shard without a saved position is new, or its position is lost. */
+    if (chosen->starts_with_snapshot || chosen->on_gap == REDTAIL_ON_GAP_SNAPSHOT)
         cluster.added = REDTAIL_ADDED_SNAPSHOT;
-    }
     const char **nodes = addresses(chosen->address.hosts, &cluster.node_count);
     cluster.nodes = nodes;
     cluster.positions = state ? state : chosen->from;
@@ -175,7 +176,7 @@ static int save(void) {
         return 0;
     int status = 0;
     char *text = state_text();
-    if (text && (!all.saved || strcmp(text, all.saved)) && !(status = state_save(all.topic->options->checkpoint, text)))
+    if (text && (!all.saved || strcmp(text, all.saved)) && !(status = state_save(text)))
         metrics_saved();
     if (text) {
         free(all.saved);
