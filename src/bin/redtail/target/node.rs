@@ -96,7 +96,7 @@ pub(crate) fn connect(address: &Address, target: &Target) -> Result<Client, Fail
     (timeouts.read, timeouts.write) = (None, None);
     let socket = address.connect(target, &timeouts).map_err(|error| failed(&error))?;
     let login = address.login.read().map_err(|error| Failure::Message(error.to_string()))?;
-    let mut client = Client::new(socket, &login).map_err(|error| failed(&error))?;
+    let mut client = Client::new(target, socket, &login).map_err(|error| failed(&error))?;
     if let Some(message) = client.ask(&["PING"]).map_err(|error| failed(&error))?.error() {
         return Err(failed(&message));
     }
