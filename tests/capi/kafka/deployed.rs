@@ -165,8 +165,13 @@ fn a_shard_without_a_position_begins_with_a_snapshot() {
     let lost = format!("{}@={}:1234:0", "e".repeat(40), "f".repeat(40));
     let changed: Vec<_> =
         state().trim_end().split(';').map(|it| if it.contains(&history) { lost.clone() } else { it.into() }).collect();
-    folder.write("state", changed.join(";") + "\n");
-    assert_eq!(start(&["--cluster"]).end(), Some(4), "{}", words(&folder));
+    let changed = changed.join(";") + "\n";
+    folder.write("state", &changed);
+    // It saves no position of the shard, although that may have begun.
+    for _ in 0..5 {
+        assert_eq!(start(&["--cluster"]).end(), Some(4), "{}", words(&folder));
+        assert_eq!(state(), changed);
+    }
     let bridge = start(&["--cluster", "--on-gap", "snapshot"]);
     consumer.has("gap", 1);
     consumer.has("snapshot", 1);
@@ -175,7 +180,7 @@ fn a_shard_without_a_position_begins_with_a_snapshot() {
     let of = |event: &str| -> Vec<serde_json::Value> {
         consumer.lines().into_iter().map(|(_, line)| line).filter(|line| line["event"] == event).collect()
     };
-    assert!(of("gap").iter().all(|line| line["to"].is_null()));
+    assert!(of("gap").iter().all(|line| line["to"].is_null() && line["shard"] == "e".repeat(40)));
     let keys: Vec<_> = of("key").iter().map(|line| (line["key"].clone(), line["shard"].clone())).collect();
     assert_eq!(keys, [(json!("a"), json!(id))]);
     assert_eq!((of("snapshot_begin").len(), of("snapshot_begin")[0]["shard"].clone()), (1, json!(id)));

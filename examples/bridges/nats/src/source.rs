@@ -118,8 +118,12 @@ fn cluster(
             }
         }
         Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
-        // It stays among the positions: the next start reports it again.
-        Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
+        // Nothing is saved any more: the next start reports it again. With a position of the shard that has its slots
+        // now, that start would not begin the shard with a snapshot.
+        Notice::Lost(_) if !may_lose => {
+            told = None;
+            end.fail(Failure::new(4, format!("{notice}{LOST}")));
+        }
         Notice::Lost(saved) => {
             eprintln!("redtail-nats: {notice}; a gap is published");
             for message in Message::gap(Some(&saved.node), saved.position, None, None, partitions) {
