@@ -88,7 +88,7 @@ fn a_server_moves_into_a_cluster_that_is_resharded() {
         let (old, node) = (source.address(), nodes.servers[2].address());
         let pair = Move::start(&[&old, "--from", "snapshot", "--empty-target"], &[&node, "--cluster"]);
         eventually("the target stores a position", || position(&nodes.servers[0]).is_some());
-        // By way of a node that joins, and leaves again.
+        // Through a node that joins, and leaves again.
         let new = nodes.add();
         for (from, to) in [(0, new), (new, 1), (1, 0)] {
             nodes.reshard(from, to, usize::from(SLOTS));
