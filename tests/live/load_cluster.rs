@@ -78,7 +78,7 @@ fn writers(source: &Server, slots: u16, written: &Arc<AtomicU64>) -> Load {
 fn a_server_moves_into_a_cluster_that_is_resharded() {
     const SLOTS: u16 = 120;
     for kind in Kind::few(&[Kind::Redis62, Kind::Redis810, Kind::Valkey91]) {
-        let (source, nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
+        let (source, mut nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
         source.config_set("repl-backlog-size", "64mb");
         source.call(&["DEBUG", "POPULATE", "5000", "key", "100"]);
         source.call(&["SET", "large", &"x".repeat(3 << 20)]);
@@ -88,12 +88,16 @@ fn a_server_moves_into_a_cluster_that_is_resharded() {
         let (old, node) = (source.address(), nodes.servers[2].address());
         let pair = Move::start(&[&old, "--from", "snapshot", "--empty-target"], &[&node, "--cluster"]);
         eventually("the target stores a position", || position(&nodes.servers[0]).is_some());
-        for (from, to) in [(0, 1), (1, 0)] {
+        // Through a node that joins, and leaves again.
+        let new = nodes.add();
+        for (from, to) in [(0, new), (new, 1), (1, 0)] {
             nodes.reshard(from, to, usize::from(SLOTS));
             writers.goes_on();
             let before = position(&nodes.servers[0]);
             eventually("the position advances", || position(&nodes.servers[0]) != before);
         }
+        nodes.remove(new);
+        writers.goes_on();
         // The pair has not asked for the slots since.
         assert!(nodes.servers[0].info("errorstats").contains_key("errorstat_MOVED"), "{kind:?}");
         drop(writers);
