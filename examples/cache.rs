@@ -95,7 +95,8 @@ fn main() {
 fn run() -> Result<(), Box<dyn Error>> {
     let target = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:6379".into());
     let follower = Follower::builder(target.as_str()).on_gap(OnGap::Continue).connect()?;
-    let mut client = Client::new(Socket::connect(&target.parse()?, &Timeouts::default())?, &Login::default())?;
+    let target = target.parse()?;
+    let mut client = Client::new(&target, Socket::connect(&target, &Timeouts::default())?, &Login::default())?;
     let cache = Arc::<Mutex<Cache>>::default();
     let followed = Arc::clone(&cache);
     thread::Builder::new().spawn(move || {

@@ -1828,8 +1828,9 @@ typedef struct redtail_options {
     /** Maximum number of consecutive attempts to reconnect; 0: no maximum. */
     uint32_t backoff_attempts;
     /**
-     * Size of the receive buffer in bytes. It grows for longer commands and shrinks again. Default 256 KiB,
-     * minimum 1 KiB, maximum 1 GiB.
+     * Size of the receive buffer in bytes. Default 256 KiB, minimum 1 KiB, maximum 1 GiB. It has at most 16 KiB
+     * until a read fills them, and again after a second without data (a read in the background: from the first
+     * read after that second). It grows for longer commands and shrinks again.
      */
     size_t buffer_size;
     /** Follower only: timeout of a connection attempt to one address, in milliseconds. Default 5,000. */

@@ -114,8 +114,9 @@ pub struct redtail_options {
     pub backoff_longest_ms: u64,
     /// Maximum number of consecutive attempts to reconnect; 0: no maximum.
     pub backoff_attempts: u32,
-    /// Size of the receive buffer in bytes. It grows for longer commands and shrinks again. Default 256 KiB,
-    /// minimum 1 KiB, maximum 1 GiB.
+    /// Size of the receive buffer in bytes. Default 256 KiB, minimum 1 KiB, maximum 1 GiB. It has at most 16 KiB
+    /// until a read fills them, and again after a second without data (a read in the background: from the first
+    /// read after that second). It grows for longer commands and shrinks again.
     pub buffer_size: usize,
     /// Follower only: timeout of a connection attempt to one address, in milliseconds. Default 5,000.
     pub connect_timeout_ms: u64,

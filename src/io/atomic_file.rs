@@ -116,7 +116,7 @@ fn options(access: Access) -> OpenOptions {
 }
 
 /// The file that a symbolic link leads to, which may be missing.
-fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     // As many links as Linux follows.
     for _ in 0..40 {

@@ -70,6 +70,9 @@ pub struct BufferedSession {
     pending: usize,
     /// The least number of bytes that the session waits for; 0 while the buffer may hold events.
     needed: usize,
+    /// The last bytes were received after [`IDLE_MS`] without data. A read in the background asks for space just after
+    /// data, and holds it for as long as nothing arrives.
+    was_idle: bool,
     /// Whether an event was found and not taken yet. `before` is the position before that event.
     peeked: bool,
     before: Option<Position>,
@@ -177,6 +180,7 @@ impl BufferedSession {
             buffer: buffer.growing_to(capacity),
             pending: 0,
             needed: 0,
+            was_idle: false,
             peeked: false,
             before: None,
             closing: None,
@@ -259,7 +263,7 @@ impl BufferedSession {
             self.drop_pending();
         }
         self.buffer.shrink(self.capacity);
-        if self.session.idle_ms() >= IDLE_MS {
+        if self.was_idle || self.session.idle_ms() >= IDLE_MS {
             self.buffer.rest();
         }
         let limit = if self.needed > 0 { self.limit } else { self.capacity.max(self.buffer.capacity()) };
@@ -271,6 +275,7 @@ impl BufferedSession {
     /// the space counts as that length.
     pub fn received(&mut self, count: usize) {
         let before = self.buffer.len();
+        self.was_idle = self.session.idle_ms() >= IDLE_MS;
         self.buffer.filled(count);
         self.needed = 0;
         let Some(recorder) = &mut self.recorder else { return };

@@ -7,7 +7,7 @@ use std::{error, fs, io};
 
 use thiserror::Error;
 
-use crate::io::atomic_file::{Access, Fresh};
+use crate::io::atomic_file::{Access, Fresh, resolved};
 use crate::rdb::Crc64;
 use crate::replication::Position;
 
@@ -185,6 +185,28 @@ impl<P> CheckpointFile<P> {
     pub const COMMANDS: u64 = 10_000;
     /// Default time between two saves.
     pub const INTERVAL: Duration = Duration::from_secs(1);
+
+    /// The file that [`save`](Self::save) replaces for this path: the file that a symbolic link leads to, which may not
+    /// exist yet. Without a link it is `path`.
+    ///
+    /// A lock against a second program needs a name that does not depend on the link through which a program reaches
+    /// the checkpoint:
+    ///
+    /// ```no_run
+    /// use redtail::Checkpoint;
+    /// use std::fs::File;
+    ///
+    /// let path = "orders.position";
+    /// let mut lock = Checkpoint::file(path).into_os_string();
+    /// lock.push(".lock");
+    /// let lock = File::create(lock)?;
+    /// // and lock.try_lock(), before the checkpoint is opened
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn file(path: impl AsRef<Path>) -> PathBuf {
+        resolved(path.as_ref())
+    }
 }
 
 impl<P: CheckpointPosition> CheckpointFile<P> {

@@ -11,7 +11,9 @@ use crate::base::limits::Limits;
 use crate::base::speaker::Answers;
 use crate::io::{FrameReader, ReadError};
 use crate::net::login::Login;
+use crate::net::named::{at, named};
 use crate::net::socket::Socket;
+use crate::net::target::Target;
 use crate::resp;
 use crate::resp::{CommandSpec, Frame, Kind};
 
@@ -20,14 +22,16 @@ use crate::resp::{CommandSpec, Frame, Kind};
 /// ```no_run
 /// use redtail::net::{Client, Login, Socket, Timeouts};
 ///
-/// let socket = Socket::connect(&"127.0.0.1:6379".parse()?, &Timeouts::default())?;
-/// let mut client = Client::new(socket, &Login::default())?;
+/// let target = "127.0.0.1:6379".parse()?;
+/// let socket = Socket::connect(&target, &Timeouts::default())?;
+/// let mut client = Client::new(&target, socket, &Login::default())?;
 /// let role = client.ask(&["ROLE"])?;
 /// println!("{:?}", role.list().first());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Client {
+    target: Target,
     reader: FrameReader<ClientSocket>,
 }
 
@@ -57,22 +61,41 @@ pub enum Reply {
     Null,
 }
 
-/// The reason why a request has no reply.
+/// The reason why a request has no reply, and the server.
 ///
 /// ```
-/// use redtail::net::{Client, ClientError};
+/// use redtail::net::{Client, ClientError, ClientErrorKind};
 ///
 /// fn replicas(client: &mut Client) -> Result<Option<String>, ClientError> {
 ///     match client.ask(&["INFO", "replication"]) {
 ///         Ok(reply) => Ok(reply.text().map(str::to_owned)),
-///         Err(ClientError::TimedOut) => Ok(None),
+///         Err(error) if matches!(error.kind, ClientErrorKind::TimedOut) => Ok(None),
 ///         Err(error) => Err(error),
 ///     }
 /// }
 /// ```
 #[derive(Debug, Error)]
+#[error("{}", named(target, kind))]
 #[non_exhaustive]
-pub enum ClientError {
+pub struct ClientError {
+    /// The address that the client was made with.
+    pub target: Target,
+    /// The reason.
+    #[source]
+    pub kind: ClientErrorKind,
+}
+
+/// The reason why a request has no reply.
+///
+/// ```
+/// use redtail::net::ClientErrorKind;
+///
+/// let closed = ClientErrorKind::Closed { asked: "PING".into() };
+/// assert_eq!(closed.to_string(), "the server closed the connection");
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientErrorKind {
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed {
@@ -103,17 +126,17 @@ const LIMITS: Limits = Limits { bulk: 16 << 20, command: 16 << 20, ..Limits::DEF
 const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Client {
-    /// A client over this connection, after AUTH if `login` has a password.
+    /// A client over this connection, after AUTH if `login` has a password. Errors name `target`.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask), and [`ClientError::Refused`]. [`ClientError::Io`] with
+    /// As [`ask`](Self::ask), and [`ClientErrorKind::Refused`]. [`ClientErrorKind::Io`] with
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a user without a password. A server that needs no password is
     /// not an error.
-    pub fn new(socket: Socket, login: &Login) -> Result<Self, ClientError> {
+    pub fn new(target: &Target, socket: Socket, login: &Login) -> Result<Self, ClientError> {
         let socket = ClientSocket { socket, heard: Vec::new(), until: Instant::now() + REPLY_TIMEOUT };
-        let mut client = Self { reader: FrameReader::new(socket).with_limits(LIMITS) };
+        let mut client = Self { target: target.clone(), reader: FrameReader::new(socket).with_limits(LIMITS) };
         if let Some(error) = login.incomplete() {
-            return Err(error.into());
+            return Err(client.failed(error));
         }
         let Some(password) = &login.password else { return Ok(client) };
         let reply = match &login.user {
@@ -124,7 +147,7 @@ impl Client {
             Reply::Error(text) if text.contains("without any password") || text.contains("no password is set") => {
                 Ok(client)
             }
-            Reply::Error(text) => Err(ClientError::Refused(text)),
+            Reply::Error(text) => Err(client.failed(ClientErrorKind::Refused(text))),
             _ => Ok(client),
         }
     }
@@ -147,8 +170,9 @@ impl Client {
     /// ```no_run
     /// use redtail::net::{Client, Login, Socket, Timeouts};
     ///
-    /// let socket = Socket::connect(&"127.0.0.1:6379".parse()?, &Timeouts::default())?;
-    /// let mut client = Client::new(socket, &Login::default())?;
+    /// let target = "127.0.0.1:6379".parse()?;
+    /// let socket = Socket::connect(&target, &Timeouts::default())?;
+    /// let mut client = Client::new(&target, socket, &Login::default())?;
     /// let is_allowed = client.introduce(Some("orders"))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -173,20 +197,21 @@ impl Client {
     /// determine the keys.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask), and [`ClientError::Refused`] if the user may not run `COMMAND`.
+    /// As [`ask`](Self::ask), and [`ClientErrorKind::Refused`] if the user may not run `COMMAND`.
     pub fn command_spec(&mut self, name: &[u8]) -> Result<Option<CommandSpec>, ClientError> {
-        self.exchange_with(&[b"COMMAND", b"INFO", name], |reply| match Reply::of(reply) {
-            Reply::Error(text) => Err(ClientError::Refused(text)),
+        let described = self.exchange_with(&[b"COMMAND", b"INFO", name], |reply| match Reply::of(reply) {
+            Reply::Error(text) => Err(ClientErrorKind::Refused(text)),
             _ => Ok(reply.items().next().and_then(CommandSpec::read)),
-        })?
+        });
+        described?.map_err(|kind| self.failed(kind))
     }
 
     /// The next message that the server pushes after SUBSCRIBE.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask); after [`ClientError::TimedOut`] it may be called again.
+    /// As [`ask`](Self::ask); after [`ClientErrorKind::TimedOut`] it may be called again.
     pub fn listen(&mut self) -> Result<Reply, ClientError> {
-        self.receive("", Reply::of)
+        self.receive("", Reply::of).map_err(|kind| self.failed(kind))
     }
 
     /// The connection.
@@ -209,28 +234,33 @@ impl Client {
         let sent = self.socket().write_all(&bytes);
         let name = String::from_utf8_lossy(command.first().copied().unwrap_or_default()).into_owned();
         // A server that refuses a client sends the reason before it closes.
-        match (self.receive(&name, read), sent) {
-            (Err(ClientError::Closed { .. }), Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+        let received = match (self.receive(&name, read), sent) {
+            (Err(ClientErrorKind::Closed { .. }), Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(error.into())
             }
             (received, _) => received,
-        }
+        };
+        received.map_err(|kind| self.failed(kind))
     }
 
-    fn receive<T>(&mut self, asked: &str, read: impl FnOnce(Frame<'_>) -> T) -> Result<T, ClientError> {
-        let closed = || ClientError::Closed { asked: asked.to_owned() };
+    fn failed(&self, kind: impl Into<ClientErrorKind>) -> ClientError {
+        ClientError { target: self.target.clone(), kind: kind.into() }
+    }
+
+    fn receive<T>(&mut self, asked: &str, read: impl FnOnce(Frame<'_>) -> T) -> Result<T, ClientErrorKind> {
+        let closed = || ClientErrorKind::Closed { asked: asked.to_owned() };
         self.reader.source_mut().until = Instant::now() + REPLY_TIMEOUT;
         match self.reader.next_frame() {
             Ok(Some(frame)) => Ok(read(frame.item)),
             Ok(None) => Err(closed()),
             Err(ReadError::Io(error)) => Err(match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::TimedOut,
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientErrorKind::TimedOut,
                 io::ErrorKind::ConnectionReset => closed(),
                 _ => error.into(),
             }),
             Err(ReadError::Protocol(error)) if is_too_long(&error.kind) => Err(io::Error::other(error).into()),
             // Also an end within a line.
-            Err(_) => Err(ClientError::Protocol { heard: self.reader.source_mut().heard.clone() }),
+            Err(_) => Err(ClientErrorKind::Protocol { heard: self.reader.source_mut().heard.clone() }),
         }
     }
 }
@@ -299,12 +329,12 @@ impl Reply {
 
 impl From<ClientError> for io::Error {
     fn from(error: ClientError) -> Self {
-        let kind = match error {
-            ClientError::Io(error) => return error,
-            ClientError::Closed { .. } => io::ErrorKind::UnexpectedEof,
-            ClientError::TimedOut => io::ErrorKind::TimedOut,
-            ClientError::Protocol { .. } => io::ErrorKind::InvalidData,
-            ClientError::Refused(_) => io::ErrorKind::PermissionDenied,
+        let kind = match error.kind {
+            ClientErrorKind::Io(source) => return at(&error.target, source),
+            ClientErrorKind::Closed { .. } => io::ErrorKind::UnexpectedEof,
+            ClientErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ClientErrorKind::Protocol { .. } => io::ErrorKind::InvalidData,
+            ClientErrorKind::Refused(_) => io::ErrorKind::PermissionDenied,
         };
         Self::new(kind, error)
     }

@@ -5,7 +5,7 @@
 //! | the follower | [`Follower`], [`Builder`], [`Handle`], [`Events`], [`Error`] |
 //! | the server, and how it is reached | [`Target`], [`TargetError`], [`Login`], [`Timeouts`], [`Socket`] |
 //! | a connection of your own | [`Source`], [`Dial`], [`Reconnect`], [`Connector`], [`Connected`], [`Address`], [`Transport`], [`Remote`] |
-//! | requests to a server | [`Client`], [`Reply`], [`ClientError`] |
+//! | requests to a server | [`Client`], [`Reply`], [`ClientError`], [`ClientErrorKind`] |
 //!
 //! TLS (feature `tls`): `Tls`, `TlsStream`, `Verify`, `TlsError`.
 
@@ -26,14 +26,14 @@ mod tls;
 mod transport;
 
 pub use builder::Builder;
-pub use client::{Client, ClientError, Reply};
+pub use client::{Client, ClientError, ClientErrorKind, Reply};
 pub(crate) use dialer::Dialer;
 pub use error::Error;
 pub use follower::{Events, Follower};
 pub use handle::Handle;
 pub use login::Login;
 pub(crate) use login::{Ask, LoginSource};
-pub(crate) use named::{at, bare};
+pub(crate) use named::bare;
 pub use socket::{Socket, Timeouts};
 pub use source::{Address, Connected, Connector, Dial, Reconnect, Source};
 pub(crate) use source::{Opened, sealed};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::net::{Client, ClientError, Dialer, Handle, LoginSource, Remote, Target, Timeouts, at};
+use crate::net::{Client, ClientError, Dialer, Handle, LoginSource, Remote, Target, Timeouts};
 use crate::replication::ReplicaLabel;
 use crate::topology::ending::Ending;
 
@@ -53,9 +53,9 @@ impl Access {
         };
         let socket = self.dialer.connect(target, &announce)?;
         let login = self.login.ask()?;
-        Client::new(socket, &login)
-            .and_then(|mut client| self.name(&mut client).map(|()| client))
-            .map_err(|error| at(target, error.into()))
+        let mut client = Client::new(target, socket, &login)?;
+        self.name(&mut client)?;
+        Ok(client)
     }
 
     /// Tells the server the label, if the caller has given one. A refusal does not matter.

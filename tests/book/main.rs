@@ -1,6 +1,7 @@
 //! README and docs as a book: the length of the pages, their links, the table of contents, their programs.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is a report")]
 
+mod bridges;
 mod messages;
 
 use std::collections::BTreeSet;

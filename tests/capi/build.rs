@@ -1,10 +1,11 @@
 //! Builds the libraries as C programs link them, and the programs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::cargo::without_package;
 
@@ -21,7 +22,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 }
 
 /// How library and program are built.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum How {
     /// With debug assertions and overflow checks.
     Debug,
@@ -76,14 +77,19 @@ fn cargo(name: &str, target: Option<&Path>, environment: &[(&str, &str)]) -> Pat
     built
 }
 
-/// Compiles a program of this repository, linked with the static library, and gives its path.
+/// Compiles a program of this repository, once, linked with the static library, and gives its path.
 pub(crate) fn program(source: &str, how: How) -> PathBuf {
+    type Once = Arc<OnceLock<PathBuf>>;
+    static BUILT: Mutex<BTreeMap<(String, How), Once>> = Mutex::new(BTreeMap::new());
+    let built = BUILT.lock().expect("no test panicked here").entry((source.to_owned(), how)).or_default().clone();
+    built.get_or_init(|| compiled(source, how)).clone()
+}
+
+fn compiled(source: &str, how: How) -> PathBuf {
     let library = library(how);
     let name = Path::new(source).file_name().expect("a file").to_string_lossy().replace('.', "-");
-    let folder = folder(if how == How::Sanitized { "programs-asan" } else { "programs" });
-    let program = folder.join(&name);
-    // Tests run side by side, and two of them may want the same program.
-    let fresh = folder.join(format!("{name}.{:?}", std::thread::current().id()).replace(['(', ')'], ""));
+    let program = folder(if how == How::Sanitized { "programs-asan" } else { "programs" }).join(name);
+    let fresh = program.with_extension("built");
     let mut command = compiler(source);
     command.args(["-g", "-O1", "-fno-omit-frame-pointer", "-pthread"]);
     if how == How::Sanitized {

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, thread};
 
+use redtail::replay::{Primary, Recording};
 use serde_json::{Value, json};
 
 use crate::build::{How, root, run, stdout};
@@ -219,18 +220,61 @@ fn copy_of(lines: &[Line]) -> (Keys, usize) {
             }
             "key" => {
                 parts += 1;
-                let whole = keys.get_mut(&at(&line["key"])).unwrap().1.as_array_mut().unwrap();
-                whole.extend(line["value"].as_array().unwrap().iter().cloned());
+                add_part(&mut keys.get_mut(&at(&line["key"])).unwrap().1, line["value"].clone());
             }
             "command" if line["args"][0] == "SET" => {
                 drop(keys.insert(at(&line["args"][1]), ("string".into(), line["args"][2].clone(), false)));
             }
-            "function" | "command" => {}
+            "function" | "command" | "gap" | "begin" => {}
             other => panic!("{other}"),
         }
     }
     assert_eq!(begun, complete);
     (keys, parts)
+}
+
+/// Continues a value, its lists, and those of groups and consumers by their names.
+fn add_part(whole: &mut Value, part: Value) {
+    match (whole, part) {
+        (Value::Array(whole), Value::Array(part)) => {
+            for it in part {
+                let has_name = !it["name"].is_null();
+                let mut same = whole.iter_mut().filter(|_| has_name).filter(|other| other["name"] == it["name"]);
+                match same.next() {
+                    Some(same) => add_part(same, it),
+                    None => whole.push(it),
+                }
+            }
+        }
+        (Value::Object(whole), Value::Object(part)) => {
+            for (name, it) in part {
+                add_part(whole.entry(name).or_insert(Value::Null), it);
+            }
+        }
+        (whole, part) => *whole = part,
+    }
+}
+
+fn groups_are_whole(value: &Value) {
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let ids = |from: u32, to: u32| (from..=to).map(|n| json!(format!("{n}-0"))).collect::<Vec<_>>();
+    assert_eq!((list(&value["entries"]).len(), &value["length"]), (2000, &json!(2000)));
+    let groups = list(&value["groups"]);
+    assert_eq!(groups.len(), 2);
+    let late = json!({"name": "late", "last_id": "7-0", "entries_read": null, "pending": [], "consumers": []});
+    assert_eq!(groups[0], late);
+    let group = &groups[1];
+    let facts = (&group["name"], &group["last_id"], &group["entries_read"]);
+    assert_eq!(facts, (&json!("read"), &json!("2000-0"), &json!(2000)));
+    let pending = list(&group["pending"]);
+    assert!(pending.iter().all(|it| it[1].as_u64().is_some_and(|at| at > 0) && it[2] == 1 && it[3].is_null()));
+    assert_eq!(pending.into_iter().map(|it| it[0].clone()).collect::<Vec<_>>(), ids(1, 2000));
+    let consumers = list(&group["consumers"]);
+    let names: Vec<_> = consumers.iter().map(|it| &it["name"]).collect();
+    assert_eq!(names, ["alice", "bob", "idle"]);
+    let pending: Vec<_> = consumers.iter().map(|it| list(&it["pending"])).collect();
+    assert_eq!(pending, [ids(1, 2), ids(3, 2000), Vec::new()]);
+    assert!(consumers.iter().all(|it| it["seen_at_ms"].is_u64() && it["active_at_ms"].is_null()));
 }
 
 #[test]
@@ -248,6 +292,14 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     let script = "for i=1,3000 do redis.call('HSET','large','field:'..i,'value:'..i) end";
     client.call(&["EVAL", script, "0"]);
     client.call(&["SET", "long", &"x".repeat(50_000)]);
+    let script = "for i=1,2000 do redis.call('XADD','groups',i..'-0','f',i) end";
+    client.call(&["EVAL", script, "0"]);
+    let fill = "XGROUP CREATE groups late 7-0,XGROUP CREATE groups read 0,\
+                XREADGROUP GROUP read alice COUNT 2 STREAMS groups >,XREADGROUP GROUP read bob STREAMS groups >,\
+                XGROUP CREATECONSUMER groups read idle";
+    for line in fill.split(',') {
+        client.call(&line.trim().split(' ').collect::<Vec<_>>());
+    }
     let args = ["--from", "snapshot", "-X", "message.max.bytes=20000", "--too-large", "omit", "--not-key", "user:*"];
     let bridge = Bridge::start(how, &broker, &folder, &server.address(), &args);
     has_state(&folder);
@@ -266,8 +318,10 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     assert!(fields.len() == 3000 && parts > 2, "{} fields in {parts} parts", fields.len());
     let set = got.remove(&(0, "set")).unwrap().1.as_array().unwrap();
     assert!(set.len() == 2 && set.contains(&json!("a")) && set.contains(&json!("2")));
-    let stream =
-        json!({"entries": [["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]], "length": 2, "last_id": "2-0"});
+    groups_are_whole(got.remove(&(0, "groups")).unwrap().1);
+    let entries = json!([["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]]);
+    let stream = json!({"entries": entries, "groups": [], "length": 2, "last_id": "2-0", "first_id": "1-1",
+        "max_deleted_id": "0-0", "entries_added": 2});
     let want = [
         ((0, "bits"), "string", json!({"base64": "gA=="})),
         ((0, "hash"), "hash", json!([["f", "v"]])),
@@ -280,6 +334,46 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     ];
     let want: BTreeMap<_, _> = want.iter().map(|(at, kind, value)| (*at, (*kind, value, false))).collect();
     assert_eq!(got, want);
+}
+
+/// A primary that saves without a fork sends commands among the keys. Filters and partitions are those of commands.
+#[test]
+#[ignore = "needs librdkafka: tests/tools"]
+fn commands_among_the_keys_of_a_snapshot_are_published() {
+    let how = How::Sanitized;
+    let (broker, folder) = (Broker::start(how, 2), Folder::new("kafka-forkless"));
+    let rdb = fs::read(root().join("tests/data/handmade/valkey-81-forkless-sync.rdb")).unwrap();
+    let mut bytes = format!("+FULLRESYNC {} 100\r\n${}\r\n", "a".repeat(40), rdb.len()).into_bytes();
+    bytes.extend(rdb);
+    bytes.extend(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$3\r\nend\r\n$1\r\n1\r\n");
+    let primary = Primary::serve(Recording::parse(&bytes).unwrap()).unwrap();
+    let mut consumer = Consumer::start(how, &broker);
+    let args = ["--from", "snapshot", "--not-key", "n", "--not-command", "RPUSH"];
+    let bridge = Bridge::start(how, &broker, &folder, &primary.address().to_string(), &args);
+    consumer.has("command", 1);
+    consumer.has("snapshot", 2);
+    consumer.has("snapshot_command", 2);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let mut seen = BTreeMap::new();
+    for (_, line) in consumer.lines() {
+        let number: u64 = line["id"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+        let it = match line["event"].as_str().unwrap() {
+            "key" => json!([line["db"], line["key"]]),
+            "snapshot_command" => json!([line["db"], line["args"], line["partitions"].as_array().map(Vec::len)]),
+            _ => continue,
+        };
+        assert!(seen.insert(number, it).is_none(), "{line}");
+    }
+    let seen: Vec<Value> = seen.into_values().collect();
+    let want = json!([
+        [0, "k1"],
+        [0, ["SET", "k1", "changed while it was saved"], null],
+        [0, "k2"],
+        [2, "other"],
+        [0, ["PHSET", "p", "/a", "f", "v"], null],
+        [0, "k3"],
+    ]);
+    assert_eq!(json!(seen), want);
 }
 
 /// A snapshot that a crash broke off is repeated whole, under another name.
@@ -372,6 +466,45 @@ fn metrics_show_the_state_of_the_bridge() {
     eventually("the queue has room", || get("redtail_output_blocked_now_seconds") == 0.0);
     assert!(get("redtail_output_blocked_seconds_total") > 0.0);
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+}
+
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn the_server_shows_the_name_of_the_bridge() {
+    let how = How::Sanitized;
+    let (broker, server, folder) = (Broker::start(how, 1), Server::start(Kind::Redis70), Folder::new("kafka-name"));
+    for (args, name) in [(&["--name", "orders"][..], "ip=orders.redtail.invalid,"), (&[], "ip=redtail.invalid,")] {
+        let bridge = Bridge::start(how, &broker, &folder, &server.address(), args);
+        eventually("it is shown", || server.info("replication").values().any(|line| line.contains(name)));
+        assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    }
+}
+
+/// The link may be there before the checkpoint: the file is made and replaced, the link stays.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_checkpoint_behind_links_has_one_bridge() {
+    let how = How::Sanitized;
+    let (broker, server, folder) = (Broker::start(how, 1), Server::start(Kind::Redis70), Folder::new("kafka-state"));
+    let (absolute, relative) = (Folder::new("kafka-link"), Folder::new("kafka-links"));
+    std::os::unix::fs::symlink(folder.0.join("state"), absolute.0.join("state")).unwrap();
+    fs::create_dir(relative.0.join("inner")).unwrap();
+    std::os::unix::fs::symlink("inner/link", relative.0.join("state")).unwrap();
+    std::os::unix::fs::symlink(absolute.0.join("state"), relative.0.join("inner/link")).unwrap();
+    let start = |folder: &Folder| Bridge::start(how, &broker, folder, &server.address(), &[]);
+    let bridge = start(&relative);
+    has_state(&folder);
+    for other in [&folder, &absolute] {
+        assert_eq!(start(other).end(), Some(1));
+        assert!(words(other).contains("state.lock: another bridge uses this checkpoint"), "{}", words(other));
+    }
+    let state = || fs::read_to_string(folder.0.join("state")).unwrap();
+    let before = state();
+    server.call(&["SET", "a", "1"]);
+    eventually("the position is saved", || state() != before);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&relative));
+    let links = [absolute.0.join("state"), relative.0.join("state"), relative.0.join("inner/link")];
+    assert!(links.iter().all(|link| link.is_symlink()) && !folder.0.join("state").is_symlink());
 }
 
 /// Filters drop commands, also inside of transactions, and the position passes them.
@@ -478,6 +611,46 @@ fn history_that_is_lost_is_never_silence() {
     assert_eq!(bridge.stop(), Some(0));
 }
 
+/// After a gap a snapshot follows, again if the bridge ends in its middle. Until it is complete, the
+/// old position is kept.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_gap_is_closed_by_a_snapshot() {
+    let how = How::Sanitized;
+    let (broker, server) = (Broker::start(how, 2), Server::start(Kind::Redis70));
+    let folder = Folder::new("kafka-gap");
+    server.config_set("repl-backlog-size", "16kb");
+    let mut consumer = Consumer::start(how, &broker);
+    let small = ["--on-gap", "snapshot", "-X", "queue.buffering.max.messages=10"];
+    let address = broker.address.clone();
+    let start = |args: &[&str]| Bridge::start_at(how, &address, &folder, &server.address(), args);
+    let bridge = start(&small);
+    has_state(&folder);
+    server.call(&["SET", "gone", "1"]);
+    consumer.has("command", 1);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let state = || fs::read_to_string(folder.0.join("state")).unwrap();
+    let before = state();
+    server.call(&["DEL", "gone"]);
+    server.call(&["EVAL", "for i=1,30000 do redis.call('SET','key:'..i,i) end", "0"]);
+    let bridge = start(&small);
+    eventually("some keys are there", || consumer.count() > 200);
+    // It saves what is confirmed.
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    assert_eq!(state(), before);
+    server.call(&["DEL", "key:1"]);
+    let bridge = start(&["--on-gap", "snapshot"]);
+    eventually("the snapshot is confirmed", || state() != before);
+    end(&server);
+    consumer.end(broker.partitions);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let (keys, _) = copy_of(&consumer.lines());
+    assert_eq!(keys.len(), 29_999);
+    assert!(keys.keys().all(|(_, _, key)| key.starts_with("key:") && key != "key:1"));
+    let gaps = consumer.lines().iter().filter(|(_, line)| line["event"] == "gap").count();
+    assert!(gaps >= 2, "{gaps}");
+}
+
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn what_it_refuses_and_why() {
@@ -498,8 +671,9 @@ fn what_it_refuses_and_why() {
     wrong(&[], 2, "the server to follow is missing");
     wrong(&[&address], 2, "--brokers is missing");
     wrong(&with(&["--nonsense"]), 2, "--nonsense");
-    wrong(&with(&["--on-gap", "perhaps"]), 2, "--on-gap takes one of two words");
+    wrong(&with(&["--on-gap", "perhaps"]), 2, "--on-gap takes one of the words in --help");
     wrong(&with(&["--transaction-limit", "much"]), 2, "takes a number of bytes");
+    wrong(&with(&["--name", "a b"]), 2, "--name: choose 1 to 64 letters, digits, '.', '-', '_' and '='");
     wrong(&with(&["--metrics", "nowhere"]), 2, "--metrics takes host:port");
     wrong(&with(&["-X", "no.such.setting=1"]), 2, "no.such.setting");
     wrong(&with(&["-X", "sasl.password=secret"]), 2, "put it into --kafka-config");
@@ -519,6 +693,11 @@ fn what_it_refuses_and_why() {
     wrong(&with(&["--command", "A B C"]), 2, "--command takes the name of a command");
     wrong(&with(&["--command", "publish"]), 2, "publish: it changes no data, and is never published");
     wrong(&with(&["--from", "snapshot", "--command", "SET"]), 2, "--from snapshot and --command exclude each other");
+    wrong(
+        &with(&["--on-gap", "snapshot", "--command", "SET"]),
+        2,
+        "--on-gap snapshot and --command exclude each other",
+    );
     wrong(&with(&["--db", "0,x"]), 2, "--db 0,x: a database is a number");
     let at = |target: &str| -> Vec<String> {
         let start = whole[..whole.len() - 1].iter().map(|&arg| arg.to_owned());

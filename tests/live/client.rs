@@ -103,6 +103,11 @@ impl Client {
         read_value(&mut self.reader)
     }
 
+    /// Waits until the server closes the connection.
+    pub(crate) fn ends(&mut self) -> bool {
+        self.reader.fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+
     /// Sends all commands before reading the first reply.
     pub(crate) fn pipeline(&mut self, commands: &[Command]) -> Vec<Value> {
         for command in commands {

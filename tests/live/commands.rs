@@ -798,7 +798,8 @@ fn the_tool_asks_the_server_for_the_keys_of_an_unknown_command() {
                 );
             } else {
                 assert_eq!((&first["keys"], &second["keys"]), (&serde_json::Value::Null, &serde_json::Value::Null));
-                tool.says("cannot ask the server for its keys (COMMAND INFO): NOPERM");
+                let address = server.address();
+                tool.says(&format!("cannot ask the server for its keys (COMMAND INFO): {address}: NOPERM"));
             }
             let denials = server.call(&["ACL", "LOG"]);
             assert!(denials.items().len() <= 1, "{kind:?}: {denials:?}");

@@ -128,6 +128,30 @@ fn a_copy_of_a_live_source_is_equal() {
     }
 }
 
+/// Whether no client has a connection to the server, except for the one that asks.
+pub(crate) fn is_left_alone(server: &Server) -> bool {
+    server.call(&["CLIENT", "LIST"]).text().lines().count() == 1
+}
+
+/// While keys that nothing is asked about are searched in one server, the other one closes its connection.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_closes_connections_that_are_not_used() {
+    let (source, target) = (Server::start(Kind::Redis70), Server::start(Kind::Valkey91));
+    for server in [&source, &target] {
+        server.call(&["SET", "rare", "1"]);
+        server.config_set("timeout", "1");
+    }
+    source.call(&["DEBUG", "POPULATE", "500000"]);
+    let mut tool = Tool::start(&["compare", &source.address(), &target.address(), "--key", "rare"]);
+    eventually("the source is searched", || source.info("commandstats").contains_key("cmdstat_scan"));
+    source.stand_still();
+    eventually("the target has closed the connection", || is_left_alone(&target));
+    source.moves_again();
+    assert!(tool.wait().success(), "{}", tool.errors());
+    assert!(tool.errors().contains("all 1 keys are equal"), "{}", tool.errors());
+}
+
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn clusters_are_compared_key_by_key() {

@@ -34,6 +34,7 @@ mod harness;
 mod help;
 mod liveness;
 mod load;
+mod load_cluster;
 mod memory;
 mod migrate;
 mod million;

@@ -17,13 +17,13 @@ use crate::watching::scrape;
 const KEY: &str = "redtail:position";
 
 /// A `redtail tail` and the `redtail load` that reads its output.
-struct Move {
-    tail: Tool,
-    load: Tool,
+pub(crate) struct Move {
+    pub(crate) tail: Tool,
+    pub(crate) load: Tool,
 }
 
 impl Move {
-    fn start(from: &[&str], to: &[&str]) -> Move {
+    pub(crate) fn start(from: &[&str], to: &[&str]) -> Move {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let positions = ["--format", "resp", "--positions"];
         let mut tail = redtail(&[&["tail"], from, &positions].concat());
@@ -34,7 +34,7 @@ impl Move {
     }
 
     /// Both end by themselves, without an error.
-    fn ends(mut self) {
+    pub(crate) fn ends(mut self) {
         assert!(self.tail.wait().success(), "{}", self.tail.errors());
         assert!(self.load.wait().success(), "{}", self.load.errors());
         assert!(!self.load.errors().contains("refused"), "{}", self.load.errors());
@@ -385,7 +385,7 @@ fn the_messages_of_a_pair_begin_on_lines_of_their_own() {
 }
 
 /// The commands of `lines`, as redis-cli splits them.
-fn commands(lines: &str) -> Vec<u8> {
+pub(crate) fn commands(lines: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for command in crate::workload::parse(lines) {
         bytes.extend_from_slice(format!("*{}\r\n", command.len()).as_bytes());

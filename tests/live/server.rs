@@ -326,10 +326,19 @@ impl Server {
         }
     }
 
-    /// Makes it hang: the system keeps its connections open, and it is silent. Only `kill` ends that.
+    /// Makes it hang: the system keeps its connections open, and it is silent.
     pub(crate) fn stand_still(&self) {
+        self.signal("-STOP");
+    }
+
+    /// It has stood still.
+    pub(crate) fn moves_again(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.process.as_ref().expect("it runs").id().to_string();
-        assert!(Command::new("kill").args(["-STOP", &pid]).status().expect("kill runs").success());
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill runs").success());
     }
 
     /// Kills the process that writes a snapshot, once there is one.

@@ -298,6 +298,32 @@ fn an_idle_connection_has_a_small_buffer() {
     assert_eq!(take(&mut session, 20_000), 1);
 }
 
+/// A read in the background gets its space just after data, and waits with it.
+#[test]
+fn an_idle_read_in_the_background_has_a_small_buffer() {
+    const SMALL: usize = 16 << 10;
+    const LARGE: usize = 100 << 10;
+    let mut session = BufferedSession::with_capacity(Session::commands(Options::default(), 0), LARGE).unwrap();
+    let mut read = |bytes: &[u8], now_ms| {
+        let space = session.space().unwrap();
+        let length = space.len();
+        space[..bytes.len()].copy_from_slice(bytes);
+        // The timer, while nothing arrives.
+        assert!(matches!(session.next(now_ms), Step::Read { .. }));
+        session.received(bytes.len());
+        while let Step::Event(_) = session.next(now_ms) {}
+        length
+    };
+    let filling = &INCR.repeat(SMALL)[..SMALL];
+    let unread = SMALL % INCR.len();
+    assert_eq!((read(INCR, 0), read(filling, 0)), (SMALL, SMALL));
+    assert_eq!(read(&INCR[unread..], 999), LARGE - unread);
+    assert_eq!((read(INCR, 1998), read(INCR, 2998)), (LARGE, LARGE));
+    assert_eq!((read(INCR, 2998), read(INCR, 9000)), (SMALL, SMALL));
+    // Many bytes after a silence.
+    assert_eq!((read(filling, 19_000), read(&INCR[unread..], 19_000)), (SMALL, LARGE - unread));
+}
+
 /// The larger buffer is for speed: a connection needs it as little as before.
 #[test]
 fn a_lack_of_memory_for_the_large_buffer_is_no_failure() {

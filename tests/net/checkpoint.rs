@@ -116,6 +116,10 @@ fn a_link_to_a_missing_file_stays_a_link() {
     Checkpoint::open(folder.path("link"), "primary").unwrap().save(at(2)).unwrap();
     assert!(fs::symlink_metadata(folder.path("link")).unwrap().is_symlink());
     assert_eq!(Checkpoint::open(folder.path("real/position"), "primary").unwrap().position(), Some(at(2)));
+    // The name for a lock is the same for each path.
+    for path in ["link", "middle", "real/position"] {
+        assert_eq!(Checkpoint::file(folder.path(path)), folder.path("real/position"));
+    }
 }
 
 #[test]

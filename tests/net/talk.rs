@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use redtail::net::{Client, ClientError, Login, Reply, Socket, Timeouts};
+use redtail::net::{Client, ClientError, ClientErrorKind, Login, Reply, Socket, Timeouts};
 
 /// Talks with one that gives these answers, one for each read, and then hangs up; it stays if there are none.
 fn talk(answers: &[&'static [u8]], login: &Login) -> Result<Client, ClientError> {
@@ -23,7 +23,15 @@ fn talk(answers: &[&'static [u8]], login: &Login) -> Result<Client, ClientError>
         }
         while answers.is_empty() && link.read(&mut space).is_ok_and(|count| count > 0) {}
     });
-    Client::new(Socket::connect(&target, &timeouts).unwrap(), login)
+    Client::new(&target, Socket::connect(&target, &timeouts).unwrap(), login)
+}
+
+/// The address is in front of the message, once, also as an error of the system.
+#[track_caller]
+fn is_named(error: &ClientError, message: &str) {
+    let (target, text) = (error.target.to_string(), error.to_string());
+    assert!(text.starts_with(&format!("{target}: {message}")), "{text}");
+    assert_eq!(text.matches(&target).count(), 1, "{text}");
 }
 
 #[test]
@@ -37,7 +45,9 @@ fn answers_of_every_kind_own_what_they_say() {
     assert!(denied.is_denied() && denied.error() == Some("NOPERM no") && denied.text().is_none());
     assert_eq!(talk.ask(&["GET", "k"]).unwrap(), Reply::Null);
     assert_eq!(talk.ask(&["GET", "k"]).unwrap().text(), Some("\u{fffd}!"));
-    assert!(matches!(talk.ask(&["PING"]), Err(ClientError::Closed { asked }) if asked == "PING"));
+    let error = talk.ask(&["PING"]).unwrap_err();
+    assert!(matches!(&error.kind, ClientErrorKind::Closed { asked } if asked == "PING"));
+    is_named(&error, "the server closed the connection");
 }
 
 /// A refused introduction is no error. A denied one is not continued.
@@ -64,10 +74,11 @@ fn a_client_with_a_user_has_a_password() {
     let mut login = Login::default();
     login.user = Some("cdc".into());
     match talk(&[b"+PONG\r\n"], &login) {
-        Err(ClientError::Io(error)) => {
-            assert_eq!(error.to_string(), "the user cdc has no password: give it, or an empty one for a nopass user")
+        Err(error) => {
+            is_named(&error, "the user cdc has no password: give it, or an empty one for a nopass user");
+            assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::InvalidInput);
         }
-        other => panic!("{other:?}"),
+        Ok(client) => panic!("{client:?}"),
     }
     assert!(talk(&[b"+OK\r\n"], &Login::user("cdc", "")).is_ok());
 }
@@ -76,14 +87,20 @@ fn a_client_with_a_user_has_a_password() {
 fn what_is_no_answer_says_what_it_is() {
     let nobody = Login::default();
     let alert = b"\x15\x03\x01\x00\x02\x02\x46";
-    match talk(&[alert], &nobody).unwrap().ask(&["PING"]) {
-        Err(ClientError::Protocol { heard }) => assert_eq!(heard, alert),
-        other => panic!("{other:?}"),
-    }
-    assert!(matches!(talk(&[], &nobody).unwrap().ask(&["PING"]), Err(ClientError::TimedOut)));
+    let error = talk(&[alert], &nobody).unwrap().ask(&["PING"]).unwrap_err();
+    assert!(matches!(&error.kind, ClientErrorKind::Protocol { heard } if heard == alert), "{error:?}");
+    is_named(
+        &error,
+        "the server does not speak the protocol of Redis and Valkey: a server that requires TLS answers: ",
+    );
+    let error = talk(&[], &nobody).unwrap().ask(&["PING"]).unwrap_err();
+    assert!(matches!(error.kind, ClientErrorKind::TimedOut), "{error:?}");
+    is_named(&error, "no reply within the time limit: ");
     let login = Login::user("cdc", "secret");
     let wrong = b"-WRONGPASS invalid username-password pair\r\n";
-    assert!(matches!(talk(&[wrong], &login), Err(ClientError::Refused(words)) if words.starts_with("WRONGPASS")));
+    let error = talk(&[wrong], &login).unwrap_err();
+    assert!(matches!(error.kind, ClientErrorKind::Refused(_)), "{error:?}");
+    is_named(&error, "WRONGPASS invalid username-password pair");
     // One that asks for none has nothing against one.
     let open = b"-ERR AUTH <password> called without any password configured for the default user.\r\n";
     let mut open = talk(&[open, b"+PONG\r\n"], &login).unwrap();
@@ -95,9 +112,6 @@ fn what_is_no_answer_says_what_it_is() {
 fn a_reply_that_is_too_long_is_no_other_protocol() {
     let mut talk = talk(&[b"$99999999\r\n"], &Login::default()).unwrap();
     let error = talk.ask(&["INFO"]).unwrap_err();
-    assert!(matches!(error, ClientError::Io(_)), "{error:?}");
-    assert_eq!(
-        error.to_string(),
-        "a bulk string of 99999999 bytes exceeds the limit of 16777216 bytes (limit: bulk), at byte 1"
-    );
+    assert!(matches!(error.kind, ClientErrorKind::Io(_)), "{error:?}");
+    is_named(&error, "a bulk string of 99999999 bytes exceeds the limit of 16777216 bytes (limit: bulk), at byte 1");
 }

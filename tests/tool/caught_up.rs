@@ -1,4 +1,4 @@
-//! `--until-caught-up`, with a server that loses the history between two connections.
+//! `--until-caught-up`, with servers that lose the history, or fail over.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -28,48 +28,47 @@ pub(crate) fn command(from: &mut impl BufRead) -> Option<Vec<String>> {
     Some(args)
 }
 
-/// Continues the first stream, and ends it at once. Sends a snapshot after the second request.
-fn serve(mut link: TcpStream, requests: &AtomicU32) -> Option<()> {
+/// Answers one command after another. `Err` is the last answer.
+pub(crate) fn answer_each(
+    mut link: TcpStream,
+    mut answer: impl FnMut(&[&str]) -> Result<Vec<u8>, Vec<u8>>,
+) -> Option<()> {
     let mut reader = BufReader::new(link.try_clone().ok()?);
     while let Some(args) = command(&mut reader) {
-        let offset = 2000 + 1000 * requests.load(Ordering::SeqCst);
-        let reply = match (args[0].as_str(), args.get(1).map(String::as_str)) {
-            ("replconf", Some("ack")) => continue,
-            ("ping", _) => b"+PONG\r\n".to_vec(),
-            ("info", _) if requests.load(Ordering::SeqCst) > 1 => info(&"b".repeat(40), 4000),
-            ("info", _) => info(REPLID, offset as usize),
-            ("psync", _) if requests.fetch_add(1, Ordering::SeqCst) == 0 => {
-                link.write_all(format!("+CONTINUE {REPLID}\r\n").as_bytes()).ok()?;
+        match answer(&args.iter().map(String::as_str).collect::<Vec<_>>()) {
+            Ok(bytes) => link.write_all(&bytes).ok()?,
+            Err(last) => {
+                link.write_all(&last).ok()?;
                 return link.shutdown(Shutdown::Write).ok();
             }
-            ("psync", _) => {
-                let head = format!("+FULLRESYNC {} 4000\r\n${}\r\n", "b".repeat(40), SNAPSHOT.len());
-                [head.as_bytes(), SNAPSHOT].concat()
-            }
-            _ => b"+OK\r\n".to_vec(),
-        };
-        link.write_all(&reply).ok()?;
+        }
     }
     Some(())
 }
 
-/// Continues the stream, with a write. The first answer to the question for its offset is of another server.
-fn serve_after_failover(mut link: TcpStream, asked: &AtomicU32) -> Option<()> {
-    let mut reader = BufReader::new(link.try_clone().ok()?);
-    while let Some(args) = command(&mut reader) {
-        let reply = match (args[0].as_str(), args.len()) {
-            ("replconf", _) if args[1] == "ack" => continue,
-            ("ping", _) => b"+PONG\r\n".to_vec(),
-            // The session asks for everything.
-            ("info", 1) => info(REPLID, 1000),
-            ("info", _) if asked.fetch_add(1, Ordering::SeqCst) == 0 => info(&"b".repeat(40), 500),
-            ("info", _) => info(REPLID, 1000 + WRITE.len()),
-            ("psync", _) => [format!("+CONTINUE {REPLID}\r\n").as_bytes(), WRITE].concat(),
-            _ => b"+OK\r\n".to_vec(),
-        };
-        link.write_all(&reply).ok()?;
-    }
-    Some(())
+/// A primary that answers INFO and PSYNC like that. The flag: everything is asked for, as the session does.
+fn primary(
+    info: impl Fn(bool) -> Vec<u8> + Send + Sync + 'static,
+    psync: impl Fn() -> Result<Vec<u8>, Vec<u8>> + Send + Sync + 'static,
+) -> String {
+    listen(move |link| {
+        answer_each(link, |args| match args {
+            ["replconf", "ack", ..] => Ok(Vec::new()),
+            ["ping", ..] => Ok(b"+PONG\r\n".to_vec()),
+            ["info", sections @ ..] => Ok(info(sections.is_empty())),
+            ["psync", ..] => psync(),
+            _ => Ok(b"+OK\r\n".to_vec()),
+        })
+    })
+}
+
+fn continued() -> Vec<u8> {
+    format!("+CONTINUE {REPLID}\r\n").into_bytes()
+}
+
+/// Another replication id than [`REPLID`].
+fn other() -> String {
+    "b".repeat(40)
 }
 
 const WRITE: &[u8] = b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4\r\nlast\r\n";
@@ -80,14 +79,14 @@ fn info(replid: &str, offset: usize) -> Vec<u8> {
     format!("${}\r\n{text}\r\n", text.len()).into_bytes()
 }
 
-pub(crate) fn listen(serve: impl Fn(TcpStream, &AtomicU32) -> Option<()> + Send + Sync + 'static) -> String {
+pub(crate) fn listen(serve: impl Fn(TcpStream) -> Option<()> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let (serve, requests) = (Arc::new(serve), Arc::new(AtomicU32::new(0)));
+    let serve = Arc::new(serve);
     std::thread::spawn(move || {
         for link in listener.incoming().flatten() {
-            let (serve, requests) = (Arc::clone(&serve), Arc::clone(&requests));
-            std::thread::spawn(move || serve(link, &requests));
+            let serve = Arc::clone(&serve);
+            std::thread::spawn(move || serve(link));
         }
     });
     address
@@ -96,7 +95,14 @@ pub(crate) fn listen(serve: impl Fn(TcpStream, &AtomicU32) -> Option<()> + Send 
 /// The address of Sentinels, or of a proxy, may lead to another server than the one that is followed.
 #[test]
 fn the_offset_of_another_server_is_no_goal() {
-    let address = listen(serve_after_failover);
+    // The first answer to the question for its offset is of another server.
+    let asked = AtomicU32::new(0);
+    let info = move |is_all| match () {
+        () if is_all => info(REPLID, 1000),
+        () if asked.fetch_add(1, Ordering::SeqCst) == 0 => info(&other(), 500),
+        () => info(REPLID, 1000 + WRITE.len()),
+    };
+    let address = primary(info, || Ok([&continued(), WRITE].concat()));
     let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--until-caught-up"]).ok();
     assert!(ran.text().contains("\"last\""), "{} {}", ran.text(), ran.err);
     // Nothing is left to resume.
@@ -115,7 +121,20 @@ fn the_offset_of_another_server_is_no_goal() {
 /// The goal of the first connection is no goal of the second one, which begins with a snapshot.
 #[test]
 fn a_snapshot_after_a_lost_history_is_printed() {
-    let address = listen(serve);
+    let requests = Arc::new(AtomicU32::new(0));
+    let asked = Arc::clone(&requests);
+    let info = move |_| match asked.load(Ordering::SeqCst) {
+        count @ ..=1 => info(REPLID, 2000 + 1000 * count as usize),
+        _ => info(&other(), 4000),
+    };
+    let address = primary(info, move || match requests.fetch_add(1, Ordering::SeqCst) {
+        // The first stream ends at once.
+        0 => Err(continued()),
+        _ => {
+            let head = format!("+FULLRESYNC {} 4000\r\n${}\r\n", other(), SNAPSHOT.len());
+            Ok([head.as_bytes(), SNAPSHOT].concat())
+        }
+    });
     let position = format!("{REPLID}:1000:0");
     let ran = run(&["tail", &address, "--from", &position, "--on-gap", "snapshot", "--until-caught-up"]);
     assert!(ran.text().contains("\"k\""), "{} {}", ran.text(), ran.err);
@@ -128,21 +147,8 @@ fn a_snapshot_after_a_lost_history_is_printed() {
 fn a_signal_before_the_goal_is_a_failure() {
     use std::io::Read;
     use std::process::Stdio;
-    let address = listen(|mut link, _| {
-        let mut reader = BufReader::new(link.try_clone().ok()?);
-        while let Some(args) = command(&mut reader) {
-            let reply = match (args[0].as_str(), args.len()) {
-                ("replconf", _) if args[1] == "ack" => continue,
-                ("ping", _) => b"+PONG\r\n".to_vec(),
-                ("info", 1) => info(REPLID, 1000),
-                ("info", _) => info(&"b".repeat(40), 500),
-                ("psync", _) => format!("+CONTINUE {REPLID}\r\n").into_bytes(),
-                _ => b"+OK\r\n".to_vec(),
-            };
-            link.write_all(&reply).ok()?;
-        }
-        Some(())
-    });
+    let info = |is_all| if is_all { info(REPLID, 1000) } else { info(&other(), 500) };
+    let address = primary(info, || Ok(continued()));
     let from = format!("{REPLID}:1000:0");
     let options = ["tail", &address, "--from", &from, "--until-caught-up", "--format", "resp", "--positions"];
     let mut tool = crate::run::redtail(&options);

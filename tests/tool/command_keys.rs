@@ -106,7 +106,7 @@ fn following(stream: &[u8], answers: &[&str]) -> (Vec<Value>, String, Vec<String
     let options = ["--format", "json", "--keys", "--key", "user:*", "--reconnect", "0"];
     let ran = run(&[&["tail", &address, "--from", &from], &options[..]].concat());
     let printed: Vec<_> = ran.json().into_iter().filter(|event| event["event"] == "command").collect();
-    (printed, ran.err, asked.join().unwrap())
+    (printed, ran.err.replace(&address, "ADDRESS"), asked.join().unwrap())
 }
 
 /// The server describes a command that the library does not know. It is asked once for each name.
@@ -138,21 +138,24 @@ fn the_server_is_asked_for_the_keys_of_an_unknown_command() {
     let (printed, err, asked) = following(&[denied]);
     assert_eq!((printed.len(), asked.len()), (6, 1), "{err}");
     let told = "redtail: \"Q.PUSH\": redtail does not know this command and cannot ask the server for its keys (COMMAND INFO): \
-                NOPERM User default has no permissions to run the 'command|info' command; it is not asked again\n";
+                ADDRESS: NOPERM User default has no permissions to run the 'command|info' command; it is not asked again\n";
     assert_eq!(err.matches(told).count(), 1, "{err}");
 
     // A server that closes the connection holds the stream up once.
     let (printed, err, asked) = following(&[""]);
     assert_eq!((printed.len(), asked.len()), (6, 1), "{err}");
     assert_eq!(err.matches("cannot ask the server").count(), 1, "{err}");
-    assert!(err.contains("(COMMAND INFO): the server closed the connection; it is not asked again\n"), "{err}");
+    assert!(
+        err.contains("(COMMAND INFO): ADDRESS: the server closed the connection; it is not asked again\n"),
+        "{err}"
+    );
 
     // A server that loads its data is asked again: by the filter, then for the output.
     let (printed, err, asked) = following(&["-LOADING it loads\r\n", described, "*1\r\n*-1\r\n", unknown]);
     assert_eq!(asked.len(), 4, "{err}");
     let keys: Vec<_> = printed.iter().map(|event| event["keys"][0]["key"].clone()).collect();
     assert_eq!(json!(keys), json!(["user:1", "user:2", null, "user:4", "user:5"]), "{err}");
-    assert!(err.contains("(COMMAND INFO): LOADING it loads; it is asked again\n"), "{err}");
+    assert!(err.contains("(COMMAND INFO): ADDRESS: LOADING it loads; it is asked again\n"), "{err}");
 }
 
 /// The keys of a command that depend on its arguments. The server is asked once for each form of the command.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::caught_up::{command, listen};
+use crate::caught_up::{answer_each, command, listen};
 use crate::refusing::Refusing;
 use crate::run::{redtail, run};
 
@@ -16,8 +16,8 @@ fn bulk(text: &str) -> Vec<u8> {
 }
 
 /// The reply of a server that has these keys in database 0 and in its SCAN.
-fn reply(args: &[String], keys: &[String], value: &[u8], is_cluster: bool) -> Vec<u8> {
-    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+fn reply(args: &[&str], keys: &[&str], value: &[u8], is_cluster: bool) -> Vec<u8> {
+    match args {
         ["cluster", ..] => b"-NOPERM this user has no permissions to run the 'cluster|slots' command\r\n".to_vec(),
         ["info", "cluster"] => bulk(&format!("# Cluster\r\ncluster_enabled:{}\r\n", u8::from(is_cluster))),
         ["info", ..] => bulk("# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n"),
@@ -33,15 +33,8 @@ fn reply(args: &[String], keys: &[String], value: &[u8], is_cluster: bool) -> Ve
     }
 }
 
-fn server(keys: &[&str], value: &[u8], is_cluster: bool) -> String {
-    let (keys, value) = (keys.iter().map(|&key| key.to_owned()).collect::<Vec<_>>(), value.to_vec());
-    listen(move |mut link, _| {
-        let mut reader = BufReader::new(link.try_clone().ok()?);
-        while let Some(args) = command(&mut reader) {
-            link.write_all(&reply(&args, &keys, &value, is_cluster)).ok()?;
-        }
-        Some(())
-    })
+fn server(keys: &'static [&str], value: &'static [u8], is_cluster: bool) -> String {
+    listen(move |link| answer_each(link, |args| Ok(reply(args, keys, value, is_cluster))))
 }
 
 /// SCAN returns a key again while its table grows or shrinks.
@@ -68,7 +61,7 @@ fn a_node_that_hides_its_cluster_is_refused() {
         let message = format!(
             "{node} is a node of a cluster, and the user may not ask for the other nodes: grant +cluster|slots"
         );
-        assert!(ran.code == 1 && ran.err.contains(&message), "{} {}", ran.code, ran.err);
+        assert!(ran.code == 2 && ran.err.contains(&message), "{} {}", ran.code, ran.err);
     }
 }
 
@@ -78,7 +71,46 @@ fn a_refused_connection_names_its_address_once() {
     let single = server(&[], b"$-1\r\n", false);
     let ran = run(&["compare", &single, &refusing.address.to_string()]);
     let message = format!("redtail: can't connect to {}: Connection refused", refusing.address);
-    assert!(ran.code == 1 && ran.err.starts_with(&message), "{} {}", ran.code, ran.err);
+    assert!(ran.code == 2 && ran.err.starts_with(&message), "{} {}", ran.code, ran.err);
+}
+
+/// As with cmp and diff, a failure is no difference.
+#[test]
+fn a_comparison_that_fails_is_not_one_that_differs() {
+    let address = listen(|link| {
+        answer_each(link, |args| match args[0] {
+            "dump" => Ok(b"-NOPERM this user has no permissions to run the 'dump' command\r\n".to_vec()),
+            _ => Ok(reply(args, &["a"], b"", false)),
+        })
+    });
+    let ran = run(&["compare", &address, &address]);
+    assert!(ran.code == 2 && ran.err.contains("refused DUMP \"a\": NOPERM"), "{} {}", ran.code, ran.err);
+}
+
+/// A server closes a connection that is not used for a while.
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_opened_again() {
+    let value = b"$1\r\nx\r\n";
+    let slow = listen(|link| {
+        answer_each(link, |args| {
+            if args[0] == "scan" {
+                std::thread::sleep(Duration::from_millis(400));
+            }
+            Ok(reply(args, &["a"], value, false))
+        })
+    });
+    let links = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&links);
+    let closing = listen(move |link| {
+        let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+        answer_each(link, |args| {
+            let reply = reply(args, &["a"], value, false);
+            if is_first && args[0] == "select" { Err(reply) } else { Ok(reply) }
+        })
+    });
+    let ran = run(&["compare", &slow, &closing]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(links.load(Ordering::SeqCst) > 1);
 }
 
 /// A server holds the replies that nobody reads yet in memory.
@@ -88,7 +120,8 @@ fn large_values_are_asked_for_one_by_one() {
     let seen = Arc::clone(&most);
     let keys: Vec<String> = (0..12).map(|key| format!("key{key}")).collect();
     let value = bulk(&"x".repeat(2 << 20));
-    let address = listen(move |mut link, _| {
+    let address = listen(move |mut link| {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let mut reader = BufReader::new(link.try_clone().ok()?);
         let (mut dumps, mut replies) = (0, Vec::new());
         loop {
@@ -99,6 +132,7 @@ fn large_values_are_asked_for_one_by_one() {
             }
             let args = command(&mut reader)?;
             dumps += usize::from(args[0] == "dump");
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
             replies.extend(reply(&args, &keys, &value, false));
         }
     });

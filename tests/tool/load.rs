@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
+use crate::refusing::Refusing;
 use crate::run::{Ran, run_on};
 
 /// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO and CLUSTER INFO.
@@ -59,4 +60,26 @@ fn a_reply_may_have_more_elements_than_a_command() {
     assert_eq!(ran.code, 1);
     let told = "within a frame that begins at byte 14: at least 50331648 bytes are missing; 2 of the commands sent";
     assert!(ran.err.contains(told), "{}", ran.err);
+}
+
+/// The target drops it with the connection.
+#[test]
+fn a_transaction_without_an_end_is_no_success() {
+    let (begin, _) = TRANSACTION.split_once("*1\n$4\nEXEC").unwrap();
+    let ran = load(begin, &[], &["+OK\r\n", "+QUEUED\r\n"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let told = "the input ends within a transaction: its last 1 commands are not applied";
+    assert!(ran.err.contains(told), "{}", ran.err);
+}
+
+/// The source is not asked before: there is nothing to compare its offset with.
+#[test]
+fn the_lag_is_unknown_until_a_position_is_stored() {
+    let refusing = Refusing::new();
+    let source = refusing.address.to_string();
+    let ran = load("*2\n$4\nINCR\n$1\na\n", &["--source", &source], &[":1\r\n"]).ok();
+    let told = "1 commands confirmed (21 B), the lag is unknown until the target stores a position, in ";
+    assert!(ran.err.contains(told) && !ran.err.contains("refused"), "{}", ran.err);
+    let ran = load("*2\n$4\nINCR\n$1\na\n", &[], &[":1\r\n"]).ok();
+    assert!(!ran.err.contains("lag"), "{}", ran.err);
 }

@@ -24,6 +24,17 @@ pub(crate) fn for_target(arguments: &[&str], input: &[u8]) -> (String, String) {
     (lines.join("|"), ran.err)
 }
 
+/// Asserts what a target receives of commands in database 0, and the only warning, if there is one.
+#[track_caller]
+fn receives(arguments: &[&str], input: &[u8], expected: &str, warning: &str) {
+    let (out, errors) = for_target(arguments, &[&commands(&["SELECT 0"]), input].concat());
+    let line = input[..input.len().min(100)].escape_ascii();
+    // Before the first printed command its database is selected.
+    let select = if expected.is_empty() || expected.starts_with("SELECT") { "" } else { "SELECT 0|" };
+    assert_eq!(out, format!("{select}{expected}"), "{arguments:?}: {line}");
+    assert!(errors.contains(warning) && errors.lines().count() == usize::from(!warning.is_empty()), "{line}: {errors}");
+}
+
 /// Nothing outside of the filters is touched, and nothing inside stays that the source does not have.
 #[test]
 fn a_target_receives_what_is_inside_of_the_filters() {
@@ -90,19 +101,7 @@ fn a_target_receives_what_is_inside_of_the_filters() {
         (&["--db", "3", "--key", "u:*"], "FLUSHALL", "SELECT 3|EVAL SCRIPT 0 u:*", ""),
         (&["--key", "u:*", "--command", "SET"], "DEL u:1", "", ""),
     ] {
-        let input = commands(&["SELECT 0", line]);
-        let (out, errors) = for_target(arguments, &input);
-        // Before the first printed command its database is selected.
-        let expected = match expected {
-            "" => String::new(),
-            expected if expected.starts_with("SELECT") => expected.to_owned(),
-            expected => format!("SELECT 0|{expected}"),
-        };
-        assert_eq!(out, expected, "{arguments:?}: {line}");
-        assert!(
-            errors.contains(warning) && errors.lines().count() == usize::from(!warning.is_empty()),
-            "{line}: {errors}"
-        );
+        receives(arguments, &commands(&[line]), expected, warning);
     }
 }
 
@@ -125,18 +124,14 @@ fn a_target_receives_what_is_inside_of_large_commands() {
         (&[b"FLUSHALL", &value], "EVAL SCRIPT 0 u:*"),
         (&[b"MSETEX", b"2", b"a", &value, b"u:1", &value, b"KEEPTTL"], "MSETEX 1 u:1 v.. KEEPTTL"),
     ] {
-        let input = [commands(&["SELECT 0", "MULTI"]), command(args), commands(&["EXEC"])].concat();
-        let (out, errors) = for_target(&["--key", "u:*"], &input);
-        let expected = if expected.is_empty() { String::new() } else { format!("SELECT 0|MULTI|{expected}|EXEC") };
-        assert_eq!(out, expected, "{:?}", args[0].escape_ascii());
-        assert_eq!(errors, "");
+        let input = [commands(&["MULTI"]), command(args), commands(&["EXEC"])].concat();
+        let expected = if expected.is_empty() { String::new() } else { format!("MULTI|{expected}|EXEC") };
+        receives(&["--key", "u:*"], &input, &expected, "");
     }
     // More than is held.
     let value = vec![b'v'; 3_000_000];
-    let input = [commands(&["SELECT 0"]), command(&[b"MSETEX", b"2", b"a", &value, b"u:1", &value])].concat();
-    let (out, errors) = for_target(&["--key", "u:*"], &input);
-    assert_eq!(out, "");
-    assert!(errors.contains("too large to find its keys, so it is left out"), "{errors}");
+    let input = command(&[b"MSETEX", b"2", b"a", &value, b"u:1", &value]);
+    receives(&["--key", "u:*"], &input, "", "too large to find its keys, so it is left out");
 }
 
 /// A database that is unknown is not taken for a selected one.

@@ -1,9 +1,10 @@
 //! The time from a client's write to the event in the reader's hands, for redtail and for others; and what an event
 //! costs the reader in CPU time and system calls.
 //!
-//! `./run [--rates 100,10000,100000] [--seconds N] [--reader NAME]`, `./run --starts [--rounds N]`
+//! `./run [--rates 100,10000,100000] [--rounds N] [--seconds N] [--reader NAME]`, `./run --starts [--rounds N]`
 //!
-//! Each reader has a server and a process of its own. The key of each write holds the time at which it was sent.
+//! Each reader has a server and a process of its own. The key of each write holds the time at which it was sent. The
+//! readers take turns, and each figure is the median of the rounds: other processes delay single rounds.
 
 mod arrivals;
 mod cost;
@@ -32,14 +33,14 @@ fn main() -> io::Result<()> {
         return read(reader, port.parse().map_err(io::Error::other)?);
     }
     let option = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
+    let number = |name: &str| option(name).map(|text| text.parse::<u64>()).transpose().map_err(io::Error::other);
     if args.iter().any(|arg| arg == "--starts") {
-        return starts::compare(option("--rounds").and_then(|text| text.parse().ok()).unwrap_or(9));
+        return starts::compare(number("--rounds")?.unwrap_or(9) as usize);
     }
-    let rates = option("--rates").map_or("100,10000,100000", String::as_str);
-    let seconds = option("--seconds").and_then(|text| text.parse().ok()).unwrap_or(5);
-    for rate in rates.split(',') {
+    let (rounds, seconds) = (number("--rounds")?.unwrap_or(5).max(1), number("--seconds")?.unwrap_or(3));
+    for rate in option("--rates").map_or("100,10000,100000", String::as_str).split(',') {
         let rate = rate.parse().map_err(|error| io::Error::other(format!("--rates {rate}: {error}")))?;
-        compare(rate, seconds, option("--reader").map(String::as_str))?;
+        compare(rate, rounds, seconds, option("--reader").map(String::as_str))?;
     }
     Ok(())
 }
@@ -55,22 +56,26 @@ fn read(reader: &str, port: u16) -> io::Result<()> {
     readers::end_child()
 }
 
-fn compare(rate: u64, seconds: u64, only: Option<&str>) -> io::Result<()> {
-    println!("{rate} writes/s for {seconds} s");
+fn compare(rate: u64, rounds: u64, seconds: u64, only: Option<&str>) -> io::Result<()> {
+    println!("{rate} writes/s for {seconds} s, medians of {rounds} rounds");
     println!(
         "{:<24}{:>9}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}",
         "", "p50 us", "p99 us", "p99.9", "of bare", "us CPU/ev", "of bare", "calls/ev"
     );
-    let mut bare: Option<Row> = None;
-    for (reader, _) in readers::READERS {
-        if only.is_some_and(|only| only != *reader) && *reader != readers::READERS[0].0 {
-            continue;
+    let bare = readers::READERS[0].0;
+    let names = readers::READERS.iter().map(|(name, _)| *name);
+    let names: Vec<&str> = names.filter(|name| *name == bare || only.is_none_or(|only| only == *name)).collect();
+    let mut rows = vec![Vec::new(); names.len()];
+    for _ in 0..rounds {
+        for (rows, name) in rows.iter_mut().zip(&names) {
+            rows.push(measure(name, rate, seconds)?);
         }
-        let row = measure(reader, rate, seconds)?;
-        let base = bare.get_or_insert(row);
+    }
+    let base = Row::median(&rows[0]);
+    for (reader, row) in names.iter().zip(rows.iter().map(|rows| Row::median(rows))) {
         println!(
             "{reader:<24}{:>9.0}{:>9.0}{:>9.0}{:>9.2}{:>10.2}{:>9.2}{:>9}",
-            row.median / 1e3,
+            row.p50 / 1e3,
             row.p99 / 1e3,
             row.p999 / 1e3,
             row.p99 / base.p99,
@@ -86,11 +91,29 @@ fn compare(rate: u64, seconds: u64, only: Option<&str>) -> io::Result<()> {
 /// Latencies in nanoseconds; CPU seconds and system calls per event.
 #[derive(Clone, Copy)]
 struct Row {
-    median: f64,
+    p50: f64,
     p99: f64,
     p999: f64,
     cpu: f64,
     calls: Option<f64>,
+}
+
+impl Row {
+    /// The median of each figure.
+    fn median(rows: &[Self]) -> Self {
+        let middle = |figure: fn(&Self) -> f64| {
+            let mut figures: Vec<f64> = rows.iter().map(figure).collect();
+            figures.sort_by(f64::total_cmp);
+            figures[figures.len() / 2]
+        };
+        Self {
+            p50: middle(|row| row.p50),
+            p99: middle(|row| row.p99),
+            p999: middle(|row| row.p999),
+            cpu: middle(|row| row.cpu),
+            calls: rows.iter().all(|row| row.calls.is_some()).then(|| middle(|row| row.calls.unwrap_or(0.0))),
+        }
+    }
 }
 
 fn measure(reader: &str, rate: u64, seconds: u64) -> io::Result<Row> {
@@ -118,13 +141,13 @@ fn measure(reader: &str, rate: u64, seconds: u64) -> io::Result<Row> {
     child.wait()?;
 
     let numbers: Vec<f64> = results.split(' ').filter_map(|word| word.parse().ok()).collect();
-    let [count, median, p99, p999] = numbers[..] else {
+    let [count, p50, p99, p999] = numbers[..] else {
         return Err(io::Error::other(format!("{reader} said {results}")));
     };
     if count as u64 != rate * seconds {
         return Err(io::Error::other(format!("{reader} saw {count} of {} writes", rate * seconds)));
     }
-    Ok(Row { median, p99, p999, cpu: cpu / count, calls: calls.map(|calls| calls as f64 / count) })
+    Ok(Row { p50, p99, p999, cpu: cpu / count, calls: calls.map(|calls| calls as f64 / count) })
 }
 
 /// Writes until the reader has seen one. Returns the process to measure.

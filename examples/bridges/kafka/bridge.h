@@ -38,6 +38,9 @@ void pause_ms(unsigned ms);
 /* Returns memory or ends the process: unconfirmed messages are then published again by the next one. */
 void *memory(void *old, size_t bytes);
 
+/* Whether the word is this name, in any letter case. */
+int is_word(redtail_slice word, const char *name);
+
 /* A growable byte string. */
 typedef struct text {
     char *bytes;
@@ -104,6 +107,8 @@ typedef struct options {
     int omits;
     /* The maximum of a transaction before its EXEC, in bytes of messages. */
     size_t transaction_limit;
+    /* The address that the server shows for this bridge; NULL: that of the library. */
+    char *label;
     const char *user;
     char *password;
     size_t password_len;
@@ -173,10 +178,11 @@ int progress_is_idle(progress *progress);
 
 /* ---- state.c: the checkpoint, the file with the position ---- */
 
-/* Opens the file for this process alone. Returns its content, or NULL if there is no file; or ends the process. */
-char *state_open(const char *path);
+/* Opens the file for this process alone. Symbolic links are followed. Returns its content, or NULL if there is no file;
+ * or ends the process. */
+char *state_open(const char *given);
 /* Replaces the content atomically, also if the machine stops. Returns 0; -1 after printing the error. */
-int state_save(const char *path, const char *content);
+int state_save(const char *content);
 
 /* ---- route.c: the partitions of a command ---- */
 
@@ -219,9 +225,34 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
                   const redtail_migration_task *task, size_t longest, const route *route);
 /* Adds a string, or an object for bytes that are no text or are longer than longest. */
 void json_argument(text *out, redtail_slice arg, size_t longest);
+/* Adds the fields of a command among the keys of a snapshot. */
+void json_snapshot_command(text *out, const redtail_event *event, const route *route);
 /* Add the events `begin` and `gap`. */
 void json_begin(text *out, const redtail_position *at, const char *shard, const char *id);
 void json_gap(text *out, const redtail_gap *gap, const char *shard, const char *id);
+
+/* ---- value.c: the value of a key of a snapshot, as JSON in one or more parts ---- */
+
+/* The largest body of a message. omits: not 0 to leave out what is larger; 0: to end the bridge there. */
+typedef struct limit {
+    size_t largest;
+    int omits;
+} limit;
+
+/* Returns -1 after ending the bridge; 0 after a message that something is left out. */
+int leave_out(const limit *limit, const char *what, uint64_t length);
+
+typedef struct value value;
+
+/* send: receives each part; returns -1 if the bridge must end. */
+value *value_new(const limit *limit, int (*send)(void *context, const text *part, int is_last), void *context);
+void value_free(value *value);
+/* room: the largest part. Returns 0 for a type whose values are not published. */
+int value_begin(value *value, int type, redtail_slice key, size_t room);
+/* Return 0; -1 if the bridge must end. A string is empty if it is larger than a message. */
+int value_string(value *value, int role, redtail_slice bytes, uint64_t length);
+int value_item(value *value, const redtail_rdb_item *item);
+int value_end(value *value);
 
 /* ---- snapshot.c: the items of a snapshot, as messages ---- */
 
@@ -248,8 +279,9 @@ typedef struct topic {
     const options *options;
 } topic;
 
-/* The publisher of one shard. name: NULL if there is only one. resumes: not 0 if it starts at a saved position; else it
- * publishes `begin`. handle: sends a heartbeat about each second while an event has to wait; NULL for none. */
+/* The publisher of one shard. name: NULL if there is only one; it must outlive the publisher. resumes: not 0 if it
+ * starts at a saved position; else it publishes `begin`. handle: sends a heartbeat about each second while an event has
+ * to wait; NULL for none. */
 publisher *publisher_new(const topic *topic, const char *name, int resumes, redtail_handle *handle);
 void publisher_free(publisher *publisher);
 /* Takes one event: produces its messages, keeps them until EXEC, or forgets them. Waits while the queue is full.
@@ -257,10 +289,12 @@ void publisher_free(publisher *publisher);
 int publish(publisher *publisher, const redtail_event *event);
 /* Publishes that no shard continues from this position: later writes may be missing. Returns like publish. */
 int publish_lost(publisher *publisher, const redtail_position *position);
-/* Publishes a body to the partition of the key, or to all if key.data is NULL. No position follows it. */
-int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body);
-/* A key of a snapshot passes the filters. */
+/* Publishes a body to the partitions of publisher_route. No position follows it. */
+int publish_body(publisher *publisher, const char *id, const text *body);
+/* A key of a snapshot, or a command among them, passes the filters. */
 void publish_passed(publisher *publisher);
+/* The partitions of the next body: set them with a function of route.c. */
+route *publisher_route(publisher *publisher);
 /* The position while nobody writes: the server's PINGs advance it. */
 void publish_idle(publisher *publisher, const redtail_position *position);
 progress *publisher_progress(publisher *publisher);

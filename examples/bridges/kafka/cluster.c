@@ -2,6 +2,7 @@
 #include "bridge.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@ typedef struct part {
     publisher *publisher;
     redtail_position committed;
     int has_committed;
+    /* The id of its node: a notice keeps it only for the call. */
+    char *node;
     /* Its name in the state if the cluster no longer knows it: node@slots */
     char *name;
 } part;
@@ -26,6 +29,9 @@ static struct {
     part *parts;
     /* The lost positions have been published: they precede the first shard. */
     int is_settled;
+    /* A position is lost, and an operator must decide. Until then the state stays as it is: with a position of the
+     * shard that has the lost one's slots now, the next run would not begin it with a snapshot. */
+    atomic_int is_undecided;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static part *part_add(redtail_shard *shard, const char *node, const char *slots, int resumes) {
@@ -33,7 +39,8 @@ static part *part_add(redtail_shard *shard, const char *node, const char *slots,
     size_t size = strlen(node) + strlen(slots) + 2;
     memset(part, 0, sizeof *part);
     part->shard = shard;
-    part->publisher = publisher_new(all.topic, shard ? node : NULL, resumes, shard ? redtail_shard_handle(shard) : NULL);
+    part->node = strcpy(memory(NULL, strlen(node) + 1), node);
+    part->publisher = publisher_new(all.topic, part->node, resumes, shard ? redtail_shard_handle(shard) : NULL);
     part->name = memory(NULL, size);
     snprintf(part->name, size, "%s@%s", node, slots);
     pthread_mutex_lock(&all.lock);
@@ -45,15 +52,14 @@ static part *part_add(redtail_shard *shard, const char *node, const char *slots,
 }
 
 static void on_lost(const redtail_notice *notice) {
-    part *part = part_add(NULL, notice->node, notice->lost, 1);
-    progress *progress = publisher_progress(part->publisher);
-    progress_add(progress, notice->position, 0);
-    if (all.topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE) {
-        publish_lost(part->publisher, notice->position);
-    } else {
-        progress_add(progress, notice->position, 1); /* never confirmed: the state keeps the position until somebody decides */
+    if (all.topic->options->on_gap == REDTAIL_ON_GAP_STOP) {
+        atomic_store(&all.is_undecided, 1);
         end_with(HISTORY_LOST, "%s", notice->message);
+        return;
     }
+    part *part = part_add(NULL, notice->node, notice->lost, 1);
+    progress_add(publisher_progress(part->publisher), notice->position, 0);
+    publish_lost(part->publisher, notice->position);
 }
 
 /* Runs on a thread of its own. */
@@ -101,10 +107,11 @@ static int start(const topic *topic, const char *state) {
     redtail_options_init(&options, sizeof options);
     follow_options(&options, chosen);
     options.snapshot_items = 1;
-    if (chosen->starts_with_snapshot) {
+    if (chosen->starts_with_snapshot)
         options.start = REDTAIL_START_SNAPSHOT;
+    /* A shard without a saved position is new, or its position is lost. */
+    if (chosen->starts_with_snapshot || chosen->on_gap == REDTAIL_ON_GAP_SNAPSHOT)
         cluster.added = REDTAIL_ADDED_SNAPSHOT;
-    }
     const char **nodes = addresses(chosen->address.hosts, &cluster.node_count);
     cluster.nodes = nodes;
     cluster.positions = state ? state : chosen->from;
@@ -171,11 +178,11 @@ static char *state_text(void) {
 }
 
 static int save(void) {
-    if (!all.is_started)
+    if (!all.is_started || atomic_load(&all.is_undecided))
         return 0;
     int status = 0;
     char *text = state_text();
-    if (text && (!all.saved || strcmp(text, all.saved)) && !(status = state_save(all.topic->options->checkpoint, text)))
+    if (text && (!all.saved || strcmp(text, all.saved)) && !(status = state_save(text)))
         metrics_saved();
     if (text) {
         free(all.saved);
@@ -197,6 +204,7 @@ static void free_all(void) {
     for (part *next, *part = all.parts; part; part = next) {
         next = part->next;
         publisher_free(part->publisher);
+        free(part->node);
         free(part->name);
         free(part);
     }

@@ -43,16 +43,12 @@ static size_t words_of(const char *name, redtail_slice words[3]) {
     return count;
 }
 
-static int is(redtail_slice word, const char *name) {
-    return word.len == strlen(name) && !strncasecmp(word.data, name, word.len);
-}
-
 static void check(const char *option, const char *name) {
     redtail_slice words[4] = {{"", 0}, {"", 0}, {"", 0}, {"", 0}};
     size_t count = words_of(name, words);
     if (count < 1 || count > 2)
         wrong("%s takes the name of a command, or of a command and its subcommand: SET, 'XGROUP CREATE'", option);
-    if (!strcmp(option, "--command") && (is(words[0], "PUBLISH") || is(words[0], "SPUBLISH")))
+    if (!strcmp(option, "--command") && (is_word(words[0], "PUBLISH") || is_word(words[0], "SPUBLISH")))
         wrong("--command %s: it changes no data, and is never published", name);
     /* Two more arguments, so that only the name can be unknown. The names of modules' commands have a dot. */
     if (redtail_command_is_write(words, count + 2) == REDTAIL_UNKNOWN_KEYS && !memchr(words[0].data, '.', words[0].len))
@@ -101,7 +97,7 @@ static int has_db(const filter *filter, int64_t db) {
 static int passes_db(const filter *filter, const redtail_event *event, const route *route) {
     if (!filter->db_count)
         return 1;
-    int names_dbs = is(event->args[0], "MOVE") || is(event->args[0], "COPY");
+    int names_dbs = is_word(event->args[0], "MOVE") || is_word(event->args[0], "COPY");
     if (route->status == REDTAIL_ALL_KEYS || (names_dbs && route->status == REDTAIL_OK)) {
         for (size_t i = 0; i < route->count; i++)
             if (route->keys[i].db == REDTAIL_ALL_DATABASES || route->keys[i].db < 0 || has_db(filter, route->keys[i].db))
@@ -109,7 +105,7 @@ static int passes_db(const filter *filter, const redtail_event *event, const rou
         return 0;
     }
     /* Functions and scripts belong to no database. */
-    return names_dbs || is(event->args[0], "FUNCTION") || is(event->args[0], "SCRIPT") || event->db < 0 || has_db(filter, event->db);
+    return names_dbs || is_word(event->args[0], "FUNCTION") || is_word(event->args[0], "SCRIPT") || event->db < 0 || has_db(filter, event->db);
 }
 
 int filter_passes_key(const filter *filter, redtail_slice key) {

@@ -80,6 +80,22 @@ static void add_name(text *out, const char *event, const char *shard, const char
     text_print(out, "\"id\":\"%s\",\"offset\":%llu", id, (unsigned long long)offset);
 }
 
+static void add_args(text *out, const redtail_event *event, size_t longest, const route *route) {
+    text_print(out, ",\"args\":[");
+    size_t shown = longest ? event->argc : 1;
+    for (size_t i = 0; i < shown; i++) {
+        if (i)
+            text_add(out, ",", 1);
+        json_argument(out, event->args[i], longest ? longest : 1024);
+    }
+    text_add(out, "]", 1);
+    if (shown < event->argc)
+        text_print(out, ",\"omitted_args\":%zu", event->argc - shown);
+    for (size_t i = 0; route->copies > 1 && i < route->copies; i++)
+        text_print(out, "%s%d", i ? "," : ",\"partitions\":[", (int)route->partitions[i]);
+    text_add(out, "]", route->copies > 1 ? 1 : 0);
+}
+
 void json_command(text *out, const redtail_event *event, const char *shard, const char *id, const char *migration,
                   const redtail_migration_task *task, size_t longest, const route *route) {
     add_name(out, "command", shard, id, event->offset);
@@ -97,19 +113,13 @@ void json_command(text *out, const redtail_event *event, const char *shard, cons
     if (migration && task->side != REDTAIL_MIGRATION_SIDE_NONE) /* the ids are letters and digits */
         text_print(out, ",\"task\":{\"id\":\"%s\",\"source\":\"%s\",\"target\":\"%s\",\"side\":\"%s\",\"slots\":\"%s\"}",
                    task->id, task->source, task->target, redtail_migration_side_name(task->side), task->slots);
-    text_print(out, ",\"args\":[");
-    size_t shown = longest ? event->argc : 1;
-    for (size_t i = 0; i < shown; i++) {
-        if (i)
-            text_add(out, ",", 1);
-        json_argument(out, event->args[i], longest ? longest : 1024);
-    }
-    text_add(out, "]", 1);
-    if (shown < event->argc)
-        text_print(out, ",\"omitted_args\":%zu", event->argc - shown);
-    for (size_t i = 0; route->copies > 1 && i < route->copies; i++)
-        text_print(out, "%s%d", i ? "," : ",\"partitions\":[", (int)route->partitions[i]);
-    text_print(out, route->copies > 1 ? "]}" : "}");
+    add_args(out, event, longest, route);
+    text_add(out, "}", 1);
+}
+
+void json_snapshot_command(text *out, const redtail_event *event, const route *route) {
+    text_print(out, ",\"db\":%lld", (long long)event->db);
+    add_args(out, event, SIZE_MAX, route);
 }
 
 static void add_position(text *out, const char *name, const redtail_position *position) {

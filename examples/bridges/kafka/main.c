@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
         rd_kafka_conf_destroy(options.kafka);
     address_free(&options.address);
     filter_free(&options.filter);
+    free(options.label);
     free(options.password);
     free(options.sentinel_password);
     free(state);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 /* -1: the bridge is running. */
@@ -67,6 +68,10 @@ void *memory(void *old, size_t bytes) {
         exit(FAILED);
     }
     return new;
+}
+
+int is_word(redtail_slice word, const char *name) {
+    return word.len == strlen(name) && !strncasecmp(word.data, name, word.len);
 }
 
 void text_add(text *text, const void *bytes, size_t len) {

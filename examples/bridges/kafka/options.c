@@ -10,7 +10,7 @@
 static const char HELP[] =
     "Publishes every write of a Redis or Valkey server, or cluster, into a Kafka topic.\n"
     "\n"
-    "Usage: redtail-kafka [OPTIONS] --brokers HOST:PORT,... --topic TOPIC --checkpoint FILE TARGET\n"
+    "Usage: redtail-kafka [OPTIONS] --brokers LIST --topic TOPIC --checkpoint FILE TARGET\n"
     "\n"
     "TARGET: [user@]host:port, redis://[user@]host[:port], unix:PATH, or redis+sentinel://host,host/name; with\n"
     "--cluster one or more nodes, with commas between them. rediss:// is redis:// with TLS; valkey:// and valkeys://\n"
@@ -27,7 +27,7 @@ static const char HELP[] =
     "  --topic TOPIC              the topic; it must exist, unless the brokers create topics automatically\n"
     "  -X NAME=VALUE              a setting of librdkafka, such as -X compression.codec=lz4; repeatable\n"
     "  --kafka-config FILE        settings of librdkafka, one a line; passwords are allowed only here\n"
-    "  --too-large stop|omit      for a message above message.max.bytes: stop [default], or replace long arguments by\n"
+    "  --too-large WHAT           for a message above message.max.bytes: stop [default]; omit: replace long arguments by\n"
     "                             their length, with the header `omitted`\n"
     "  --transaction-limit BYTES  maximum size of one transaction's messages, held until its EXEC [default: 256 MiB]\n"
     "\n"
@@ -35,9 +35,11 @@ static const char HELP[] =
     "  --checkpoint FILE          the file with the position; FILE.lock and FILE.new are in the same folder\n"
     "  --from START               the start without a FILE: now [default], snapshot (all data, then the writes after\n"
     "                             it), or a position to resume after\n"
-    "  --on-gap stop|continue     if the server no longer has the next part of the stream: stop with exit code 4\n"
-    "                             [default], or publish the event `gap` to each partition and continue\n"
-    "  --ack applied|observe      acknowledge the position confirmed by Kafka, for WAIT [default], or nothing\n"
+    "  --on-gap CHOICE            if the server no longer has the next part of the stream: stop with exit code 4\n"
+    "                             [default]; continue: publish the event `gap` to each partition and continue;\n"
+    "                             snapshot: publish it and a snapshot\n"
+    "  --ack POLICY               applied [default]: acknowledge the position that Kafka has confirmed, so that WAIT\n"
+    "                             counts it; observe: acknowledge nothing\n"
     "\n"
     "Filters, as of redtail tail; all must match, and of one given several times one match is enough:\n"
     "  --db N                     publish only commands of database N\n"
@@ -53,10 +55,13 @@ static const char HELP[] =
     "  --password-file FILE       its password (a final newline is ignored); or in the environment, as\n"
     "                             REDTAIL_PASSWORD or REDISCLI_AUTH\n"
     "  --tls                      use TLS, as with rediss:// (needs a redtail built with TLS)\n"
-    "  --cacert FILE, --cacertdir DIR, --cert FILE, --cert-key FILE, --sni NAME, --verify full|ca, --insecure\n"
+    "  --cacert FILE, --cacertdir FOLDER, --cert FILE, --cert-key FILE, --sni NAME\n"
+    "                             the CA, the client certificate, the server name\n"
+    "  --verify WHAT, --insecure  verify full [default], or ca: not the name; or verify nothing\n"
     "  --sentinel-tls, --sentinel-no-tls\n"
     "                             use TLS only to the Sentinels, or only to the servers\n"
     "\n"
+    "  --name NAME                show this bridge as NAME.redtail.invalid in INFO, ROLE and CLIENT LIST of the server\n"
     "  --metrics ADDR             serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port\n"
     "  -h, --help\n"
     "  -V, --version\n"
@@ -90,7 +95,7 @@ char *read_file(const char *path, size_t *len) {
 /* Returns the number of the given keyword, one of two. */
 static int one_of(const char *option, const char *value, const char *first, int one, const char *second, int two) {
     if (strcmp(value, first) && strcmp(value, second))
-        wrong("%s takes one of two words, as --help tells", option);
+        wrong("%s takes one of the words in --help", option);
     return strcmp(value, second) ? one : two;
 }
 
@@ -101,6 +106,18 @@ static size_t bytes(const char *option, const char *value) {
     if (*end || end == value || errno || *value == '-' || !number)
         wrong("%s takes a number of bytes", option);
     return number;
+}
+
+/* As of the tool: an address that never resolves. */
+static char *label(const char *name) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_=";
+    size_t len = strlen(name);
+    text text = {NULL, 0, 0};
+    if (!len || len > 64 || strspn(name, allowed) != len)
+        wrong("%s: choose 1 to 64 letters, digits, '.', '-', '_' and '='", "--name");
+    text_print(&text, "%s.redtail.invalid", name);
+    text_add(&text, "", 1);
+    return text.bytes;
 }
 
 /* Reads a secret from a file, or from one of two variables of the environment; NULL if there is none. */
@@ -128,7 +145,7 @@ static char *read_password(const char *path, const char *name, const char *other
 enum {
     CLUSTERED = 256, SENTINEL_USER, SENTINEL_PASSWORD, PREFER_REPLICA, BROKERS, TOPIC, CHECKPOINT, FROM, ON_GAP, ACK,
     DB, COMMAND, NOT_COMMAND, KEY, NOT_KEY, TOO_LARGE, LIMIT, CONFIG, USER, PASSWORD, TLS, CACERT, CACERTDIR, CERT,
-    CERT_KEY, SNI, VERIFY, INSECURE, SENTINEL_TLS, SENTINEL_NO_TLS, METRICS
+    CERT_KEY, SNI, VERIFY, INSECURE, SENTINEL_TLS, SENTINEL_NO_TLS, METRICS, NAME
 };
 
 static const struct option NAMES[] = {
@@ -148,7 +165,8 @@ static const struct option NAMES[] = {
     {"cert", required_argument, NULL, CERT}, {"cert-key", required_argument, NULL, CERT_KEY},
     {"sni", required_argument, NULL, SNI}, {"verify", required_argument, NULL, VERIFY},
     {"insecure", no_argument, NULL, INSECURE}, {"sentinel-tls", no_argument, NULL, SENTINEL_TLS},
-    {"sentinel-no-tls", no_argument, NULL, SENTINEL_NO_TLS}, {"metrics", required_argument, NULL, METRICS}, {"help", no_argument, NULL, 'h'},
+    {"sentinel-no-tls", no_argument, NULL, SENTINEL_NO_TLS}, {"metrics", required_argument, NULL, METRICS},
+    {"name", required_argument, NULL, NAME}, {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'}, {NULL, 0, NULL, 0}};
 
 static void finish(options *options) {
@@ -168,7 +186,9 @@ static void finish(options *options) {
     if (options->from && (options->starts_with_snapshot || !strcmp(options->from, "now")))
         options->from = NULL;
     if (options->starts_with_snapshot && options->filter.commands.count)
-        wrong("the keys of a snapshot are no commands: --from snapshot and %s exclude each other", "--command");
+        wrong("the keys of a snapshot are no commands: %s snapshot and --command exclude each other", "--from");
+    if (options->on_gap == REDTAIL_ON_GAP_SNAPSHOT && options->filter.commands.count)
+        wrong("the keys of a snapshot are no commands: %s snapshot and --command exclude each other", "--on-gap");
     if ((options->sentinel_tls || options->sentinel_no_tls) && !options->sentinel.name)
         wrong("options of Sentinels want %s", "redis+sentinel://host,host/name");
     if (options->sentinel_tls && (options->uses_tls || options->sentinel_no_tls))
@@ -205,6 +225,7 @@ void read_options(options *options, int argc, char **argv) {
         case BROKERS: options->brokers = optarg; break;
         case TOPIC: options->topic = optarg; break;
         case METRICS: options->metrics = optarg; break;
+        case NAME: free(options->label); options->label = label(optarg); break;
         case CHECKPOINT: options->checkpoint = optarg; break;
         case DB: filter_db(&options->filter, optarg); break;
         case COMMAND: filter_command(&options->filter, optarg, 0); break;
@@ -213,7 +234,9 @@ void read_options(options *options, int argc, char **argv) {
         case NOT_KEY: filter_key(&options->filter, optarg, 1); break;
         case FROM: options->from = optarg; break;
         case ON_GAP:
-            options->on_gap = one_of("--on-gap", optarg, "stop", REDTAIL_ON_GAP_STOP, "continue", REDTAIL_ON_GAP_CONTINUE);
+            options->on_gap = !strcmp(optarg, "snapshot")
+                                  ? REDTAIL_ON_GAP_SNAPSHOT
+                                  : one_of("--on-gap", optarg, "stop", REDTAIL_ON_GAP_STOP, "continue", REDTAIL_ON_GAP_CONTINUE);
             break;
         case ACK:
             options->ack = one_of("--ack", optarg, "applied", REDTAIL_ACK_APPLIED, "observe", REDTAIL_ACK_OBSERVE);

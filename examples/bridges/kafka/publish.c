@@ -311,7 +311,9 @@ static int publish_note(publisher *publisher, const redtail_position *position, 
         json_begin(&publisher->bytes, position, publisher->name, id);
     message->body_len = publisher->bytes.len - message->body;
     publisher->resumes = 1;
-    return publish_all(publisher, position, 0);
+    /* The snapshot that follows closes the gap. */
+    int is_open = gap && gap->to && publisher->topic->options->on_gap == REDTAIL_ON_GAP_SNAPSHOT;
+    return publish_all(publisher, is_open ? NULL : position, 0);
 }
 
 int publish_lost(publisher *publisher, const redtail_position *position) {
@@ -319,11 +321,11 @@ int publish_lost(publisher *publisher, const redtail_position *position) {
     return publish_note(publisher, position, &gap);
 }
 
-int publish_body(publisher *publisher, const char *id, redtail_slice key, const text *body) {
-    if (key.data)
-        route_key(&publisher->route, key);
-    else
-        route_everywhere(&publisher->route);
+route *publisher_route(publisher *publisher) {
+    return &publisher->route;
+}
+
+int publish_body(publisher *publisher, const char *id, const text *body) {
     message *message = begin(publisher, id);
     text_add(&publisher->bytes, body->bytes, body->len);
     message->body_len = body->len;
@@ -375,7 +377,7 @@ int publish(publisher *publisher, const redtail_event *event) {
     case REDTAIL_EVENT_GAP:
         forget(publisher);
         redtail_migrations_clear(publisher->migrations);
-        return publisher->topic->options->on_gap == REDTAIL_ON_GAP_CONTINUE
+        return publisher->topic->options->on_gap != REDTAIL_ON_GAP_STOP
                    ? publish_note(publisher, event->gap->to, event->gap)
                    : 0;
     default: return 0; /* kinds are added in minor versions */

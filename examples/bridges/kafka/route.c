@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Only the part in {} of a key counts, also without a cluster: it can join two keys in one partition. */
 static int32_t partition_of(redtail_slice key, int32_t partitions) {
@@ -41,10 +40,6 @@ void route_key(route *route, redtail_slice key) {
     route->partitions[0] = partition_of(key, route->all);
 }
 
-static int is_message(redtail_slice name) {
-    return (name.len == 7 && !strncasecmp(name.data, "PUBLISH", 7)) || (name.len == 8 && !strncasecmp(name.data, "SPUBLISH", 8));
-}
-
 void route_command(route *route, const redtail_event *event) {
     const redtail_slice *args = event->args;
     while ((route->status = redtail_command_keys(args, event->argc, event->db, route->keys, route->capacity, &route->count))
@@ -55,7 +50,7 @@ void route_command(route *route, const redtail_event *event) {
     }
     if (route->status != REDTAIL_OK || !route->count) { /* no key, all keys, or unknown keys */
         route_everywhere(route);
-        if (is_message(args[0]))
+        if (is_word(args[0], "PUBLISH") || is_word(args[0], "SPUBLISH")) /* they change no data */
             route->copies = 0;
         return;
     }

@@ -78,7 +78,9 @@ int code_of(int status) {
 
 void follow_options(redtail_options *to, const options *from) {
     to->on_gap = from->on_gap;
+    to->retry_snapshot = from->on_gap == REDTAIL_ON_GAP_SNAPSHOT;
     to->ack = from->ack;
+    to->label = from->label;
     to->user = from->user;
     to->password = from->password;
     to->password_len = from->password_len;
@@ -155,7 +157,7 @@ static int save(void) {
         return 0;
     if (one.has_saved && is_same_position(&position, &one.saved))
         return 0;
-    if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(one.topic->options->checkpoint, text))
+    if (redtail_position_format(&position, text, sizeof text) != REDTAIL_OK || state_save(text))
         return -1;
     one.saved = position;
     one.has_saved = 1;

@@ -12,10 +12,29 @@
 /* More than the positions of a thousand shards. */
 #define LONGEST (1 << 20)
 
+/* The file, until the process ends. */
+static char *checkpoint;
+
 static char *with_ending(const char *path, const char *ending) {
     char *name = memory(NULL, strlen(path) + strlen(ending) + 1);
     strcpy(name, path);
     return strcat(name, ending);
+}
+
+/* The file that a symbolic link leads to, which may be missing. */
+static char *resolved(const char *path) {
+    char *file = with_ending(path, ""), target[4096];
+    ssize_t len;
+    /* As many links as Linux follows. */
+    for (int links = 0; links < 40 && (len = readlink(file, target, sizeof target - 1)) > 0; links++) {
+        char *slash = strrchr(file, '/');
+        target[len] = 0;
+        file[slash && *target != '/' ? slash + 1 - file : 0] = 0;
+        char *next = with_ending(file, target);
+        free(file);
+        file = next;
+    }
+    return file;
 }
 
 static void refuse(const char *path, const char *why) {
@@ -34,7 +53,8 @@ static void lock(const char *path) {
     free(name); /* the file stays open, and locked, until the process ends, in any manner */
 }
 
-char *state_open(const char *path) {
+char *state_open(const char *given) {
+    const char *path = checkpoint = resolved(given);
     lock(path);
     FILE *file = fopen(path, "rb");
     if (!file && errno == ENOENT)
@@ -79,11 +99,11 @@ static int sync_folder(const char *path) {
     return status;
 }
 
-int state_save(const char *path, const char *content) {
-    char *fresh = with_ending(path, ".new");
-    int status = write_whole(fresh, content) || rename(fresh, path) || sync_folder(path) ? -1 : 0;
+int state_save(const char *content) {
+    char *fresh = with_ending(checkpoint, ".new");
+    int status = write_whole(fresh, content) || rename(fresh, checkpoint) || sync_folder(checkpoint) ? -1 : 0;
     if (status)
-        end_with(FAILED, "can't save the position in %s: %s", path, strerror(errno));
+        end_with(FAILED, "can't save the position in %s: %s", checkpoint, strerror(errno));
     free(fresh);
     return status;
 }

@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Reported(u8),
     /// Data was lost for good: exit code 4.
     HistoryLost(String),
+    /// The servers of `compare` differ, as a message.
+    Different(String),
     /// Any other failure, as a message.
     Message(String),
 }
@@ -75,7 +77,7 @@ impl Failure {
             Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Reported(code) => ExitCode::from(*code),
             Self::Output(error) => failed(format_args!("can't write to {}: {error}", output_writer::name())),
-            Self::Message(message) => failed(message),
+            Self::Different(message) | Self::Message(message) => failed(message),
             Self::HistoryLost(message) => {
                 log::fail(message);
                 ExitCode::from(4)
@@ -100,6 +102,15 @@ impl Failure {
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
             Self::Follower(error) => failed(error),
         }
+    }
+}
+
+impl Failure {
+    /// As [`report`](Self::report), for `compare`: as for cmp and diff, exit code 1 means a difference, and 2 any
+    /// failure.
+    pub(crate) fn report_of_comparison(&self) -> ExitCode {
+        let code = self.report();
+        if matches!(self, Self::Different(_)) { code } else { ExitCode::from(2) }
     }
 }
 

@@ -39,10 +39,16 @@ fn main() -> ExitCode {
     if let Some(Verb::Tail(_) | Verb::Snapshot(_) | Verb::Record(_) | Verb::Replay(_)) = &verb {
         stamp_lines();
     }
-    if let Err(failure) = memory::check() {
-        return failure.report();
-    }
-    let outcome = match verb {
+    let report = match &verb {
+        Some(Verb::Compare(_)) => Failure::report_of_comparison,
+        _ => Failure::report,
+    };
+    let outcome = memory::check().and_then(|()| run(verb));
+    outcome.map_or_else(|failure| report(&failure), |()| ExitCode::SUCCESS)
+}
+
+fn run(verb: Option<Verb>) -> Result<(), Failure> {
+    match verb {
         None => demo::run(),
         Some(Verb::Tail(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),
         Some(Verb::Snapshot(options)) => follow::run(&options.follow()).map_err(Failure::of_feed),
@@ -55,9 +61,5 @@ fn main() -> ExitCode {
         Some(Verb::Doctor(options)) => doctor::run(&options),
         Some(Verb::Completions(options)) => manual::completions(&options),
         Some(Verb::Man(options)) => manual::man(&options),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
     }
 }

@@ -92,7 +92,7 @@ impl TopologyFinder {
 /// The topology in the node's reply, and whether the node reports that the cluster is in order.
 fn ask(access: &Access, node: &Target) -> io::Result<(Topology, bool)> {
     let mut client = access.client(node)?;
-    let is_in_order = is_in_order(&mut client, node)?;
+    let is_in_order = is_in_order(&mut client)?;
     let topology = ask_topology(access, &mut client, node)?.map_err(io::Error::other)?;
     match topology.shards.len() {
         ..=MOST_SHARDS => Ok((topology, is_in_order)),

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::net::{Client, Reply, Socket, Target, at};
+use crate::net::{Client, Reply, Socket, Target};
 use crate::replication::info::Info;
 use crate::replication::{Position, ReplicationId};
 use crate::topology::access::Access;
@@ -15,7 +15,7 @@ pub(super) fn link(access: &Access, shard: &Member) -> io::Result<Socket> {
     let target = &shard.primary.target;
     let mut client = access.client(target)?;
     identify(&mut client, &shard.primary)?;
-    if ask(&mut client, target, &["ROLE"])?.list().first().and_then(Reply::text) == Some("slave") {
+    if client.ask(&["ROLE"])?.list().first().and_then(Reply::text) == Some("slave") {
         return Err(io::Error::other(format!(
             "{target} is a replica: the cluster has not said yet who is the primary"
         )));
@@ -36,14 +36,14 @@ pub(super) fn link_to_replica(
     let target = &replica.target;
     let mut client = access.client(target)?;
     identify(&mut client, replica)?;
-    let role = ask(&mut client, target, &["ROLE"])?;
+    let role = client.ask(&["ROLE"])?;
     let is_linked = |link: &Reply| link.text() == Some("connected");
     if role.list().get(3).is_some_and(|link| !is_linked(link)) {
         return Err(io::Error::other(format!("{target} has no link to its primary")));
     }
     in_order(&mut client, target)?;
     belongs(access, &mut client, replica, shard)?;
-    let info = ask(&mut client, target, &["INFO", "replication"])?;
+    let info = client.ask(&["INFO", "replication"])?;
     match position {
         Some(position) if !Info::read(info.text().unwrap_or_default().as_bytes()).covers(&position) => {
             Err(io::Error::other(format!("{target} does not continue {position}")))
@@ -56,7 +56,7 @@ pub(super) fn link_to_replica(
 /// behind NAT or a load balancer, or that announces a wrong address. Its stream would be delivered as this shard's.
 fn identify(client: &mut Client, expected: &Node) -> io::Result<()> {
     let Node { id, target, .. } = expected;
-    match ask(client, target, &["CLUSTER", "MYID"])? {
+    match client.ask(&["CLUSTER", "MYID"])? {
         Reply::Text(actual) if actual.eq_ignore_ascii_case(id) => Ok(()),
         Reply::Text(actual) => Err(io::Error::other(format!(
             "{target} is node {actual}, not {id} as announced: check cluster-announce-ip, cluster-announce-port and NAT"
@@ -95,8 +95,8 @@ pub(super) fn ask_topology(
     client: &mut Client,
     node: &Target,
 ) -> io::Result<Result<Topology, String>> {
-    Ok(match ask(client, node, &["CLUSTER", "SHARDS"])? {
-        Reply::Error(_) => match ask(client, node, &["CLUSTER", "SLOTS"])? {
+    Ok(match client.ask(&["CLUSTER", "SHARDS"])? {
+        Reply::Error(_) => match client.ask(&["CLUSTER", "SLOTS"])? {
             Reply::Error(text) => Err(text),
             reply => Ok(Topology::from_slots(&reply, node)),
         },
@@ -105,14 +105,14 @@ pub(super) fn ask_topology(
 }
 
 fn in_order(client: &mut Client, target: &Target) -> io::Result<()> {
-    match is_in_order(client, target)? {
+    match is_in_order(client)? {
         true => Ok(()),
         false => Err(io::Error::other(format!("{target} says that the cluster is down (cluster_state:fail)"))),
     }
 }
 
-pub(super) fn is_in_order(client: &mut Client, target: &Target) -> io::Result<bool> {
-    let reply = ask(client, target, &["CLUSTER", "INFO"])?;
+pub(super) fn is_in_order(client: &mut Client) -> io::Result<bool> {
+    let reply = client.ask(&["CLUSTER", "INFO"])?;
     Ok(reply.text().is_none_or(|text| !text.lines().any(|line| line == "cluster_state:fail")))
 }
 
@@ -120,12 +120,7 @@ pub(super) fn is_in_order(client: &mut Client, target: &Target) -> io::Result<bo
 pub(super) fn histories(access: &Access, node: &Node) -> io::Result<Vec<ReplicationId>> {
     let mut client = access.client(&node.target)?;
     identify(&mut client, node)?;
-    Ok(ids(&ask(&mut client, &node.target, &["INFO", "replication"])?))
-}
-
-/// The reply of this node, or an error that names it.
-fn ask(client: &mut Client, target: &Target, command: &[&str]) -> io::Result<Reply> {
-    client.ask(command).map_err(|error| at(target, error.into()))
+    Ok(ids(&client.ask(&["INFO", "replication"])?))
 }
 
 fn ids(reply: &Reply) -> Vec<ReplicationId> {

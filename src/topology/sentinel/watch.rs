@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use crate::net::{Client, ClientError, Handle, Reply, Target, Transport};
+use crate::net::{Client, ClientErrorKind, Handle, Reply, Target, Transport};
 use crate::topology::access::Access;
 use crate::topology::ending::Ending;
 use crate::topology::sentinel::error::SentinelError;
@@ -112,7 +112,7 @@ impl Watcher {
                         self.handle.reconnect();
                     }
                 }
-                Err(ClientError::TimedOut) => {}
+                Err(error) if matches!(error.kind, ClientErrorKind::TimedOut) => {}
                 Err(_) => return,
             }
         }

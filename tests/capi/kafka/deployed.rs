@@ -136,6 +136,56 @@ fn all_shards_of_a_cluster_through_kills_and_a_failover() {
     assert_eq!(broker.headers("migration"), ["key"]);
 }
 
+/// A position that no shard continues is a gap, and the shard without a position begins with a snapshot.
+#[test]
+#[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
+fn a_shard_without_a_position_begins_with_a_snapshot() {
+    let how = How::Sanitized;
+    let (broker, nodes) = (Broker::start(how, 1), Nodes::start(Kind::Redis70, 3, 0));
+    let folder = Folder::new("kafka-cluster-gap");
+    let mut consumer = Consumer::start(how, &broker);
+    let start = |args: &[&str]| Bridge::start(how, &broker, &folder, &nodes.servers[0].address(), args);
+    let bridge = start(&["--cluster"]);
+    has_state(&folder);
+    let state = || std::fs::read_to_string(folder.0.join("state")).unwrap();
+    eventually("each shard has a position", || state().split(';').count() == 3);
+    // Slots 3300, 7365 and 15495.
+    for key in ["b", "c", "a"] {
+        let is_taken =
+            |node: &&Server| !matches!(node.client().try_call(&["SET", key, "v"]), Ok(Value::Error(_)) | Err(_));
+        nodes.servers.iter().find(is_taken).expect("the primary of its slot");
+    }
+    consumer.has_command("SET", 3);
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let history = nodes.servers[2].info("replication")["master_replid"].clone();
+    let Value::Bulk(id) = nodes.servers[2].call(&["CLUSTER", "MYID"]) else { panic!("an id") };
+    let id = String::from_utf8(id).unwrap();
+    assert!(state().contains(&history) && state().contains(&id));
+    // Without its node and slots: a history alone belongs to the shard that has them.
+    let lost = format!("{}@={}:1234:0", "e".repeat(40), "f".repeat(40));
+    let changed: Vec<_> =
+        state().trim_end().split(';').map(|it| if it.contains(&history) { lost.clone() } else { it.into() }).collect();
+    let changed = changed.join(";") + "\n";
+    folder.write("state", &changed);
+    // It saves no position of the shard, although that may have begun.
+    for _ in 0..5 {
+        assert_eq!(start(&["--cluster"]).end(), Some(4), "{}", words(&folder));
+        assert_eq!(state(), changed);
+    }
+    let bridge = start(&["--cluster", "--on-gap", "snapshot"]);
+    consumer.has("gap", 1);
+    consumer.has("snapshot", 1);
+    eventually("its new position is saved", || state().contains(&history) && !state().contains(&"f".repeat(40)));
+    assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
+    let of = |event: &str| -> Vec<serde_json::Value> {
+        consumer.lines().into_iter().map(|(_, line)| line).filter(|line| line["event"] == event).collect()
+    };
+    assert!(of("gap").iter().all(|line| line["to"].is_null() && line["shard"] == "e".repeat(40)));
+    let keys: Vec<_> = of("key").iter().map(|line| (line["key"].clone(), line["shard"].clone())).collect();
+    assert_eq!(keys, [(json!("a"), json!(id))]);
+    assert_eq!((of("snapshot_begin").len(), of("snapshot_begin")[0]["shard"].clone()), (1, json!(id)));
+}
+
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn the_primary_that_sentinels_name() {

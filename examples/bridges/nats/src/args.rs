@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, ValueEnum};
 use redtail::net::Login;
+use redtail::replication::ReplicaLabel;
 use redtail::topology::Positions;
 use redtail::{Position, Start};
 
@@ -69,16 +70,21 @@ pub(crate) struct Args {
     /// Serve metrics for Prometheus at http://ADDR/metrics; ADDR is host:port
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<String>,
+    /// Show this bridge as NAME.redtail.invalid in INFO, ROLE and CLIENT LIST of the server
+    ///
+    /// NAME has letters, digits, '.', '-', '_' and '='.
+    #[arg(long, value_name = "NAME", value_parser = label)]
+    name: Option<Box<ReplicaLabel>>,
 
     /// URLs of the broker, separated by commas; tls:// for TLS
-    #[arg(long, value_name = "URL", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
+    #[arg(long, value_name = "LIST", default_value = "nats://127.0.0.1:4222", value_delimiter = ',', value_parser = broker)]
     pub(crate) brokers: Vec<String>,
     /// A NATS credentials file (JWT and key)
     #[cfg(feature = "nkeys")]
     #[arg(long, value_name = "FILE", group = "broker_login")]
     pub(crate) broker_creds: Option<PathBuf>,
     /// The user on the broker
-    #[arg(long, value_name = "USER", group = "broker_login")]
+    #[arg(long, value_name = "NAME", group = "broker_login")]
     pub(crate) broker_user: Option<String>,
     /// A file with the user's password, or with a token if there is no user; default: the environment's NATS_PASSWORD
     #[arg(long, value_name = "FILE")]
@@ -110,8 +116,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) replicas: usize,
 
-    /// If the server no longer has the next part of the stream: end with exit code 4, or publish a gap and continue
-    #[arg(long, value_name = "WHAT", default_value = "stop")]
+    /// If the server no longer has the next part of the stream: end with exit code 4, publish a gap and continue, or
+    /// publish a gap and a snapshot
+    #[arg(long, value_name = "CHOICE", default_value = "stop")]
     pub(crate) on_gap: OnGap,
     /// If a message exceeds the broker's max_payload: end, or publish it with {"omitted":BYTES} for its long arguments
     #[arg(long, value_name = "WHAT", default_value = "stop")]
@@ -180,6 +187,7 @@ enum AckPolicy {
 pub(crate) enum OnGap {
     Stop,
     Continue,
+    Snapshot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -206,10 +214,14 @@ impl Args {
         {
             return Err(format!("--user {user} and the target name different users"));
         }
-        if self.start() == Start::Snapshot && self.filter.selects_commands() {
-            return Err(
-                "the keys of a snapshot are no commands: --from snapshot and --command exclude each other".into()
-            );
+        for (takes, option) in
+            [(self.start() == Start::Snapshot, "--from"), (self.on_gap == OnGap::Snapshot, "--on-gap")]
+        {
+            if takes && self.filter.selects_commands() {
+                return Err(format!(
+                    "the keys of a snapshot are no commands: {option} snapshot and --command exclude each other"
+                ));
+            }
         }
         let to_sentinels = self.sentinel_user.is_some() || self.sentinel_password_file.is_some();
         match (&target.name, self.cluster) {
@@ -266,6 +278,11 @@ impl Args {
             AckPolicy::Applied => redtail::Ack::Applied,
             AckPolicy::Observe => redtail::Ack::Observe,
         }
+    }
+
+    /// The address that the server shows for this bridge.
+    pub(crate) fn label(&self) -> ReplicaLabel {
+        self.name.as_deref().copied().unwrap_or_default()
     }
 
     /// Called at each connect to a server.
@@ -340,6 +357,14 @@ fn login(
         login.user.clone_from(&user);
         Ok(login)
     }
+}
+
+/// As of the tool: an address that never resolves.
+fn label(name: &str) -> Result<Box<ReplicaLabel>, &'static str> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_=".contains(&byte);
+    let fits = (1..=64).contains(&name.len()) && name.bytes().all(is_allowed);
+    let label = fits.then(|| ReplicaLabel::new(&format!("{name}.redtail.invalid"))).flatten();
+    label.map(Box::new).ok_or("choose 1 to 64 letters, digits, '.', '-', '_' and '='")
 }
 
 fn broker(text: &str) -> Result<String, &'static str> {

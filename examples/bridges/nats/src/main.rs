@@ -20,6 +20,7 @@ mod snapshot;
 mod source;
 mod state;
 mod target;
+mod value;
 
 use std::process::ExitCode;
 use std::sync::Arc;

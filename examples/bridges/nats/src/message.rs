@@ -64,8 +64,17 @@ impl Message {
         if let Some(shard) = shard {
             body["shard"] = shard.into();
         }
-        let body = Bytes::from(body.to_string());
-        (0..partitions).map(move |partition| Self { partition, id: format!("{id}@{partition}"), body: body.clone() })
+        Self::copies((0..partitions).collect(), &id, &Bytes::from(body.to_string()))
+    }
+
+    /// A message to each of these partitions. The deduplication window covers the whole stream: copies under one id
+    /// would be dropped as repetitions.
+    pub(crate) fn copies(partitions: Vec<u16>, id: &str, body: &Bytes) -> impl Iterator<Item = Self> + use<> {
+        let (id, body, is_alone) = (id.to_owned(), body.clone(), partitions.len() == 1);
+        partitions.into_iter().map(move |partition| {
+            let id = if is_alone { id.clone() } else { format!("{id}@{partition}") };
+            Self { partition, id, body: body.clone() }
+        })
     }
 }
 
@@ -104,6 +113,27 @@ pub(crate) fn shortened(
         }
     }
     with_arguments(command, id, shard, migration, 0, 0)
+}
+
+/// Adds all partitions of a message with several.
+pub(crate) fn copies(body: &mut Vec<u8>, partitions: &[u16]) {
+    if partitions.len() > 1 {
+        let all: Vec<String> = partitions.iter().map(u16::to_string).collect();
+        body.extend_from_slice(format!(",\"partitions\":[{}]", all.join(",")).as_bytes());
+    }
+}
+
+/// Adds a list of strings.
+pub(crate) fn arguments<'a>(body: &mut Vec<u8>, args: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+    body.push(b'[');
+    for (at, arg) in args.enumerate() {
+        if at > 0 {
+            body.push(b',');
+        }
+        argument(body, arg)?;
+    }
+    body.push(b']');
+    Ok(())
 }
 
 /// Adds a string if the bytes are valid UTF-8, else `{"base64":"…"}`.

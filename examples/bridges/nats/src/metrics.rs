@@ -1,25 +1,24 @@
 //! `--metrics`: the state of the bridge over HTTP, for Prometheus. Names are those of the tool where they mean the
 //! same; those of the broker's side begin with `redtail_bridge_`.
 
+#[path = "../../../../src/bin/redtail/stats/exposition.rs"]
+mod exposition;
+
 use std::fmt;
-use std::io;
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use exposition::{
+    ATTACHED, ATTACHED_CHANGE, CHECKPOINT, COMMANDS, GAPS, IN_SNAPSHOT, KEYS, LAST_BYTE, LAST_WRITE, MISSED, OFFSET,
+    PRINTED, RECONNECTS, Row, START, bind, counter, encode_run, encode_streams, gauge,
+};
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry;
+use prometheus_client::encoding::DescriptorEncoder;
 use redtail::Event;
-use tiny_http::{Header, Request, Response, Server};
 
 use crate::end::Failure;
-
-const CONTENT_TYPE: &str = "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The state of the bridge.
 #[derive(Debug)]
@@ -114,17 +113,7 @@ impl Metrics {
     /// Serves `/metrics` at the address until the process ends.
     pub(crate) fn serve(self: &Arc<Self>, address: &str) -> Result<(), Failure> {
         let failed = |error: &dyn fmt::Display| Failure::new(2, format!("--metrics {address}: {error}"));
-        let listener = TcpListener::bind(address).map_err(|error| failed(&error))?;
-        let local = listener.local_addr().map_err(|error| failed(&error))?;
-        let server = Server::from_listener(listener, None).map_err(|error| failed(&error))?;
-        let mut registry = Registry::with_prefix("redtail");
-        registry.register_collector(Box::new(Shared(Arc::clone(self))));
-        let answer_all = move || {
-            for request in server.incoming_requests() {
-                // A client that has ended needs no answer.
-                let _ = answer(request, &registry);
-            }
-        };
+        let (local, answer_all) = bind(address, Shared(Arc::clone(self))).map_err(|error| failed(&error))?;
         thread::Builder::new().name("metrics".into()).spawn(answer_all).map_err(|error| failed(&error))?;
         eprintln!("redtail-nats: metrics at http://{local}/metrics");
         Ok(())
@@ -203,58 +192,18 @@ fn offset_of(event: &Event<'_>) -> Option<u64> {
     position.map(|position| position.offset)
 }
 
-fn answer(request: Request, registry: &Registry) -> io::Result<()> {
-    if request.url() != "/metrics" {
-        return request.respond(Response::from_string("see /metrics\n").with_status_code(404));
-    }
-    let mut text = String::new();
-    if encode(&mut text, registry).is_err() {
-        return request.respond(Response::empty(500));
-    }
-    let response = Response::from_string(text);
-    match CONTENT_TYPE.parse::<Header>() {
-        Ok(header) => request.respond(response.with_header(header)),
-        Err(()) => request.respond(response),
-    }
-}
-
 #[derive(Debug)]
 struct Shared(Arc<Metrics>);
 
 impl Collector for Shared {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        for (name, help, kind, value) in OF_BRIDGE {
-            let Some(value) = value(&self.0) else { continue };
-            number(encoder.encode_descriptor(name, help, None, *kind)?, *kind, value)?;
-        }
-        let build = [("version", env!("CARGO_PKG_VERSION"))];
-        encoder.encode_descriptor("build", "The version of the bridge", None, MetricType::Info)?.encode_info(&build)?;
+        encode_run(&mut encoder, OF_BRIDGE, &*self.0, "The version of the bridge")?;
         let mut streams = self.0.streams.lock().unwrap_or_else(PoisonError::into_inner);
         streams.retain(|stream| stream.strong_count() > 0);
         let streams: Vec<_> = streams.iter().filter_map(Weak::upgrade).collect();
-        for (name, help, kind, value) in OF_STREAM {
-            let mut metric = encoder.encode_descriptor(name, help, None, *kind)?;
-            for stream in &streams {
-                let Some(value) = value(stream) else { continue };
-                let labels: Vec<_> = stream.shard.iter().map(|shard| ("shard", shard.as_str())).collect();
-                number(metric.encode_family(&labels)?, *kind, value)?;
-            }
-        }
-        Ok(())
+        encode_streams(&mut encoder, OF_STREAM, &streams, |stream: &Stream| stream.shard.as_deref())
     }
 }
-
-fn number(mut metric: MetricEncoder<'_>, kind: MetricType, value: f64) -> fmt::Result {
-    match kind {
-        MetricType::Counter => metric.encode_counter::<NoLabelSet, _, f64>(&value, None),
-        _ => metric.encode_gauge(&value),
-    }
-}
-
-type Row<T> = (&'static str, &'static str, MetricType, fn(&T) -> Option<f64>);
-
-const COUNTER: MetricType = MetricType::Counter;
-const GAUGE: MetricType = MetricType::Gauge;
 
 fn of(number: &AtomicU64) -> Option<f64> {
     Some(number.load(Ordering::Relaxed) as f64)
@@ -264,43 +213,32 @@ fn flag(flag: &AtomicBool) -> Option<f64> {
     Some(f64::from(u8::from(flag.load(Ordering::Relaxed))))
 }
 
-/// The encoder adds `redtail_` before the name, and `_total` behind that of a counter.
 const OF_BRIDGE: &[Row<Metrics>] = &[
-    ("start_timestamp_seconds", "When the run has begun", GAUGE, |it| it.start.seconds()),
-    ("checkpoint_timestamp_seconds", "When the checkpoint was last saved", GAUGE, |it| it.saved.seconds()),
-    ("output_blocked_seconds", "Time spent waiting for the broker, because the queue is full", COUNTER, |it| {
+    (START, |it| it.start.seconds()),
+    (CHECKPOINT, |it| it.saved.seconds()),
+    (counter("output_blocked_seconds", "Time spent waiting for the broker, because the queue is full"), |it| {
         Some((Duration::from_micros(it.blocked.load(Ordering::Relaxed)) + it.blocked_now()).as_secs_f64())
     }),
-    ("output_blocked_now_seconds", "How long the queue has been full; 0 if it is not", GAUGE, |it| {
+    (gauge("output_blocked_now_seconds", "How long the queue has been full; 0 if it is not"), |it| {
         Some(it.blocked_now().as_secs_f64())
     }),
-    ("bridge_confirmed_messages", "Messages that the broker has confirmed", COUNTER, |it| of(&it.confirmed)),
-    ("bridge_repeated_messages", "Confirmed messages that the broker already had", COUNTER, |it| of(&it.repeated)),
-    ("bridge_unconfirmed_messages", "Messages sent to the broker and not confirmed", GAUGE, |it| of(&it.unconfirmed)),
-    ("bridge_broker_connected", "1 while the broker is connected", GAUGE, |it| flag(&it.has_broker)),
+    (counter("bridge_confirmed_messages", "Messages that the broker has confirmed"), |it| of(&it.confirmed)),
+    (counter("bridge_repeated_messages", "Confirmed messages that the broker already had"), |it| of(&it.repeated)),
+    (gauge("bridge_unconfirmed_messages", "Messages sent to the broker and not confirmed"), |it| of(&it.unconfirmed)),
+    (gauge("bridge_broker_connected", "1 while the broker is connected"), |it| flag(&it.has_broker)),
 ];
 
-/// In a cluster each has the label `shard`.
 const OF_STREAM: &[Row<Stream>] = &[
-    ("attached", "1 while the server is followed, 0 while the connection is lost", GAUGE, |it| flag(&it.is_attached)),
-    ("attached_change_timestamp_seconds", "When the connection was last made or lost", GAUGE, |it| {
-        it.changed.seconds()
-    }),
-    ("replication_offset_bytes", "The replication offset after the last event", GAUGE, |it| of(&it.offset)),
-    ("last_write_timestamp_seconds", "When the last write arrived", GAUGE, |it| it.last_write.seconds()),
-    (
-        "last_byte_timestamp_seconds",
-        "When the last byte of any kind arrived. Servers send a PING every 10 s",
-        GAUGE,
-        |it| it.last_byte.seconds(),
-    ),
-    ("commands", "Commands of the stream", COUNTER, |it| of(&it.commands)),
-    ("keys", "Keys of snapshots", COUNTER, |it| of(&it.keys)),
-    ("printed", "Commands and keys that no filter has dropped", COUNTER, |it| of(&it.printed)),
-    ("gaps", "Gaps: the server no longer had the next part of the stream", COUNTER, |it| of(&it.gaps)),
-    ("missed_bytes", "Bytes of the stream that are missing in gaps, where that is known", COUNTER, |it| of(&it.missed)),
-    ("reconnects", "Connections after the first one", COUNTER, |it| {
-        Some(it.connections.load(Ordering::Relaxed).saturating_sub(1) as f64)
-    }),
-    ("snapshot_active", "1 while a snapshot arrives", GAUGE, |it| flag(&it.in_snapshot)),
+    (ATTACHED, |it| flag(&it.is_attached)),
+    (ATTACHED_CHANGE, |it| it.changed.seconds()),
+    (OFFSET, |it| of(&it.offset)),
+    (LAST_WRITE, |it| it.last_write.seconds()),
+    (LAST_BYTE, |it| it.last_byte.seconds()),
+    (COMMANDS, |it| of(&it.commands)),
+    (KEYS, |it| of(&it.keys)),
+    (PRINTED, |it| of(&it.printed)),
+    (GAPS, |it| of(&it.gaps)),
+    (MISSED, |it| of(&it.missed)),
+    (RECONNECTS, |it| Some(it.connections.load(Ordering::Relaxed).saturating_sub(1) as f64)),
+    (IN_SNAPSHOT, |it| flag(&it.in_snapshot)),
 ];

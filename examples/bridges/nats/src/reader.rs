@@ -20,6 +20,7 @@ use crate::metrics::{Metrics, Stream};
 use crate::outbox::{Item, Outbox};
 use crate::route::{Route, route};
 use crate::snapshot::Snapshot;
+use crate::value::Limit;
 
 pub(crate) struct Settings {
     partitions: u16,
@@ -108,8 +109,8 @@ impl Reader {
             }
             Event::SnapshotBegin(begin) => {
                 let Settings { partitions, too_large, .. } = *self.settings;
-                let largest = self.largest();
-                self.snapshot = Some(Snapshot::begin(begin, self.lane.name(), partitions, largest, too_large));
+                let limit = Limit { largest: self.largest(), too_large };
+                self.snapshot = Some(Snapshot::begin(begin, self.lane.name(), partitions, limit));
                 self.push_snapshot()
             }
             Event::SnapshotItem(item) => self.item(item),
@@ -207,24 +208,11 @@ impl Reader {
         };
         let id = format!("{history}:{}", command.offset);
         let mut body = self.body(command, &id, migration).map_err(|error| Failure::new(1, error.to_string()))?;
-        let copies = partitions.len();
-        if copies > 1 {
-            let all: Vec<String> = partitions.iter().map(u16::to_string).collect();
-            body.extend_from_slice(format!(",\"partitions\":[{}]", all.join(",")).as_bytes());
-        }
+        message::copies(&mut body, &partitions);
         if command.tx.is_none() {
             body.push(b'}');
         }
-        let body = Bytes::from(body);
-        Ok(partitions
-            .into_iter()
-            .map(|partition| {
-                // The deduplication window covers the whole stream: copies under one name would be dropped as
-                // repetitions.
-                let id = if copies > 1 { format!("{id}@{partition}") } else { id.clone() };
-                Message { partition, id, body: body.clone() }
-            })
-            .collect())
+        Ok(Message::copies(partitions, &id, &Bytes::from(body)).collect())
     }
 
     fn body(&self, command: &StreamCommand<'_>, id: &str, migration: Option<&Migration<'_>>) -> io::Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use redtail::net;
-use redtail::replication::SessionError;
+use redtail::replication::{ReplicaLabel, SessionError};
 use redtail::topology::{Cluster, ClusterCheckpoint, ClusterHandle, Notice, Positions, Sentinel, Shard};
 use redtail::{Ack, Builder, Checkpoint, Error, Event, Follower, Handle, OnGap, Position, SnapshotForm, Start};
 
@@ -96,9 +96,12 @@ fn cluster(
     if let Some(tls) = args.tls() {
         cluster = cluster.tls(tls);
     }
-    cluster = cluster.login(args.login()).start(args.start()).added(args.start()).positions(positions).ack(args.ack());
-    cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH).snapshot(SnapshotForm::Items);
-    let (may_lose, partitions) = (args.on_gap == args::OnGap::Continue, args.partitions);
+    // A shard without a saved position is new, or its position is lost.
+    let added = if args.on_gap == args::OnGap::Snapshot { Start::Snapshot } else { args.start() };
+    cluster = cluster.login(args.login()).start(args.start()).added(added).positions(positions).ack(args.ack());
+    cluster = cluster.retry_snapshot(args.on_gap == args::OnGap::Snapshot);
+    cluster = cluster.on_gap(on_gap(args)).refresh(REFRESH).snapshot(SnapshotForm::Items).label(args.label());
+    let (may_lose, partitions) = (args.on_gap != args::OnGap::Stop, args.partitions);
     let (outbox, end) = (Arc::clone(outbox), Arc::clone(end));
     let may_save = Arc::new(AtomicBool::new(false));
     // Lost positions are published before any shard is added.
@@ -115,8 +118,12 @@ fn cluster(
             }
         }
         Notice::Ended { error: Some(error), .. } => end.fail(failure(&notice, error)),
-        // It stays among the positions: the next start reports it again.
-        Notice::Lost(_) if !may_lose => end.fail(Failure::new(4, format!("{notice}{LOST}"))),
+        // Nothing is saved any more: the next start reports it again. With a position of the shard that has its slots
+        // now, that start would not begin the shard with a snapshot.
+        Notice::Lost(_) if !may_lose => {
+            told = None;
+            end.fail(Failure::new(4, format!("{notice}{LOST}")));
+        }
         Notice::Lost(saved) => {
             eprintln!("redtail-nats: {notice}; a gap is published");
             for message in Message::gap(Some(&saved.node), saved.position, None, None, partitions) {
@@ -139,6 +146,7 @@ struct Begin {
     start: Start,
     on_gap: OnGap,
     ack: Ack,
+    label: ReplicaLabel,
     handle: Handle,
 }
 
@@ -148,7 +156,9 @@ impl Begin {
             .snapshot(SnapshotForm::Items)
             .start(self.position.map_or(self.start, Start::At))
             .on_gap(self.on_gap)
-            .ack(self.ack);
+            .retry_snapshot(self.on_gap == OnGap::Snapshot)
+            .ack(self.ack)
+            .label(self.label);
         // A server that is down when the bridge restarts is waited for.
         builder.retry_first(self.position.is_some()).handle(self.handle).connect()
     }
@@ -162,7 +172,8 @@ fn single(args: &Args, reader: &impl Fn(Lane, bool) -> Reader, end: &Arc<End>) -
     };
     let single = Arc::new(Single::default());
     let handle = single.handle.clone();
-    let start = Begin { position, start: args.start(), on_gap: on_gap(args), ack: args.ack(), handle };
+    let (ack, label) = (args.ack(), args.label());
+    let start = Begin { position, start: args.start(), on_gap: on_gap(args), ack, label, handle };
     let followed = match &args.target.name {
         Some(name) => {
             let sentinel =
@@ -221,10 +232,11 @@ fn on_gap(args: &Args) -> OnGap {
     match args.on_gap {
         args::OnGap::Stop => OnGap::Stop,
         args::OnGap::Continue => OnGap::Continue,
+        args::OnGap::Snapshot => OnGap::Snapshot,
     }
 }
 
-const LOST: &str = "; an operator must decide whether to continue without it (--on-gap continue)";
+const LOST: &str = "; an operator must decide whether to continue without it (--on-gap continue), or with a snapshot (--on-gap snapshot)";
 
 fn failure(words: &dyn Display, error: &Error) -> Failure {
     match error {

@@ -4,15 +4,15 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::time::{Duration, SystemTime};
 
-use redtail::io::CheckpointFile;
-use redtail::io::CheckpointPosition;
+use redtail::Checkpoint;
+use redtail::io::{CheckpointFile, CheckpointPosition};
 
 use crate::args::Args;
 use crate::end::Failure;
 
 /// The lock of this bridge. Two bridges with one file would lose the unconfirmed messages of the slower one.
 pub(crate) fn lock(args: &Args) -> Result<File, Failure> {
-    let mut name = args.checkpoint.as_os_str().to_owned();
+    let mut name = Checkpoint::file(&args.checkpoint).into_os_string();
     name.push(".lock");
     let failed = |error: io::Error| Failure::new(2, format!("can't use {}: {error}", name.display()));
     let file = File::create(&name).map_err(failed)?;

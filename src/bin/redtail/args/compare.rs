@@ -27,7 +27,7 @@ later in the target. Keys that still differ are printed, one per line:
 The user of each server needs
   +scan +dump +pttl +exists +select +info +ping +cluster|slots, and all keys.
 
-Exit codes: 0 equal, 1 failed or different, 2 wrong usage.";
+Exit codes: 0 equal, 1 different, 2 failed or wrong usage.";
 
 #[derive(Debug, Args)]
 #[command(after_help = COMPARE_EXAMPLES)]

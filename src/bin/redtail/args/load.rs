@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use crate::args::fact::{Facts, ONE_SERVER, SENTINELS, TLS_IN_ADDRESS, either};
+use crate::args::fact::{ALL_SHARDS, Facts, ONE_SERVER, SENTINELS, TLS_IN_ADDRESS, either};
 use crate::args::scheme::Scheme;
 use crate::args::server::Server;
 use crate::args::watch::Watch;
@@ -18,6 +18,9 @@ Examples:
     redtail tail old:6379 --from $(redtail load new:6379 --print-position) \\
       --format resp --positions --until-caught-up | \
       redtail load new:6379 --until-caught-up
+  Into a cluster; one node of it is enough:
+    redtail tail old:6379 --from snapshot --empty-target --format resp \\
+      --positions | redtail load node:7000 --cluster
   A snapshot or an append-only file:
     redtail decode dump.rdb --format resp | redtail load new:6379
 
@@ -27,10 +30,8 @@ transaction of the target, which also stores the position in a key. A run that
 continues at that position loses no write, and applies none twice. Delete the
 key (redtail:position in database 0) when the move is done.
 
-In a cluster, load into the node of a shard, with a --position-key of a slot of
-that shard: its own hash tag, such as 'redtail:position{tag}'. The position is
-then stored behind the writes, not with them: a run that continues may apply the
-writes behind the last position a second time.
+With --cluster, the position is stored behind the writes, not with them: a run
+that continues may apply the writes behind the last position a second time.
 
 SIGINT and SIGTERM let it read standard input to its end; a second one ends it
 at once.
@@ -46,6 +47,13 @@ pub(crate) struct Load {
     /// The file with the commands, or - for standard input
     #[arg(default_value = "-", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
+
+    /// Send each command to the node of the cluster that serves its keys; TARGET is any node of it
+    ///
+    /// Slots may migrate meanwhile. PUBLISH and SPUBLISH go to the node that serves the slot of the channel, other
+    /// commands without keys to every primary. A transaction with keys of several slots is applied command by command.
+    #[arg(long)]
+    pub(crate) cluster: bool,
 
     /// After a refused command: stop, or count it and continue
     ///
@@ -68,9 +76,9 @@ pub(crate) struct Load {
 
     /// Report how far this server, from which the input comes, is ahead of the target
     ///
-    /// The server is asked for its offset once per second (INFO, permission +info), which is compared with the position
-    /// that the target stores (`tail --positions`). The progress, --metrics and --status show the distance in bytes and
-    /// in seconds. ADDR is written as TARGET; TLS needs rediss:// before it.
+    /// Once the target stores a position (`tail --positions`), the server is asked for its offset once per second
+    /// (INFO, permission +info). The progress, --metrics and --status show the distance between both in bytes and in
+    /// seconds; until then the lag is unknown. ADDR is written as TARGET; TLS needs rediss:// before it.
     #[arg(long, value_name = "ADDR", value_hint = ValueHint::Hostname)]
     pub(crate) source: Option<String>,
 
@@ -102,7 +110,7 @@ impl Load {
     pub(super) fn facts(&self) -> Facts {
         let source = self.source.as_deref().and_then(Scheme::split).unwrap_or_default().0;
         self.server.facts()
-            | ONE_SERVER
+            | either(self.cluster, ALL_SHARDS, ONE_SERVER)
             | either(source.tls, TLS_IN_ADDRESS, 0)
             | either(source.sentinels, SENTINELS, 0)
     }

@@ -126,7 +126,7 @@ pub(super) const RULES: &[Rule] = &[
         "{} is for TLS: add --tls, or write rediss:// before the host",
     ),
     rule(
-        &["tail", "doctor"],
+        &["tail", "doctor", "load"],
         &["cluster"],
         SERVER | UNIX,
         "{} takes the address of one of the nodes, not of Sentinels",

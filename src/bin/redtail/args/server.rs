@@ -17,8 +17,9 @@ pub(crate) struct Server {
     /// rediss:// is redis:// with TLS; valkey:// and valkeys:// mean the same. With one of them, or with user@, the
     /// default port is 6379. The user can have a password in a file, or in the environment.
     ///
-    /// With redis+sentinel:// the Sentinels are asked for the primary of that name before each connect. The run then
-    /// continues at the new primary after a failover. User and password are for the servers, not for the Sentinels.
+    /// With redis+sentinel:// the Sentinels are asked for the primary of that name before each connect. `tail` and
+    /// `record` continue at the new primary after a failover; `load` and `compare` end with the lost connection. User
+    /// and password are for the servers, not for the Sentinels.
     ///
     /// Everyone on this machine can see a password on a command line. Use --password-file, or the environment variable
     /// REDTAIL_PASSWORD or REDISCLI_AUTH. The environment is read if neither the target nor an option has the password.

@@ -76,7 +76,7 @@ pub(crate) fn run(options: &Compare) -> Result<(), Failure> {
     let count = |wanted| suspects.values().filter(|difference| **difference == wanted).count() as u64;
     let (missing, extra) = (count(Difference::Missing), count(Difference::Extra));
     let differ = suspects.len() as u64 - missing - extra;
-    Err(Failure::Message(format!(
+    Err(Failure::Different(format!(
         "of {} keys {} are missing in the target, {} differ, and the target has {} more",
         HumanCount(compared),
         HumanCount(missing),
@@ -187,7 +187,7 @@ impl Comparison {
         self.suspects.extend(found.filter_map(|(key, difference)| Some(((db, key), difference?))));
         self.report();
         if self.suspects.len() > MOST {
-            return Err(Failure::Message(format!(
+            return Err(Failure::Different(format!(
                 "more than {} keys differ: the target is not a copy, or it is far behind the source",
                 HumanCount(MOST as u64)
             )));

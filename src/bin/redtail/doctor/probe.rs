@@ -35,7 +35,7 @@ pub(super) fn probe(address: &Address, target: &Target, login: &Login, options: 
 pub(super) fn begin(address: &Address, target: &Target, login: &Login) -> Result<(Client, Facts), ProbeError> {
     let mut timeouts = Timeouts::default();
     timeouts.read = Some(TIMEOUT);
-    let mut client = Client::new(address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
+    let mut client = Client::new(target, address.connect(target, &timeouts).map_err(ProbeError::Connect)?, login)?;
     let mut facts = Facts { user: login.user.clone().unwrap_or_else(|| "default".into()), ..Facts::default() };
     ping(&mut client, &mut facts)?;
     #[cfg(feature = "tls")]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use std::{io, thread};
 
-use redtail::net::{Client, ClientError, Login, Reply, Target, Timeouts};
+use redtail::net::{Client, Login, Reply, Target, Timeouts};
 
 use crate::background;
 use crate::doctor::facts::address;
@@ -79,12 +79,12 @@ pub(super) fn ask(address: &Address, sentinels: &[Target], name: &str) -> io::Re
     Ok(reports)
 }
 
-fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result<SentinelView, ClientError> {
+fn view(address: &Address, target: &Target, login: &Login, name: &str) -> io::Result<SentinelView> {
     let short = Duration::from_secs(2);
     let timeouts = Timeouts::all(short);
-    let mut client = Client::new(address.connect_sentinel(target, &timeouts)?, login)?;
+    let mut client = Client::new(target, address.connect_sentinel(target, &timeouts)?, login)?;
     let mut ask = |what: &[&str]| match client.ask(&[&["SENTINEL"], what].concat())? {
-        Reply::Error(message) => Err(ClientError::Refused(message)),
+        Reply::Error(message) => Err(io::Error::other(message)),
         answer => Ok(answer),
     };
     let address_list = ask(&["GET-MASTER-ADDR-BY-NAME", name])?;
@@ -102,8 +102,8 @@ fn view(address: &Address, target: &Target, login: &Login, name: &str) -> Result
     let (quorum, epoch) = (number("quorum"), number("config-epoch"));
     let others = ask(&["SENTINELS", name])?.list().iter().filter_map(other).collect();
     let no_quorum = match ask(&["CKQUORUM", name]) {
-        Err(ClientError::Refused(message)) if message.starts_with("NOQUORUM") => Some(message),
-        _ => None,
+        Err(error) => Some(error.to_string()).filter(|message| message.starts_with("NOQUORUM")),
+        Ok(_) => None,
     };
     // The last question: no other command follows a subscription.
     let subscribed = client.ask(&["SUBSCRIBE", "+switch-master"])?;

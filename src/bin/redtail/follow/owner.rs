@@ -1,10 +1,11 @@
 //! The lock of a checkpoint: two runs that save in one file would lose the writes of the slower one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fs4::fs_std::FileExt;
+use redtail::Checkpoint;
 
 use crate::failure::Failure;
 use crate::terminal::log;
@@ -17,8 +18,7 @@ impl Owner {
     /// that held the lock.
     pub(super) fn of(checkpoint: &Path) -> Result<Self, Failure> {
         let shown = checkpoint.display();
-        // As the checkpoint itself: a symbolic link is followed.
-        let mut path = resolved(checkpoint).into_os_string();
+        let mut path = Checkpoint::file(checkpoint).into_os_string();
         path.push(".lock");
         let failed = |error: io::Error| Failure::Message(format!("can't lock the checkpoint {shown}: {error}"));
         let mut file =
@@ -38,17 +38,6 @@ impl Owner {
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
         Ok(Self(file))
     }
-}
-
-/// The file that a symbolic link leads to, which may be missing.
-fn resolved(path: &Path) -> PathBuf {
-    let mut path = path.to_owned();
-    // As many links as Linux follows.
-    for _ in 0..40 {
-        let Ok(next) = fs::read_link(&path) else { break };
-        path = path.parent().unwrap_or(Path::new("")).join(next);
-    }
-    path
 }
 
 fn holder(mut file: &File) -> String {

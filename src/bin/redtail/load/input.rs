@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::rc::Rc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
 use crate::args::Load;
 use crate::failure::Failure;
-use crate::load::connection::Connection;
+use crate::load::destination::Destination;
+use crate::target::node::SILENCE;
 
 /// In bytes.
 const CHUNK: usize = 64 << 10;
@@ -20,11 +21,11 @@ pub(super) struct Input {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: Vec<u8>,
     used: usize,
-    connection: Rc<RefCell<Connection>>,
+    target: Rc<RefCell<dyn Destination>>,
 }
 
 impl Input {
-    pub(super) fn open(options: &Load, connection: Rc<RefCell<Connection>>) -> Result<Self, Failure> {
+    pub(super) fn open(options: &Load, target: Rc<RefCell<dyn Destination>>) -> Result<Self, Failure> {
         let name = options.file.display();
         let failed = |error: io::Error| Failure::Message(format!("can't read {name}: {error}"));
         let source: Box<dyn Read + Send> = match options.is_standard_input() {
@@ -33,7 +34,7 @@ impl Input {
         };
         let (sender, chunks) = sync_channel(AHEAD);
         thread::Builder::new().name("redtail-input".into()).spawn(move || read(source, &sender)).map_err(failed)?;
-        Ok(Self { chunks, chunk: Vec::new(), used: 0, connection })
+        Ok(Self { chunks, chunk: Vec::new(), used: 0, target })
     }
 
     /// `None` at the end of the input.
@@ -43,13 +44,19 @@ impl Input {
             Err(TryRecvError::Disconnected) => return Ok(None),
             Err(TryRecvError::Empty) => {}
         }
-        let mut connection = self.connection.borrow_mut();
-        if let Err(failure) = connection.settle() {
-            connection.fail(failure);
-            return Err(ErrorKind::Other.into());
+        let mut target = self.target.borrow_mut();
+        let mut outcome = target.settle();
+        while outcome.is_ok() {
+            match self.chunks.recv_timeout(SILENCE) {
+                Ok(chunk) => return chunk.map(Some),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => outcome = target.keep_alive(),
+            }
         }
-        // An error: the input is at its end.
-        self.chunks.recv().map_or(Ok(None), |chunk| chunk.map(Some))
+        outcome.map(|()| None).map_err(|failure| {
+            target.progress().fail(failure);
+            ErrorKind::Other.into()
+        })
     }
 }
 

@@ -4,7 +4,8 @@ use redtail::resp::Part;
 use redtail::{Command, Position};
 
 use crate::failure::Failure;
-use crate::load::connection::{Connection, Label, Sent};
+use crate::load::destination::Destination;
+use crate::load::label::{Label, Sent};
 use crate::output::{CAUGHT_UP, PositionMark};
 
 pub(super) struct Loader {
@@ -53,7 +54,12 @@ impl Loader {
         !self.is_in_parts
     }
 
-    pub(super) fn command(&mut self, command: &Command<'_>, start: u64, to: &mut Connection) -> Result<(), Failure> {
+    pub(super) fn command(
+        &mut self,
+        command: &Command<'_>,
+        start: u64,
+        to: &mut dyn Destination,
+    ) -> Result<(), Failure> {
         self.is_caught_up = command.is(b"PING") && command.arg(1) == Some(CAUGHT_UP);
         if self.is_caught_up {
             return Ok(());
@@ -88,7 +94,7 @@ impl Loader {
     }
 
     /// A part of a large command.
-    pub(super) fn part(&mut self, part: &Part<'_>, start: u64, to: &mut Connection) -> Result<(), Failure> {
+    pub(super) fn part(&mut self, part: &Part<'_>, start: u64, to: &mut dyn Destination) -> Result<(), Failure> {
         self.is_caught_up = false;
         match *part {
             Part::Begin { argc } => {
@@ -123,7 +129,7 @@ impl Loader {
     }
 
     /// The input is at its end.
-    pub(super) fn finish(&mut self, to: &mut Connection) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, to: &mut dyn Destination) -> Result<(), Failure> {
         if self.open.is_some() {
             // The target drops an open transaction with the connection.
             to.settle()?;
@@ -132,23 +138,29 @@ impl Loader {
                 self.since
             )));
         }
-        to.settle()
+        to.settle()?;
+        match to.unfinished() {
+            0 => Ok(()),
+            count => Err(Failure::Message(format!(
+                "the input ends within a transaction: its last {count} commands are not applied"
+            ))),
+        }
     }
 
     fn is_grouping(&self) -> bool {
         self.may_group && self.has_position
     }
 
-    fn send(&mut self, bytes: &[u8], to: &mut Connection) -> Result<(), Failure> {
+    fn send(&mut self, bytes: &[u8], to: &mut dyn Destination) -> Result<(), Failure> {
         self.label.bytes += bytes.len() as u64;
         to.bytes(bytes)
     }
 
-    fn end_of_argument(&mut self, to: &mut Connection) -> Result<(), Failure> {
+    fn end_of_argument(&mut self, to: &mut dyn Destination) -> Result<(), Failure> {
         if self.missing == 0 { self.send(b"\r\n", to) } else { Ok(()) }
     }
 
-    fn begin(&mut self, to: &mut Connection) -> Result<(), Failure> {
+    fn begin(&mut self, to: &mut dyn Destination) -> Result<(), Failure> {
         if self.open.is_none() {
             self.open = Some(self.db);
             to.own(&[b"MULTI"], None)?;
@@ -157,18 +169,18 @@ impl Loader {
     }
 
     /// The source has dropped a transaction.
-    fn discard(&mut self, to: &mut Connection) -> Result<(), Failure> {
+    fn discard(&mut self, to: &mut dyn Destination) -> Result<(), Failure> {
         let Some(before) = self.open.take() else { return Ok(()) };
         (self.db, self.since) = (before, 0);
         to.own(&[b"DISCARD"], None)
     }
 
-    fn mark(&mut self, PositionMark(position): PositionMark, to: &mut Connection) -> Result<(), Failure> {
+    fn mark(&mut self, PositionMark(position): PositionMark, to: &mut dyn Destination) -> Result<(), Failure> {
         let key = std::mem::take(&mut self.key);
         let outcome = match position {
             None => {
                 self.has_position = false;
-                to.is_at(None);
+                to.progress().is_at(None);
                 self.in_database_0(&[b"DEL", &key], None, to)
             }
             Some(position) => self.store(&key, position, to),
@@ -177,7 +189,7 @@ impl Loader {
         outcome
     }
 
-    fn store(&mut self, key: &[u8], position: Position, to: &mut Connection) -> Result<(), Failure> {
+    fn store(&mut self, key: &[u8], position: Position, to: &mut dyn Destination) -> Result<(), Failure> {
         if self.is_first
             && let Some(stored) = to.ask(&[b"GET", key])?
         {
@@ -189,7 +201,7 @@ impl Loader {
                     String::from_utf8_lossy(key)
                 )));
             }
-            to.is_at(Some(position));
+            to.progress().is_at(Some(position));
         }
         self.has_position = true;
         let text = position.to_string();
@@ -198,7 +210,7 @@ impl Loader {
             self.in_database_0(&set, None, to)?;
             return to.own(&[b"EXEC"], Some(position));
         }
-        if to.is_stopping() {
+        if to.progress().is_stopping() {
             // A command that was refused must not be before the stored position.
             to.settle()?;
         }
@@ -209,7 +221,7 @@ impl Loader {
         &mut self,
         command: &[&[u8]],
         stores: Option<Position>,
-        to: &mut Connection,
+        to: &mut dyn Destination,
     ) -> Result<(), Failure> {
         let other = self.db.filter(|&db| db != 0);
         if other.is_some() {

@@ -2,9 +2,13 @@
 
 mod connection;
 mod counts;
+mod destination;
 mod input;
+mod label;
 mod loader;
+mod progress;
 mod report;
+mod router;
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -14,13 +18,15 @@ use redtail::Limits;
 use redtail::io::{PartsReader, ReadError};
 use redtail::resp::PartsItem;
 
-use crate::args::{Load, OnError, wrong_usage};
+use crate::args::{Load, wrong_usage};
 use crate::failure::Failure;
 use crate::load::connection::Connection;
+use crate::load::destination::Destination;
 use crate::load::input::Input;
 use crate::load::loader::Loader;
+use crate::load::router::Router;
 use crate::signals;
-use crate::stats::{Watching, tally_of_stream, watch_source};
+use crate::stats::{Tally, Watching, tally_of_stream, watch_source};
 use crate::target::address::Address;
 use crate::terminal::log;
 
@@ -30,7 +36,7 @@ const LARGE: u64 = 64 << 10;
 pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage("load", message));
     if options.print_position {
-        return print_position(&mut Connection::open(&address, options, None)?, options);
+        return print_position(&mut *open(&address, options, None)?.borrow_mut(), options);
     }
     let source = options.source.as_deref().map(|source| {
         let address = Address::of_source(source, options.source_password_file.as_deref(), &options.server);
@@ -43,20 +49,20 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     if let Some(source) = source {
         watch_source(&tally, source);
     }
-    let connection = Connection::open(&address, options, Some(tally))?;
+    let target = open(&address, options, Some(tally))?;
     let is_file = !options.is_standard_input();
     signals::listen(move || {
         if !is_file {
             log::say("reads standard input to its end; a second signal ends the run at once");
         }
     })?;
-    let connection = Rc::new(RefCell::new(connection));
-    let outcome = load(options, &connection, is_file);
-    let mut connection = connection.borrow_mut();
-    connection.finish();
+    let outcome = load(options, &target, is_file);
+    let mut target = target.borrow_mut();
+    let progress = target.progress();
+    progress.finish();
     drop(watching);
     if outcome.is_err() {
-        match connection.position() {
+        match progress.position() {
             Some(position) => log::say(format_args!(
                 "the target holds every write up to {position}: continue with redtail tail --from {position}"
             )),
@@ -64,7 +70,7 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
         }
     }
     outcome?;
-    match connection.refused() {
+    match progress.refused() {
         0 if options.until_caught_up => {
             log::say("caught up: the target has every write that the source had when it was asked");
             Ok(())
@@ -77,29 +83,35 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     }
 }
 
-fn load(options: &Load, connection: &Rc<RefCell<Connection>>, is_file: bool) -> Result<(), Failure> {
-    let input = Input::open(options, Rc::clone(connection))?;
+fn open(address: &Address, options: &Load, tally: Option<Tally>) -> Result<Rc<RefCell<dyn Destination>>, Failure> {
+    Ok(match options.cluster {
+        true => Rc::new(RefCell::new(Router::open(address, options, tally)?)),
+        false => Rc::new(RefCell::new(Connection::open(address, options, tally)?)),
+    })
+}
+
+fn load(options: &Load, target: &Rc<RefCell<dyn Destination>>, is_file: bool) -> Result<(), Failure> {
+    let input = Input::open(options, Rc::clone(target))?;
     let mut limits = Limits::default();
     (limits.command, limits.bulk) = (4 << 20, 1 << 40);
     let mut reader = PartsReader::stream(input, Some(LARGE)).with_limits(limits);
-    let may_group = options.on_error == OnError::Stop && !connection.borrow().is_cluster();
-    let mut loader = Loader::new(options.position_key.as_bytes(), may_group);
+    let mut loader = Loader::new(options.position_key.as_bytes(), target.borrow().may_group());
     loop {
         let item = match reader.next_item() {
             Ok(Some(item)) => item,
             Ok(None) => break,
-            Err(error) => return Err(unread(error, options, &mut connection.borrow_mut())),
+            Err(error) => return Err(unread(error, options, &mut *target.borrow_mut())),
         };
-        let mut connection = connection.borrow_mut();
+        let mut target = target.borrow_mut();
         match item.item {
-            PartsItem::Command(command) => loader.command(&command, item.start, &mut connection)?,
-            PartsItem::Part(part) => loader.part(&part, item.start, &mut connection)?,
+            PartsItem::Command(command) => loader.command(&command, item.start, &mut *target)?,
+            PartsItem::Part(part) => loader.part(&part, item.start, &mut *target)?,
         }
         if is_file && signals::is_stopped() && loader.is_between_commands() {
             break;
         }
     }
-    loader.finish(&mut connection.borrow_mut())?;
+    loader.finish(&mut *target.borrow_mut())?;
     match options.until_caught_up && !loader.is_caught_up() {
         true => Err(Failure::Message(
             "the input ends before its source was caught up: redtail tail --positions --until-caught-up has failed, or \
@@ -111,11 +123,11 @@ fn load(options: &Load, connection: &Rc<RefCell<Connection>>, is_file: bool) -> 
 }
 
 /// The failure of the input, after the replies to everything before it.
-fn unread(error: ReadError, options: &Load, connection: &mut Connection) -> Failure {
-    if let Some(failure) = connection.failure() {
+fn unread(error: ReadError, options: &Load, target: &mut dyn Destination) -> Failure {
+    if let Some(failure) = target.progress().failure() {
         return failure;
     }
-    if let Err(failure) = connection.settle() {
+    if let Err(failure) = target.settle() {
         return failure;
     }
     match error {
@@ -124,8 +136,8 @@ fn unread(error: ReadError, options: &Load, connection: &mut Connection) -> Fail
     }
 }
 
-fn print_position(connection: &mut Connection, options: &Load) -> Result<(), Failure> {
-    match connection.ask(&[b"GET", options.position_key.as_bytes()])? {
+fn print_position(target: &mut dyn Destination, options: &Load) -> Result<(), Failure> {
+    match target.ask(&[b"GET", options.position_key.as_bytes()])? {
         Some(position) => Ok(writeln!(io::stdout().lock(), "{}", String::from_utf8_lossy(&position))?),
         None => Err(Failure::Message(format!(
             "the target stores no position in the key {}: start with redtail tail --from snapshot --positions",

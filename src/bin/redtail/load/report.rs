@@ -106,7 +106,9 @@ impl Shared {
         };
         let position = position.map_or(String::new(), |position| format!(", up to {position}"));
         let lag = match self.tally.lag() {
-            None => String::new(),
+            None if !self.tally.is_asked() => String::new(),
+            None if self.counts.position.is_none() => ", the lag is unknown until the target stores a position".into(),
+            None => ", the lag is unknown".into(),
             Some(lag) => match (lag.bytes, lag.time) {
                 (0, _) => ", level with the source".into(),
                 (bytes, None) => format!(", {} behind the source", HumanBytes(bytes)),

@@ -121,5 +121,5 @@ fn connect(server: &Asked, counters: &Counters) -> Result<Client, OffsetError> {
     }
     let timeouts = Timeouts::all(TIMEOUT);
     let link = address.connect(&target, &timeouts).map_err(OffsetError::other)?;
-    Ok(Client::new(link, &address.login.read().map_err(OffsetError::other)?)?)
+    Ok(Client::new(&target, link, &address.login.read().map_err(OffsetError::other)?)?)
 }

@@ -1,6 +1,7 @@
 //! The state of a run: `--stats`, `--metrics`, `--status` and SIGUSR1.
 
 mod cluster;
+mod exposition;
 mod lag;
 mod line;
 mod metrics;

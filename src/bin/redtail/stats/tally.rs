@@ -57,6 +57,11 @@ impl Tally {
         self.flush();
     }
 
+    /// Whether the primary is asked how far it is ahead.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.counters.is_asked.load(Ordering::Relaxed)
+    }
+
     /// How far the primary is ahead, if it was asked.
     pub(crate) fn lag(&self) -> Option<Behind> {
         self.counters.lag()

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use redtail::Command;
-use redtail::net::{Client, ClientError, Timeouts};
+use redtail::net::{Client, ClientError, ClientErrorKind, Timeouts};
 use redtail::resp::{Access, CommandSpec, KeyFinder, Part, Quoted, Reach};
 
 use crate::target::address::Address;
@@ -154,7 +155,7 @@ impl Described {
             }
             Ok(None) => Some(Description::Forms { forms: Vec::new(), is_reported: false }),
             Err(error) => {
-                self.is_over |= self.say_refused(name, "COMMAND INFO", is_busy(&error.to_string()), &error);
+                self.is_over |= self.say_refused(name, "COMMAND INFO", is_later(&error), &error);
                 None
             }
         }
@@ -227,19 +228,19 @@ impl Described {
     }
 
     /// Asks over the connection of the last answer, or over a new one if the server has closed that.
-    fn answer<T>(&mut self, ask: impl Fn(&mut Client) -> Result<T, ClientError>) -> Result<T, ClientError> {
+    fn answer<T>(&mut self, ask: impl Fn(&mut Client) -> Result<T, ClientError>) -> io::Result<T> {
         if let Some(mut client) = self.client.take() {
             match ask(&mut client) {
-                Err(ClientError::Closed { .. } | ClientError::Io(_)) => {}
+                Err(error) if matches!(error.kind, ClientErrorKind::Closed { .. } | ClientErrorKind::Io(_)) => {}
                 answer => {
                     self.client = Some(client);
-                    return answer;
+                    return Ok(answer?);
                 }
             }
         }
-        let target = self.address.server().map_err(std::io::Error::other)?;
+        let target = self.address.server().map_err(io::Error::other)?;
         let socket = self.address.connect(&target, &Timeouts::all(TIMEOUT))?;
-        let mut client = Client::new(socket, &self.address.login.read()?)?;
+        let mut client = Client::new(&target, socket, &self.address.login.read()?)?;
         let answer = ask(&mut client)?;
         // Only a name is worth a second question.
         let introduced = introduce(&mut client, true);
@@ -257,6 +258,11 @@ fn say_undescribed(name: &[u8]) {
 
 fn contains(text: &str, part: &str) -> bool {
     text.to_ascii_lowercase().contains(part)
+}
+
+fn is_later(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<ClientError>());
+    error.is_some_and(|error| matches!(&error.kind, ClientErrorKind::Refused(text) if is_busy(text)))
 }
 
 /// Whether the server answers later: it loads its data, runs a script, or a replica has no primary.

@@ -6,5 +6,8 @@ pub(crate) mod command_specs;
 pub(crate) mod credentials;
 pub(crate) mod endpoint;
 pub(crate) mod introduction;
+pub(crate) mod node;
 pub(crate) mod offset;
+pub(crate) mod primaries;
 pub(crate) mod probe_error;
+pub(crate) mod redirect;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use redtail::ReplicationId;
-use redtail::net::{Client, ClientError, Reply, Timeouts};
+use redtail::net::{Client, ClientError, ClientErrorKind, Reply, Timeouts};
 
 use crate::target::address::Address;
 use crate::target::probe_error::TIMEOUT;
@@ -24,9 +24,9 @@ impl OffsetError {
 
 impl From<ClientError> for OffsetError {
     fn from(error: ClientError) -> Self {
-        match error {
-            ClientError::Refused(text) => Self::Denied(text),
-            error => Self::other(error),
+        match error.kind {
+            ClientErrorKind::Refused(_) => Self::Denied(error.to_string()),
+            _ => Self::other(error),
         }
     }
 }
@@ -36,7 +36,7 @@ pub(crate) fn offset(address: &Address, replid: ReplicationId) -> Result<u64, Of
     let target = address.server().map_err(OffsetError::other)?;
     let socket = address.connect(&target, &Timeouts::all(TIMEOUT)).map_err(OffsetError::other)?;
     let login = address.login.read().map_err(OffsetError::other)?;
-    offset_of(&mut Client::new(socket, &login)?, Some(replid))
+    offset_of(&mut Client::new(&target, socket, &login)?, Some(replid))
 }
 
 /// The offset of the last write that the server has, from INFO. An offset of another history is an error: the address

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use redtail::net::ClientError;
+use redtail::net::{ClientError, ClientErrorKind};
 use redtail::topology::SentinelError;
 
 /// The time limit for an answer.
@@ -24,9 +24,9 @@ pub(crate) enum ProbeError {
 
 impl From<ClientError> for ProbeError {
     fn from(error: ClientError) -> Self {
-        match error {
-            ClientError::Refused(message) => Self::Refused(message),
-            error => Self::Client(error),
+        match error.kind {
+            ClientErrorKind::Refused(message) => Self::Refused(message),
+            _ => Self::Client(error),
         }
     }
 }

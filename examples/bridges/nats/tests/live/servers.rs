@@ -75,6 +75,13 @@ impl Sentinel {
         Self::monitoring(free_port(), &file, node.tls_port.expect("a port"), &more)
     }
 
+    pub(crate) fn ask(&self, words: &[&str]) -> String {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let mut link = Link::to(self.port).expect("the Sentinel");
+        link.send(&encoded(&words));
+        link.reply()
+    }
+
     fn monitoring(port: u16, file: &Path, server: u16, more: &str) -> Self {
         let text = format!("port {port}\nbind 127.0.0.1\n{more}sentinel monitor orders 127.0.0.1 {server} 1\n");
         fs::write(file, text).expect("write");
@@ -372,6 +379,17 @@ impl Bridge {
             log: self.log.with_extension("other"),
             process: None,
         }
+    }
+
+    /// The same, with another path of the checkpoint.
+    pub(crate) fn copy_at(&self, checkpoint: &Path) -> Self {
+        let mut copy = self.copy();
+        *copy.args.last_mut().expect("the checkpoint") = checkpoint.display().to_string();
+        copy
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Removes the saved position.

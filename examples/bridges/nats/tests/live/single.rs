@@ -136,6 +136,7 @@ fn what_would_lose_or_repeat_is_refused() {
     for (args, why) in [
         (&["--command", "GTE"][..], "no known server has this command"),
         (&["--from", "nowhere"], "--from nowhere: "),
+        (&["--name", "a b"], "choose 1 to 64 letters, digits, '.', '-', '_' and '='"),
         (&["--prefer-replica"], "options of Sentinels need redis+sentinel://host,host/name"),
         (&["--broker-cert", "/no/such/file"], "--broker-cert-key"),
     ] {
@@ -145,6 +146,50 @@ fn what_would_lose_or_repeat_is_refused() {
         assert_eq!(refused.wait(), Some(2), "{}", refused.words());
         assert!(refused.words().contains(why), "{}", refused.words());
     }
+}
+
+/// Those of Sentinels and of a cluster: by CLIENT LIST, too.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn the_server_shows_the_name_of_the_bridge() {
+    let folder = Folder::new();
+    let (node, broker, mut bridge) = all(&folder);
+    for (args, name) in [(&["--name", "orders"][..], "ip=orders.redtail.invalid,"), (&[], "ip=redtail.invalid,")] {
+        bridge.start(args);
+        eventually("it is shown", || node.ask(&["INFO", "replication"]).contains(name));
+        bridge.end();
+    }
+    let sentinel = Sentinel::of(&folder, &node);
+    let target = format!("redis+sentinel://127.0.0.1:{}/orders", sentinel.port);
+    let mut bridge = Bridge::of(target, &folder.make("named"), &broker);
+    bridge.start(&["--name", "orders"]);
+    eventually("it is shown", || node.ask(&["INFO", "replication"]).contains("ip=orders.redtail.invalid,"));
+    eventually("the Sentinel shows it", || sentinel.ask(&["CLIENT", "LIST"]).contains("name=orders.redtail.invalid"));
+    bridge.end();
+}
+
+/// The link may be there before the checkpoint: the file is made and replaced, the link stays.
+#[test]
+#[ignore = "needs redis-server and nats-server: tests/run"]
+fn a_checkpoint_behind_links_has_one_bridge() {
+    let folder = Folder::new();
+    let (node, _broker, bridge) = all(&folder);
+    let links = folder.make("links");
+    std::os::unix::fs::symlink(bridge.state(), links.join("first")).expect("a link");
+    std::os::unix::fs::symlink("first", links.join("second")).expect("a link");
+    let mut through = bridge.copy_at(&links.join("second"));
+    start(&mut through, &[]);
+    for mut other in [bridge.copy(), bridge.copy_at(&links.join("first"))] {
+        other.start(&[]);
+        assert_eq!(other.wait(), Some(1), "{}", other.words());
+        assert!(other.words().contains("another bridge is running"), "{}", other.words());
+    }
+    let before = bridge.offset(&node);
+    node.ask(&["SET", "a", "1"]);
+    eventually("the position is saved", || bridge.offset(&node) > before);
+    through.end();
+    assert!(["first", "second"].iter().all(|name| links.join(name).is_symlink()));
+    assert!(!bridge.state().is_symlink());
 }
 
 /// Filters drop commands, also inside of transactions, and the position passes them.

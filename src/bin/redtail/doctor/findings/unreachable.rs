@@ -2,7 +2,7 @@
 
 use std::io;
 
-use redtail::net::ClientError;
+use redtail::net::ClientErrorKind;
 
 use crate::doctor::findings::access::FEW;
 use crate::doctor::findings::finding::{CONNECTION, Finding};
@@ -23,7 +23,7 @@ pub(super) fn finding(error: &ProbeError, target: &str, speaks: Option<Speaks>) 
             Finding::bad("sentinel", error.to_string()).why("the address of the primary is known to the Sentinels only")
         }
         ProbeError::Connect(error) => connect(error, target, speaks),
-        ProbeError::Client(error) => client(error, target),
+        ProbeError::Client(error) => client(&error.kind, target),
         ProbeError::Refused(message) => refused(message),
     }
 }
@@ -39,16 +39,16 @@ fn wants_tls(target: &str) -> Finding {
     }
 }
 
-fn client(error: &ClientError, target: &str) -> Finding {
+fn client(error: &ClientErrorKind, target: &str) -> Finding {
     match error {
         #[cfg(feature = "tls")]
-        ClientError::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
-        ClientError::Protocol { .. } => foreign(error),
-        ClientError::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
+        ClientErrorKind::Io(error) if tls::is_tls(error) => tls::finding(error, target, None),
+        ClientErrorKind::Protocol { .. } => foreign(error),
+        ClientErrorKind::Closed { asked } if !matches!(asked.as_str(), "AUTH" | "PING") => {
             Finding::bad(CONNECTION, format!("the connection was closed after {asked}"))
                 .why("a proxy that permits few commands does so; connect to the server itself")
         }
-        ClientError::Closed { .. } => {
+        ClientErrorKind::Closed { .. } => {
             let finding = Finding::bad(CONNECTION, "the connection was closed without an answer");
             match target.starts_with("rediss://") {
                 true => finding.why(
@@ -60,7 +60,7 @@ fn client(error: &ClientError, target: &str) -> Finding {
                 ),
             }
         }
-        ClientError::TimedOut => Finding::bad(CONNECTION, format!("no answer for {} seconds", TIMEOUT.as_secs())).why(
+        ClientErrorKind::TimedOut => Finding::bad(CONNECTION, format!("no answer for {} seconds", TIMEOUT.as_secs())).why(
             "another program may listen there, or the server hangs: in a long command, in swapped memory, on a slow \
              disk",
         ),
@@ -89,7 +89,7 @@ fn connect(error: &io::Error, target: &str, speaks: Option<Speaks>) -> Finding {
     }
 }
 
-fn foreign(error: &ClientError) -> Finding {
+fn foreign(error: &ClientErrorKind) -> Finding {
     Finding::bad(CONNECTION, error.to_string()).why("check host and port")
 }
 

@@ -1,0 +1,130 @@
+//! The confirmed and the refused commands of a run.
+
+use std::fmt::Display;
+
+use redtail::Position;
+use redtail::resp::Quoted;
+
+use crate::args::{Load, OnError};
+use crate::failure::Failure;
+use crate::load::counts::Counts;
+use crate::load::label::Label;
+use crate::load::report::Report;
+use crate::stats::Tally;
+use crate::terminal::log;
+
+/// Of the refused commands the first are named.
+const NAMED: u64 = 10;
+
+pub(super) struct Progress {
+    counts: Counts,
+    is_stopping: bool,
+    report: Option<Report>,
+    failure: Option<Failure>,
+}
+
+impl Progress {
+    /// `tally`: shows the progress.
+    pub(super) fn start(options: &Load, tally: Option<Tally>) -> Self {
+        if let Some(tally) = &tally {
+            tally.attached();
+        }
+        Self {
+            counts: Counts::default(),
+            is_stopping: options.on_error == OnError::Stop,
+            report: tally.map(Report::start),
+            failure: None,
+        }
+    }
+
+    pub(super) fn count(&mut self, label: &Label) {
+        if label.start.is_some() {
+            self.counts.confirmed += 1;
+            self.counts.bytes += label.bytes;
+        }
+    }
+
+    /// A server refused the command with this error.
+    pub(super) fn refuse(&mut self, target: impl Display, label: &Label, text: &str) -> Result<(), Failure> {
+        let name = String::from_utf8_lossy(&label.name);
+        let Some(start) = label.start else {
+            return Err(Failure::Message(format!("{target} refused {name}, which stores the position: {text}")));
+        };
+        let argument = Quoted(&label.argument);
+        let message = format!("{target} refused {name} {argument} (byte {start} of the input): {text}");
+        self.counts.refused += 1;
+        if self.is_stopping {
+            return Err(Failure::Message(format!(
+                "{message}; the commands behind it that were sent already may be applied. --on-error continue counts \
+                 refused commands instead"
+            )));
+        }
+        if refuses_all(text) {
+            return Err(Failure::Message(message));
+        }
+        match self.counts.refused {
+            ..=NAMED => log::say(message),
+            _ if self.counts.refused == NAMED + 1 => log::say("further refused commands are only counted"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps a failure that happens inside of a read of the input.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    pub(super) fn failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    pub(super) fn report(&mut self) {
+        if let Some(report) = &mut self.report {
+            report.update(&self.counts);
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        if let Some(report) = &mut self.report {
+            report.finish(&self.counts);
+        }
+    }
+
+    /// The position that the target stores.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.counts.position
+    }
+
+    /// The target stores this position, or none any more.
+    pub(super) fn is_at(&mut self, position: Option<Position>) {
+        self.counts.position = position;
+    }
+
+    /// Whether a refused command ends the run.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.counts.refused
+    }
+}
+
+/// Whether an error is about the server or the user, so that it is the same for all commands.
+fn refuses_all(text: &str) -> bool {
+    const CODES: [&str; 11] = [
+        "BUSY",
+        "CLUSTERDOWN",
+        "EXECABORT",
+        "LOADING",
+        "MASTERDOWN",
+        "MISCONF",
+        "NOAUTH",
+        "NOPERM",
+        "NOREPLICAS",
+        "OOM",
+        "READONLY",
+    ];
+    CODES.contains(&text.split(' ').next().unwrap_or_default())
+}

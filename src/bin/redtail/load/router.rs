@@ -1,0 +1,506 @@
+//! The primaries of a cluster as the target: each command goes to the node that serves the slot of its keys.
+//!
+//! Commands are sent in rounds. In a round each slot has at most one request: a command, or a transaction of all its
+//! commands. A node that does not serve the slot therefore executes either all of them or none, and those that were
+//! not executed are sent again, in order, before the next round.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem::{replace, take};
+use std::thread::sleep;
+use std::time::Duration;
+
+use redtail::Limits;
+use redtail::resp::{Command, CommandParser, Frame, Keys, Kind, Status};
+use redtail::topology::slot;
+
+use crate::args::Load;
+use crate::failure::Failure;
+use crate::load::destination::{Destination, lost, missing_database};
+use crate::load::label::{Label, Sent};
+use crate::load::progress::Progress;
+use crate::stats::Tally;
+use crate::target::address::Address;
+use crate::target::command_specs;
+use crate::target::node::encoded;
+use crate::target::primaries::Primaries;
+use crate::target::redirect::Redirect;
+use crate::terminal::log;
+
+/// In bytes. A round of this size is sent, and all its replies are read.
+const ROUND: usize = 1 << 20;
+
+/// The time between two attempts at a command that no node executes now.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Nodes that redirect to each other more often than this do not agree yet.
+const REDIRECTS: u32 = 5;
+
+pub(super) struct Router {
+    primaries: Primaries,
+    /// The databases that the target has, of those that were asked for.
+    databases: BTreeSet<u32>,
+    /// The bytes of the present command.
+    bytes: Vec<u8>,
+    /// The commands of an open transaction of the input.
+    transaction: Option<Vec<Routed>>,
+    /// The commands of the round by slot, in the order of their first commands.
+    round: Vec<(u16, Vec<Group>)>,
+    /// The index of each slot in it.
+    slots: HashMap<u16, usize>,
+    /// The bytes of the round.
+    size: usize,
+    /// The commands that were sent and have no reply.
+    unconfirmed: usize,
+    has_split: bool,
+    progress: Progress,
+}
+
+/// Commands that a node executes as a whole: one command, or a transaction of the input.
+type Group = Vec<Routed>;
+
+#[derive(Debug)]
+struct Routed {
+    bytes: Vec<u8>,
+    sent: Sent,
+    goes: Goes,
+}
+
+/// Where a command goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    /// To the node that serves this slot.
+    Slot(u16),
+    /// To all primaries.
+    Everywhere,
+    /// To any node, which may name another one: the keys are unknown.
+    Anywhere,
+    /// It selects this database.
+    Database(u32),
+}
+
+/// What a node has done with a command or transaction.
+enum Answer {
+    /// Executed. The errors of the commands, by index, and the text of the reply to a single command.
+    Executed(Vec<(usize, String)>, Option<Vec<u8>>),
+    /// Not executed. The index of the command with the error.
+    Refused(usize, String),
+}
+
+impl Router {
+    /// `tally`: shows the progress.
+    pub(super) fn open(address: &Address, options: &Load, tally: Option<Tally>) -> Result<Self, Failure> {
+        let primaries = Primaries::open(address)?;
+        if !primaries.is_cluster() {
+            return Err(Failure::Message(format!(
+                "{} is no node of a cluster with slots: remove --cluster",
+                address.endpoint
+            )));
+        }
+        command_specs::ask_at(address.clone());
+        Ok(Self {
+            primaries,
+            databases: BTreeSet::from([0]),
+            bytes: Vec::new(),
+            transaction: None,
+            round: Vec::new(),
+            slots: HashMap::new(),
+            size: 0,
+            unconfirmed: 0,
+            has_split: false,
+            progress: Progress::start(options, tally),
+        })
+    }
+
+    /// Sends a transaction of the input. One with keys of several slots is no transaction in the cluster.
+    fn transaction(&mut self, group: Group) -> Result<(), Failure> {
+        let Some(first) = group.first() else { return Ok(()) };
+        if first.goes.slot().is_some() && group.iter().all(|routed| routed.goes == first.goes) {
+            return self.route(group);
+        }
+        if group.len() > 1 && !replace(&mut self.has_split, true) {
+            log::say(format_args!(
+                "the transaction with byte {} of the input has keys of several slots: such transactions are applied \
+                 command by command",
+                first.sent.label.start.unwrap_or_default()
+            ));
+        }
+        group.into_iter().try_for_each(|routed| self.route(vec![routed]))
+    }
+
+    /// Sends a group. Its commands go to the same node, or it is one command.
+    fn route(&mut self, group: Group) -> Result<(), Failure> {
+        let Some(first) = group.first() else { return Ok(()) };
+        let slot = match first.goes {
+            Goes::Slot(slot) => slot,
+            Goes::Everywhere => {
+                self.settle()?;
+                return self.send_everywhere(first);
+            }
+            Goes::Anywhere => {
+                self.settle()?;
+                let (index, answer) = self.execute(None, &[first])?;
+                return self.answered(index, &[first], answer);
+            }
+            Goes::Database(db) => {
+                self.settle()?;
+                self.primaries.select(db)?;
+                self.progress.count(&first.sent.label);
+                return Ok(());
+            }
+        };
+        self.size += group.iter().map(|routed| routed.bytes.len()).sum::<usize>();
+        let index = *self.slots.entry(slot).or_insert(self.round.len());
+        match self.round.get_mut(index) {
+            Some((_, groups)) => groups.push(group),
+            None => self.round.push((slot, vec![group])),
+        }
+        if self.size >= ROUND { self.settle() } else { Ok(()) }
+    }
+
+    /// Sends the commands of each slot to the node that served it last. Returns those that it has not executed.
+    fn send_round(&mut self, round: Vec<(u16, Vec<Group>)>) -> Result<Vec<(u16, Vec<Group>)>, Failure> {
+        let mut of_nodes: Vec<Vec<(u16, Vec<Group>)>> = Vec::new();
+        let mut left = Vec::new();
+        for (slot, groups) in round {
+            let Some(index) = self.primaries.owner(slot) else {
+                left.push((slot, groups));
+                continue;
+            };
+            of_nodes.resize_with(of_nodes.len().max(index + 1), Vec::new);
+            if let Some(slots) = of_nodes.get_mut(index) {
+                slots.push((slot, groups));
+            }
+        }
+        for (index, slots) in of_nodes.iter().enumerate().filter(|(_, slots)| !slots.is_empty()) {
+            let mut bytes = Vec::new();
+            slots.iter().for_each(|(_, groups)| request(&commands_of(groups), &mut bytes));
+            self.write(index, &bytes)?;
+        }
+        for (index, slots) in of_nodes.into_iter().enumerate() {
+            for (slot, groups) in slots {
+                let commands = commands_of(&groups);
+                match self.answer(index, commands.len())? {
+                    Answer::Refused(_, text) if commands.len() > 1 || self.redirect(index, &text).is_some() => {
+                        left.push((slot, groups));
+                    }
+                    answer => self.answered(index, &commands, answer)?,
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// Sends a command or transaction, follows redirections, and waits while no node executes it. Returns the index of
+    /// the node that has, or that refuses it for another reason.
+    fn execute(&mut self, slot: Option<u16>, commands: &[&Routed]) -> Result<(usize, Answer), Failure> {
+        // Any node names the one that serves the slot, or says that there is none.
+        let mut owner = slot.and_then(|slot| self.primaries.owner(slot)).unwrap_or(0);
+        let (mut asked, mut redirects, mut has_waited) = (None, 0, false);
+        loop {
+            let index = asked.unwrap_or(owner);
+            let mut bytes = Vec::new();
+            if asked.is_some() {
+                bytes.extend_from_slice(&encoded(&[b"ASKING"]));
+            }
+            request(commands, &mut bytes);
+            self.write(index, &bytes)?;
+            if asked.take().is_some() {
+                self.reply(index)?;
+            }
+            let answer = self.answer(index, commands.len())?;
+            let Answer::Refused(_, text) = &answer else { return Ok((index, answer)) };
+            let Some(redirect) = self.redirect(index, text) else { return Ok((index, answer)) };
+            redirects += 1;
+            match redirect {
+                Redirect::Moved(slot, target) => owner = self.primaries.moved(slot, &target)?,
+                Redirect::Ask(target) if redirects <= REDIRECTS => asked = Some(self.primaries.at(&target)?),
+                Redirect::Ask(_) | Redirect::Wait => redirects = REDIRECTS + 1,
+            }
+            if redirects > REDIRECTS {
+                if !replace(&mut has_waited, true)
+                    && let Some(routed) = commands.first()
+                {
+                    let name = String::from_utf8_lossy(&routed.sent.label.name).into_owned();
+                    log::say(format_args!("waits until the cluster executes {name}: {}: {text}", self.target(index)));
+                }
+                redirects = 0;
+                sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Sends a command to all primaries. It is confirmed by all of them, or refused by one.
+    fn send_everywhere(&mut self, routed: &Routed) -> Result<(), Failure> {
+        self.primaries.refresh()?;
+        self.unconfirmed = 1;
+        let mut answer = (0, Answer::Executed(Vec::new(), None));
+        for index in 0..self.primaries.nodes.len() {
+            self.write(index, &routed.bytes)?;
+            if let refused @ Answer::Refused(..) = self.answer(index, 1)? {
+                answer = (index, refused);
+            }
+        }
+        self.answered(answer.0, &[routed], answer.1)
+    }
+
+    /// Counts commands that a node has executed or refused.
+    fn answered(&mut self, index: usize, commands: &[&Routed], answer: Answer) -> Result<(), Failure> {
+        self.unconfirmed = self.unconfirmed.saturating_sub(commands.len());
+        let target = self.target(index);
+        let errors = match answer {
+            Answer::Executed(errors, _) => errors,
+            Answer::Refused(at, text) => {
+                let Some(routed) = commands.get(at) else { return Ok(()) };
+                self.progress.refuse(&target, &routed.sent.label, &text)?;
+                return match commands {
+                    [_] => Ok(()),
+                    _ => Err(Failure::Message(format!("{target} refused the transaction with this command"))),
+                };
+            }
+        };
+        let mut errors = errors.into_iter().peekable();
+        for (at, Routed { sent, .. }) in commands.iter().enumerate() {
+            if let Some((_, text)) = errors.next_if(|(of, _)| *of == at) {
+                self.progress.refuse(&target, &sent.label, &text)?;
+                continue;
+            }
+            self.progress.count(&sent.label);
+            if sent.stores.is_some() {
+                self.progress.is_at(sent.stores);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the replies to a [`request`].
+    fn answer(&mut self, index: usize, count: usize) -> Result<Answer, Failure> {
+        let first = self.reply(index)?;
+        if count == 1 {
+            return Ok(match first.error {
+                Some(text) => Answer::Refused(0, text),
+                None => Answer::Executed(Vec::new(), first.text),
+            });
+        }
+        if let Some(text) = first.error {
+            return Err(Failure::Message(format!(
+                "{} refused MULTI: {text}; the commands behind it may be applied",
+                self.target(index)
+            )));
+        }
+        let mut refused = None;
+        for at in 0..count {
+            let error = self.reply(index)?.error;
+            refused = refused.or(error.map(|text| (at, text)));
+        }
+        let last = self.reply(index)?;
+        Ok(match (refused, last.error) {
+            (Some((at, text)), _) => Answer::Refused(at, text),
+            (None, Some(text)) => Answer::Refused(count - 1, text),
+            (None, None) => Answer::Executed(last.errors, None),
+        })
+    }
+
+    fn reply(&mut self, index: usize) -> Result<Reply, Failure> {
+        let Some(node) = self.primaries.nodes.get_mut(index) else { return Ok(Reply::default()) };
+        match node.reply() {
+            Ok(frame) => Ok(Reply::of(&frame)),
+            Err(error) => Err(lost(&node.target, &error, self.unconfirmed)),
+        }
+    }
+
+    fn write(&mut self, index: usize, bytes: &[u8]) -> Result<(), Failure> {
+        let Some(node) = self.primaries.nodes.get_mut(index) else { return Ok(()) };
+        node.write(bytes).map_err(|error| lost(&node.target, &error, self.unconfirmed))
+    }
+
+    fn target(&self, index: usize) -> String {
+        self.primaries.nodes.get(index).map_or_else(String::new, |node| node.target.to_string())
+    }
+
+    fn redirect(&self, index: usize, text: &str) -> Option<Redirect> {
+        Redirect::read(text, &self.primaries.nodes.get(index)?.target)
+    }
+}
+
+impl Destination for Router {
+    fn check_database(&mut self, db: u32, start: u64) -> Result<(), Failure> {
+        if self.databases.contains(&db) {
+            return Ok(());
+        }
+        let Some(target) = self.primaries.nodes.first().map(|node| node.target.clone()) else { return Ok(()) };
+        if let Some(failure) = missing_database(&self.primaries.address, &target, db, start)? {
+            self.settle()?;
+            return Err(failure);
+        }
+        self.databases.insert(db);
+        Ok(())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn sent(&mut self, sent: Sent) -> Result<(), Failure> {
+        let bytes = take(&mut self.bytes);
+        match &sent.label {
+            label if label.is(b"MULTI") => {
+                self.transaction = Some(Vec::new());
+                return Ok(());
+            }
+            label if label.is(b"EXEC") => {
+                return self.transaction.take().map_or(Ok(()), |group| self.transaction(group));
+            }
+            label if label.is(b"DISCARD") => {
+                self.transaction = None;
+                return Ok(());
+            }
+            _ => {}
+        }
+        if sent.stores.is_some() {
+            // Everything before a position is confirmed before the position is stored.
+            self.settle()?;
+        }
+        let goes = Goes::of(&bytes);
+        let routed = Routed { bytes, sent, goes };
+        match &mut self.transaction {
+            Some(group) => {
+                group.push(routed);
+                Ok(())
+            }
+            None => self.route(vec![routed]),
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), Failure> {
+        self.primaries.keep_alive()?;
+        self.slots.clear();
+        self.size = 0;
+        let round = take(&mut self.round);
+        self.unconfirmed = round.iter().flat_map(|(_, groups)| groups).map(Vec::len).sum();
+        for (slot, groups) in self.send_round(round)? {
+            for group in groups {
+                let commands: Vec<&Routed> = group.iter().collect();
+                let (index, answer) = self.execute(Some(slot), &commands)?;
+                self.answered(index, &commands, answer)?;
+            }
+        }
+        self.progress.report();
+        Ok(())
+    }
+
+    fn ask(&mut self, args: &[&[u8]]) -> Result<Option<Vec<u8>>, Failure> {
+        self.settle()?;
+        let bytes = encoded(args);
+        let goes = Goes::of(&bytes);
+        let routed = Routed { bytes, sent: Sent { label: Label::own(args), stores: None }, goes };
+        match self.execute(goes.slot(), &[&routed])? {
+            (_, Answer::Executed(_, text)) => Ok(text),
+            (index, Answer::Refused(_, text)) => {
+                Err(Failure::Message(format!("{} refused GET: {text}", self.target(index))))
+            }
+        }
+    }
+
+    fn keep_alive(&mut self) -> Result<(), Failure> {
+        self.primaries.keep_alive()
+    }
+
+    fn may_group(&self) -> bool {
+        // A position and the writes before it have slots of their own.
+        false
+    }
+
+    fn unfinished(&self) -> usize {
+        self.transaction.as_ref().map_or(0, Vec::len)
+    }
+
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.progress
+    }
+}
+
+impl Goes {
+    fn of(bytes: &[u8]) -> Self {
+        let mut limits = Limits::default();
+        (limits.command, limits.bulk, limits.arguments) = (u64::MAX, u64::MAX, u64::MAX);
+        let mut parser = CommandParser::stream().with_limits(limits);
+        let mut rest = bytes;
+        match parser.next(&mut rest) {
+            Ok(Status::Complete(command)) => Self::of_command(&command),
+            _ => Self::Anywhere,
+        }
+    }
+
+    fn of_command(command: &Command<'_>) -> Self {
+        let text = |index| command.arg(index).and_then(|arg| std::str::from_utf8(arg).ok());
+        if command.is(b"SELECT") {
+            return text(1).and_then(|db| db.parse().ok()).map_or(Self::Anywhere, Self::Database);
+        }
+        if (command.is(b"PUBLISH") || command.is(b"SPUBLISH"))
+            && let Some(channel) = command.arg(1)
+        {
+            return Self::Slot(slot(channel));
+        }
+        // A server refuses a command with keys of several slots.
+        match command.keys() {
+            Keys::Some(mut keys) => keys.next().map_or(Self::Everywhere, |(_, key)| Self::Slot(slot(key))),
+            Keys::None | Keys::All => Self::Everywhere,
+            Keys::Unknown => match command_specs::keys_of(command) {
+                Some(found) => found.keys.first().map_or(Self::Everywhere, |&(_, key, _)| Self::Slot(slot(key))),
+                None => Self::Anywhere,
+            },
+        }
+    }
+
+    fn slot(self) -> Option<u16> {
+        match self {
+            Self::Slot(slot) => Some(slot),
+            _ => None,
+        }
+    }
+}
+
+fn commands_of(groups: &[Group]) -> Vec<&Routed> {
+    groups.iter().flatten().collect()
+}
+
+/// Appends a command, or a transaction of several.
+fn request(commands: &[&Routed], bytes: &mut Vec<u8>) {
+    let is_transaction = commands.len() > 1;
+    if is_transaction {
+        bytes.extend_from_slice(&encoded(&[b"MULTI"]));
+    }
+    commands.iter().for_each(|routed| bytes.extend_from_slice(&routed.bytes));
+    if is_transaction {
+        bytes.extend_from_slice(&encoded(&[b"EXEC"]));
+    }
+}
+
+/// The parts of a reply that matter.
+#[derive(Debug, Default)]
+struct Reply {
+    error: Option<String>,
+    text: Option<Vec<u8>>,
+    /// The errors in an array, by index.
+    errors: Vec<(usize, String)>,
+}
+
+impl Reply {
+    fn of(frame: &Frame<'_>) -> Self {
+        let text = |frame: &Frame<'_>| String::from_utf8_lossy(frame.as_bytes().unwrap_or_default()).into_owned();
+        if frame.is_error() {
+            return Self { error: Some(text(frame)), ..Self::default() };
+        }
+        let errors = match frame.kind() {
+            Kind::Array => frame
+                .items()
+                .enumerate()
+                .filter(|(_, item)| item.is_error())
+                .map(|(at, item)| (at, text(&item)))
+                .collect(),
+            _ => Vec::new(),
+        };
+        Self { error: None, text: frame.as_bytes().map(<[u8]>::to_vec), errors }
+    }
+}

@@ -1,0 +1,283 @@
+//! `redtail load --cluster`: each command goes to the node that serves its keys, also while slots migrate.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redtail::topology::slot;
+
+use crate::client::Client;
+use crate::cluster::nodes::Nodes;
+use crate::copy::fill;
+use crate::help::eventually;
+use crate::load::Load;
+use crate::moving::{Move, commands};
+use crate::server::{Kind, Server};
+use crate::tool::{Tool, redtail};
+
+fn position(node: &Server) -> Option<String> {
+    let output = Tool::run(&["load", &node.address(), "--cluster", "--print-position"], b"");
+    output.status.success().then(|| String::from_utf8(output.stdout).expect("text").trim().to_owned())
+}
+
+fn load(node: &Server, options: &[&str], lines: &str) -> (Option<i32>, String) {
+    let ran = Tool::run(&[&["load", &node.address(), "--cluster"], options].concat(), &commands(lines));
+    (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+}
+
+/// The value of a key, at the node that serves its slot. An empty text: there is none.
+fn value(nodes: &[Server], key: &str) -> String {
+    let script = ["EVAL", "return redis.call('GET', KEYS[1]) or ''", "1", key];
+    nodes
+        .iter()
+        .map(|node| node.client().ask(&script))
+        .find(|reply| !reply.is_error())
+        .expect("a node serves it")
+        .text()
+}
+
+/// A tag whose slot is less than `slots`, which are those that a reshard moves first.
+fn tag(number: u32, slots: u16) -> String {
+    let mut tags = (0..).map(|tag: u32| tag.to_string()).filter(|tag| slot(tag.as_bytes()) < slots);
+    tags.nth(number as usize).expect("there is always another one")
+}
+
+/// Writes that show it if one is applied twice, not at all, or before an earlier one of its key.
+fn writers(source: &Server, slots: u16, written: &Arc<AtomicU64>) -> Load {
+    let (port, written) = (source.port, Arc::clone(written));
+    let tags: Vec<String> = (0..20).map(|number| tag(number, slots)).collect();
+    let mut client = None;
+    Load::of(move |number, _| {
+        let client = client.get_or_insert_with(|| Client::connect(port, None).expect("connect"));
+        let tag = &tags[number as usize % tags.len()];
+        let number = number.to_string();
+        let [count, log, text, last] = ["count", "log", "text", "last"].map(|name| format!("{{{tag}}}:{name}"));
+        let commands: [&[&str]; 11] = [
+            &["INCR", &count],
+            &["RPUSH", &log, &number],
+            &["MULTI"],
+            &["APPEND", &text, &number],
+            &["MSET", &last, &number, &format!("{{{tag}}}:{number}"), "new"],
+            &["EXEC"],
+            // Of several slots.
+            &["MULTI"],
+            &["INCR", "total"],
+            &["RPUSH", "all", &number],
+            &["EXEC"],
+            &["PUBLISH", "channel", &number],
+        ];
+        commands.iter().for_each(|command| drop(client.call(command)));
+        written.fetch_add(1, Ordering::AcqRel);
+        true
+    })
+}
+
+/// Nothing is lost, repeated or in another order, while the slots of all keys that are written to move away and back.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_moves_into_a_cluster_that_is_resharded() {
+    const SLOTS: u16 = 120;
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis810, Kind::Valkey91]) {
+        let (source, mut nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
+        source.config_set("repl-backlog-size", "64mb");
+        source.call(&["DEBUG", "POPULATE", "5000", "key", "100"]);
+        source.call(&["SET", "large", &"x".repeat(3 << 20)]);
+        let written = Arc::new(AtomicU64::new(0));
+        let writers = writers(&source, SLOTS, &written);
+        // Any node is a target.
+        let (old, node) = (source.address(), nodes.servers[2].address());
+        let pair = Move::start(&[&old, "--from", "snapshot", "--empty-target"], &[&node, "--cluster"]);
+        eventually("the target stores a position", || position(&nodes.servers[0]).is_some());
+        // Through a node that joins, and leaves again.
+        let new = nodes.add();
+        for (from, to) in [(0, new), (new, 1), (1, 0)] {
+            nodes.reshard(from, to, usize::from(SLOTS));
+            writers.goes_on();
+            let before = position(&nodes.servers[0]);
+            eventually("the position advances", || position(&nodes.servers[0]) != before);
+        }
+        nodes.remove(new);
+        writers.goes_on();
+        // The pair has not asked for the slots since.
+        assert!(nodes.servers[0].info("errorstats").contains_key("errorstat_MOVED"), "{kind:?}");
+        drop(writers);
+        pair.tail.signal("TERM");
+        pair.ends();
+        let at = position(&nodes.servers[1]).expect("a position");
+        let rest = [old.as_str(), "--from", &at, "--until-caught-up"];
+        Move::start(&rest, &[&node, "--cluster", "--until-caught-up"]).ends();
+        let rounds = written.load(Ordering::Acquire).to_string();
+        assert_eq!((value(&nodes.servers, "total"), source.call(&["GET", "total"]).text()), (rounds.clone(), rounds));
+        let compared = Tool::run(&["compare", &old, &node], b"");
+        let errors = String::from_utf8_lossy(&compared.stderr).into_owned();
+        assert_eq!(compared.status.code(), Some(0), "{kind:?}: {}{errors}", String::from_utf8_lossy(&compared.stdout));
+        assert!(errors.contains("keys are equal"), "{errors}");
+    }
+}
+
+/// A slot that is left half moved: ASK for new keys, TRYAGAIN for a transaction of both, then nobody serves it.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_command_that_no_node_executes_now_is_waited_for() {
+    for kind in Kind::few(&[Kind::Redis62, Kind::Valkey91]) {
+        let nodes = Nodes::start(kind, 3, 0);
+        let (giver, taker) = (&nodes.servers[0], &nodes.servers[1]);
+        let at = |offset: u32| format!("{}:{offset}:0", "c".repeat(40));
+        let mark = |offset: u32| format!("PING \"redtail:position {}\"\n", at(offset));
+        let of = tag(0, 100);
+        let number = slot(of.as_bytes()).to_string();
+        let begin = [mark(10), format!("SET {{{of}}}old 1\n"), mark(20)].concat();
+        assert_eq!(load(taker, &[], &begin).0, Some(0));
+        let ids = [giver, taker].map(|node| node.call(&["CLUSTER", "MYID"]).text());
+        taker.call(&["CLUSTER", "SETSLOT", &number, "IMPORTING", &ids[0]]);
+        giver.call(&["CLUSTER", "SETSLOT", &number, "MIGRATING", &ids[1]]);
+        // The commands of one round: some keys are here, some there.
+        let new = format!("SET {{{of}}}new 1\nINCR {{{of}}}old\nINCR {{{of}}}new\n");
+        let (code, errors) = load(giver, &[], &[mark(20), new, mark(30)].concat());
+        assert_eq!(code, Some(0), "{kind:?}: {errors}");
+        assert_eq!(giver.call(&["GET", &format!("{{{of}}}old")]).text(), "2");
+        assert_eq!(position(taker), Some(at(30)));
+        let both = format!("MULTI\nINCR {{{of}}}old\nINCR {{{of}}}new\nEXEC\nINCR {{{of}}}old\n");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command = redtail(&["load", &giver.address(), "--cluster"]);
+        let mut waiting = Tool::start_command(command.stdin(Stdio::from(reader)));
+        let input = [mark(30), both, mark(40)].concat();
+        std::io::Write::write_all(&mut &writer, &commands(&input)).expect("write");
+        waiting.says("waits until the cluster executes INCR: ");
+        waiting.says("TRYAGAIN");
+        assert_eq!(position(taker), Some(at(30)), "{kind:?}: a position before its writes");
+        let port = taker.port.to_string();
+        giver.call(&["MIGRATE", "127.0.0.1", &port, &format!("{{{of}}}old"), "0", "5000"]);
+        for node in [taker, giver, &nodes.servers[2]] {
+            node.call(&["CLUSTER", "SETSLOT", &number, "NODE", &ids[1]]);
+        }
+        eventually("it is applied", || position(giver) == Some(at(40)));
+        assert_eq!(taker.call(&["GET", &format!("{{{of}}}old")]).text(), "4");
+        assert_eq!(taker.call(&["GET", &format!("{{{of}}}new")]).text(), "3");
+        // A slot without a node takes the whole cluster down.
+        for node in &nodes.servers {
+            node.call(&["CLUSTER", "DELSLOTS", &number]);
+        }
+        let more = [format!("INCR {{{of}}}again\n"), mark(50)].concat();
+        std::io::Write::write_all(&mut &writer, &commands(&more)).expect("write");
+        waiting.says("CLUSTERDOWN");
+        eventually("the slot is assigned", || {
+            // Gossip may have assigned it again.
+            giver.client().ask(&["CLUSTER", "DELSLOTS", &number]);
+            !giver.client().ask(&["CLUSTER", "ADDSLOTS", &number]).is_error()
+        });
+        drop(writer);
+        assert!(waiting.wait().success(), "{kind:?}: {}", waiting.errors());
+        assert_eq!(giver.call(&["GET", &format!("{{{of}}}again")]).text(), "1");
+        assert_eq!(position(taker), Some(at(50)));
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_command_without_keys_goes_to_every_primary() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
+        let nodes = Nodes::start(kind, 3, 1);
+        let input = "SCRIPT LOAD \"return 1\"\nPUBLISH channel message\nSET a 1\nSET b 1\nSET c 1\n";
+        let (code, errors) = load(&nodes.servers[4], &[], input);
+        assert_eq!(code, Some(0), "{kind:?}: {errors}");
+        assert!(errors.contains("5 commands confirmed"), "{errors}");
+        let primaries = || nodes.servers.iter().filter(|node| node.info("replication")["role"] == "master");
+        let published = |node: &Server| node.info("commandstats").contains_key("cmdstat_publish");
+        assert_eq!(primaries().filter(|node| published(node)).count(), 1);
+        for node in primaries() {
+            let known = node.call(&["SCRIPT", "EXISTS", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"]);
+            assert_eq!(known.items()[0].int(), 1, "{kind:?}");
+        }
+        let (code, errors) = load(&nodes.servers[0], &[], "FLUSHALL\nSET a 2\n");
+        assert_eq!(code, Some(0), "{errors}");
+        let keys: i64 = primaries().map(|node| node.call(&["DBSIZE"]).int()).sum();
+        assert_eq!((keys, value(&nodes.servers, "a")), (1, "2".into()));
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_command_that_a_cluster_refuses_stops_or_is_counted() {
+    let nodes = Nodes::start(Kind::Redis70, 3, 0);
+    let node = &nodes.servers[1];
+    // In one round with commands of the same slot before and behind.
+    let input = "SET a 1\nMSET a 2 b 2\nINCR a\nRPUSH a x\nNOSUCH a\nINCR a\nMULTI\nINCR b\nINCR c\nEXEC\n";
+    let (code, errors) = load(node, &["--on-error", "continue"], input);
+    assert_eq!(code, Some(1), "{errors}");
+    for message in [
+        "refused MSET \"a\" (byte 27 of the input): CROSSSLOT",
+        "refused RPUSH \"a\"",
+        "WRONGTYPE",
+        "refused NOSUCH \"a\"",
+        "ERR unknown command",
+        "of the input has keys of several slots: such transactions are applied command by command",
+        "3 commands were refused",
+    ] {
+        assert!(errors.contains(message), "{message}: {errors}");
+    }
+    assert_eq!(["a", "b", "c"].map(|key| value(&nodes.servers, key)), ["3", "1", "1"]);
+    let (code, errors) = load(node, &[], "SET d 1\nMSET a 2 b 2\nSET e 1\n");
+    assert!(code == Some(1) && errors.contains("CROSSSLOT") && errors.contains("--on-error continue"), "{errors}");
+    let (code, errors) = load(node, &["--on-error", "continue"], "SET f 1\nSELECT 2\nSET g 1\n");
+    assert!(code == Some(1) && errors.contains("refused SELECT 2 (byte 27 of the input): ERR"), "{errors}");
+    assert_eq!(["f", "g"].map(|key| value(&nodes.servers, key)), ["1", ""]);
+    let (code, errors) = load(node, &[], "MULTI\nSET h 1\n");
+    assert!(code == Some(1) && errors.contains("the input ends within a transaction: its last 1 command"), "{errors}");
+    // A user who may not begin a transaction would execute its commands one by one.
+    for node in &nodes.servers {
+        node.call(&["ACL", "SETUSER", "default", "-multi"]);
+    }
+    let (code, errors) = load(node, &["--on-error", "continue"], "SET a 1\nINCR a\n");
+    assert!(code == Some(1) && errors.contains("refused MULTI: NOPERM"), "{errors}");
+    let single = Server::start(Kind::Redis70);
+    let (code, errors) = load(&single, &[], "SET a 1\n");
+    let message = format!("{} is no node of a cluster with slots: remove --cluster", single.address());
+    assert!(code == Some(1) && errors.contains(&message), "{errors}");
+}
+
+/// Everything that a snapshot prints: each command goes to a node, or is refused by name.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_snapshot_of_every_type_is_loaded_into_a_cluster() {
+    for kind in Kind::few(&[Kind::Redis810, Kind::Valkey91]) {
+        let (source, nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
+        fill(&source);
+        let printed =
+            Tool::run(&["snapshot", &source.address(), "--format", "resp", "--empty-target", "--db", "0"], b"");
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        let node = nodes.servers[0].address();
+        let loaded = Tool::run(&["load", &node, "--cluster"], &printed.stdout);
+        assert!(loaded.status.success(), "{kind:?}: {}", String::from_utf8_lossy(&loaded.stderr));
+        let compared = Tool::run(&["compare", &source.address(), &node, "--db", "0", "--not-key", "st:a"], b"");
+        let (lines, errors) = (String::from_utf8_lossy(&compared.stdout), String::from_utf8_lossy(&compared.stderr));
+        assert!(compared.status.success(), "{kind:?}: {lines}{errors}");
+    }
+}
+
+/// A source may be silent for longer than the target keeps a connection that is not used.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_silent_input_keeps_the_connections_open() {
+    let (single, nodes) = (Server::start(Kind::Redis70), Nodes::start(Kind::Redis70, 3, 0));
+    for server in nodes.servers.iter().chain([&single]) {
+        server.config_set("timeout", "1");
+    }
+    for (server, options) in [(&single, &[][..]), (&nodes.servers[0], &["--cluster"])] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command = redtail(&[&["load", &server.address()], options].concat());
+        let mut tool = Tool::start_command(command.stdin(Stdio::from(reader)));
+        let write = |lines: &str| std::io::Write::write_all(&mut &writer, &commands(lines)).expect("write");
+        let servers = if options.is_empty() { std::slice::from_ref(server) } else { &nodes.servers };
+        let is_set = |key: &str| value(servers, key) == "1";
+        write("SET a 1\nSET b 1\n");
+        eventually("it is loaded", || is_set("a") && is_set("b"));
+        // A connection that is opened now and not used.
+        let mut idle = Client::connect(server.port, None).expect("connect");
+        assert!(idle.ends(), "the server keeps it");
+        write("SET c 1\nSET d 1\n");
+        drop(writer);
+        assert!(tool.wait().success(), "{}", tool.errors());
+        assert!(is_set("c") && is_set("d"));
+    }
+}
