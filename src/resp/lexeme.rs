@@ -66,6 +66,9 @@ impl Element {
     #[inline(always)]
     pub(crate) fn lexeme(self) -> Lexeme {
         let (start, extent) = (self.start as usize, self.extent as usize);
+        if self.value().is_some() {
+            return Lexeme::new(self.shape, start, extent, start + extent + 2);
+        }
         let end = match self.shape {
             Shape::Scalar(_) | Shape::Chunk => start + extent + 2,
             Shape::Begin(_) | Shape::Stream(_) | Shape::End => start,
