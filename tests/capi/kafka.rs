@@ -292,6 +292,13 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     let script = "for i=1,3000 do redis.call('HSET','large','field:'..i,'value:'..i) end";
     client.call(&["EVAL", script, "0"]);
     client.call(&["SET", "long", &"x".repeat(50_000)]);
+    // In two nodes of three entries. Names of more than 8 KB do not arrive with their values.
+    server.config_set("stream-node-max-bytes", "0");
+    server.config_set("stream-node-max-entries", "3");
+    let name = "n".repeat(9000);
+    for (id, field) in [("1-0", "f"), ("2-0", "g"), ("3-0", "f"), ("4-0", &name), ("5-0", &name), ("6-0", "f")] {
+        client.call(&["XADD", "wide", id, field, "v"]);
+    }
     let script = "for i=1,2000 do redis.call('XADD','groups',i..'-0','f',i) end";
     client.call(&["EVAL", script, "0"]);
     let fill = "XGROUP CREATE groups late 7-0,XGROUP CREATE groups read 0,\
@@ -322,6 +329,17 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     let entries = json!([["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]]);
     let stream = json!({"entries": entries, "groups": [], "length": 2, "last_id": "2-0", "first_id": "1-1",
         "max_deleted_id": "0-0", "entries_added": 2});
+    let entry = |id: &str, field: &str| json!([id, [[field, "v"]]]);
+    let entries = json!([
+        entry("1-0", "f"),
+        entry("2-0", "g"),
+        entry("3-0", "f"),
+        entry("4-0", &name),
+        entry("5-0", &name),
+        entry("6-0", "f"),
+    ]);
+    let wide = json!({"entries": entries, "groups": [], "length": 6, "last_id": "6-0", "first_id": "1-0",
+        "max_deleted_id": "0-0", "entries_added": 6});
     let want = [
         ((0, "bits"), "string", json!({"base64": "gA=="})),
         ((0, "hash"), "hash", json!([["f", "v"]])),
@@ -329,6 +347,7 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
         ((0, "long"), "string", json!({"omitted": 50_000})),
         ((0, "stream"), "stream", stream),
         ((0, "text"), "string", json!("d")),
+        ((0, "wide"), "stream", wide),
         ((0, "zset"), "zset", json!([["c", 0.1], ["a", 1.5], ["b", "inf"]])),
         ((3, "text"), "string", json!("c")),
     ];

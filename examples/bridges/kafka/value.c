@@ -35,6 +35,8 @@ struct value {
     /* The names of fields that entries of a stream share, and the next of them. */
     text *shared;
     size_t shared_count, shared_room, next_shared;
+    /* More names of the same node may follow. */
+    int is_sharing;
     /* The last name of a group or consumer, the fields of those that are open, and the last fields of a stream. */
     text name, group, consumer, state;
 };
@@ -186,6 +188,7 @@ int value_begin(value *value, int type, redtail_slice key, size_t room) {
     value->place = ELEMENTS;
     value->state.len = value->element.json.len = 0;
     value->shared_count = value->next_shared = 0;
+    value->is_sharing = 0;
     value->element.is_open = value->element.is_too_long = value->element.is_half = 0;
     value->element.length = value->element.fields = 0;
     value->element.tail = "";
@@ -200,8 +203,9 @@ int value_end(value *value) {
 static int add_shared(value *value, redtail_slice bytes) {
     if (close_element(value))
         return -1;
-    if (value->next_shared)
-        value->shared_count = value->next_shared = 0;
+    if (!value->is_sharing)
+        value->shared_count = 0;
+    value->is_sharing = 1;
     if (value->shared_count == value->shared_room) {
         value->shared = memory(value->shared, (value->shared_room + 1) * sizeof *value->shared);
         memset(&value->shared[value->shared_room++], 0, sizeof *value->shared);
@@ -397,7 +401,7 @@ int value_item(value *value, const redtail_rdb_item *item) {
     case REDTAIL_RDB_ITEM_ENTRY:
         if (close_element(value))
             return -1;
-        value->next_shared = 0;
+        value->next_shared = value->is_sharing = 0;
         value->element.is_open = 1;
         value->element.tail = "]]";
         text_print(json, "[\"%llu-%llu\",[", (unsigned long long)item->id.ms, (unsigned long long)item->id.seq);

@@ -47,6 +47,8 @@ pub(crate) struct Value {
     /// The names of fields that entries of a stream share, and the next of them.
     shared: Vec<Vec<u8>>,
     next_shared: usize,
+    /// More names of the same node may follow.
+    is_sharing: bool,
     /// The last name of a group or consumer, and the fields of those that are open.
     name: Vec<u8>,
     group: Vec<u8>,
@@ -99,6 +101,7 @@ impl Value {
             element: Element::default(),
             shared: Vec::new(),
             next_shared: 0,
+            is_sharing: false,
             name: Vec::new(),
             group: Vec::new(),
             consumer: Vec::new(),
@@ -127,9 +130,8 @@ impl Value {
             Role::Value | Role::Element | Role::Member | Role::Field => self.close()?,
             Role::SharedField => {
                 self.close()?;
-                if self.next_shared > 0 {
+                if !std::mem::replace(&mut self.is_sharing, true) {
                     self.shared.clear();
-                    self.next_shared = 0;
                 }
                 let mut json = Vec::new();
                 message::argument(&mut json, bytes)?;
@@ -187,7 +189,7 @@ impl Value {
             }
             Item::Entry(entry) => {
                 self.close()?;
-                self.next_shared = 0;
+                (self.next_shared, self.is_sharing) = (0, false);
                 (self.element.is_open, self.element.tail) = (true, "]]");
                 write!(self.element.json, "[\"{}\",[", entry.id)?;
             }

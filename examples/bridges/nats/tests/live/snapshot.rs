@@ -142,6 +142,12 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     node.ask(&["EVAL", script, "1", "large"]);
     let script = "for i=1,8000 do redis.call('XADD','groups',i..'-0','f',i) end";
     node.ask(&["EVAL", script, "1", "groups"]);
+    // In two nodes of three entries. Names of more than 8 KB do not arrive with their values.
+    ask("CONFIG SET stream-node-max-bytes 0 stream-node-max-entries 3");
+    let name = "n".repeat(9000);
+    for (id, field) in [("1-0", "f"), ("2-0", "g"), ("3-0", "f"), ("4-0", &name), ("5-0", &name), ("6-0", "f")] {
+        node.ask(&["XADD", "wide", id, field, "v"]);
+    }
     ask("XGROUP CREATE groups late 7-0");
     ask("XGROUP CREATE groups read 0");
     ask("XREADGROUP GROUP read alice COUNT 2 STREAMS groups >");
@@ -161,7 +167,7 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
         assert_eq!(found.kind, kind, "{key}");
         &found.value
     };
-    assert_eq!(copy.keys.len(), 12);
+    assert_eq!(copy.keys.len(), 13);
     assert_eq!((key(0, "text", "string"), key(3, "text", "string")), (&json!("d"), &json!("c")));
     assert_eq!((key(0, "after", "string"), key(0, "bits", "string")), (&json!("e"), &json!({ "base64": "gA==" })));
     assert_eq!((key(0, "user:1", "string"), copy.key(0, "user:1").expires), (&json!("b"), true));
@@ -174,6 +180,15 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     let state = json!({ "entries": entries, "groups": [], "length": 2, "last_id": "2-0", "first_id": "1-1",
         "max_deleted_id": "0-0", "entries_added": 2 });
     assert_eq!(key(0, "stream", "stream"), &state);
+    let entries = json!([
+        ["1-0", [["f", "v"]]],
+        ["2-0", [["g", "v"]]],
+        ["3-0", [["f", "v"]]],
+        ["4-0", [[name, "v"]]],
+        ["5-0", [[name, "v"]]],
+        ["6-0", [["f", "v"]]],
+    ]);
+    assert_eq!(key(0, "wide", "stream")["entries"], entries);
     groups_are_whole(key(0, "groups", "stream"));
     let fields = key(0, "large", "hash").as_array().expect("fields");
     assert_eq!(fields.len(), 30_000);
