@@ -299,6 +299,10 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     for (id, field) in [("1-0", "f"), ("2-0", "g"), ("3-0", "f"), ("4-0", &name), ("5-0", &name), ("6-0", "f")] {
         client.call(&["XADD", "wide", id, field, "v"]);
     }
+    let name = "n".repeat(50_000);
+    for (id, field) in [("1-0", &*name), ("2-0", &name), ("3-0", "f")] {
+        client.call(&["XADD", "wider", id, field, "v"]);
+    }
     let script = "for i=1,2000 do redis.call('XADD','groups',i..'-0','f',i) end";
     client.call(&["EVAL", script, "0"]);
     let fill = "XGROUP CREATE groups late 7-0,XGROUP CREATE groups read 0,\
@@ -329,6 +333,7 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     let entries = json!([["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]]);
     let stream = json!({"entries": entries, "groups": [], "length": 2, "last_id": "2-0", "first_id": "1-1",
         "max_deleted_id": "0-0", "entries_added": 2});
+    let name = "n".repeat(9000);
     let entry = |id: &str, field: &str| json!([id, [[field, "v"]]]);
     let entries = json!([
         entry("1-0", "f"),
@@ -340,6 +345,9 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     ]);
     let wide = json!({"entries": entries, "groups": [], "length": 6, "last_id": "6-0", "first_id": "1-0",
         "max_deleted_id": "0-0", "entries_added": 6});
+    let entries = json!([{"omitted": 50_001}, {"omitted": 50_001}, entry("3-0", "f")]);
+    let wider = json!({"entries": entries, "groups": [], "length": 3, "last_id": "3-0", "first_id": "1-0",
+        "max_deleted_id": "0-0", "entries_added": 3});
     let want = [
         ((0, "bits"), "string", json!({"base64": "gA=="})),
         ((0, "hash"), "hash", json!([["f", "v"]])),
@@ -348,6 +356,7 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
         ((0, "stream"), "stream", stream),
         ((0, "text"), "string", json!("d")),
         ((0, "wide"), "stream", wide),
+        ((0, "wider"), "stream", wider),
         ((0, "zset"), "zset", json!([["c", 0.1], ["a", 1.5], ["b", "inf"]])),
         ((3, "text"), "string", json!("c")),
     ];

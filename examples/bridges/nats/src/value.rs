@@ -44,8 +44,8 @@ pub(crate) struct Value {
     is_empty: bool,
     place: Place,
     element: Element,
-    /// The names of fields that entries of a stream share, and the next of them.
-    shared: Vec<Vec<u8>>,
+    /// The names of fields that the next entries of a stream share, and the next of them.
+    shared: Vec<Shared>,
     next_shared: usize,
     /// More names of the same node may follow.
     is_sharing: bool,
@@ -56,6 +56,13 @@ pub(crate) struct Value {
     /// The last fields of a stream.
     state: String,
     parts: Vec<Vec<u8>>,
+}
+
+/// The name of a field that entries of a stream share.
+struct Shared {
+    /// `None` if it is larger than a message.
+    json: Option<Vec<u8>>,
+    length: u64,
 }
 
 /// The list that the next element belongs to.
@@ -135,7 +142,8 @@ impl Value {
                 }
                 let mut json = Vec::new();
                 message::argument(&mut json, bytes)?;
-                self.shared.push(json);
+                let json = (length == bytes.len() as u64).then_some(json);
+                self.shared.push(Shared { json, length });
                 return Ok(());
             }
             Role::GroupName | Role::ConsumerName => return self.name(bytes, length),
@@ -156,7 +164,14 @@ impl Value {
             (Role::EntryValue, _) if std::mem::take(&mut element.is_half) => element.json.push(b','),
             (Role::EntryValue, _) => {
                 element.json.extend_from_slice(if element.fields > 0 { b",[" } else { b"[" });
-                element.json.extend_from_slice(shared.get(*next_shared).map_or(b"null", Vec::as_slice));
+                match shared.get(*next_shared) {
+                    Some(Shared { json, length }) => {
+                        element.json.extend_from_slice(json.as_deref().unwrap_or_default());
+                        (element.length, element.is_too_long) =
+                            (element.length + length, element.is_too_long || json.is_none());
+                    }
+                    None => element.json.extend_from_slice(b"null"),
+                }
                 element.json.push(b',');
                 (element.fields, *next_shared) = (element.fields + 1, *next_shared + 1);
             }

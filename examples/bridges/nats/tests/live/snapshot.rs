@@ -326,17 +326,31 @@ fn a_gap_is_closed_by_a_snapshot() {
 fn large_values_of_a_snapshot_are_named() {
     let folder = Folder::new();
     let (node, broker, mut bridge) = all(&folder);
+    // The name is delivered once, before the entries of its node.
+    node.ask(&["CONFIG", "SET", "stream-node-max-bytes", "0"]);
+    let name = "n".repeat(2 << 20);
+    let add = |id: &str, field: &str| node.ask(&["XADD", "stream", id, field, "v"]);
+    add("1-0", &name);
+    bridge.start(&["--from", "snapshot"]);
+    assert_eq!(bridge.wait(), Some(1));
+    assert!(bridge.words().contains("(2097153 bytes) is larger than a message may be"), "{}", bridge.words());
+    node.ask(&["DEL", "stream"]);
     node.ask(&["SET", "large", &"x".repeat(2 << 20)]);
     node.ask(&["RPUSH", "list", "a", &"x".repeat(2 << 20), "b"]);
     bridge.start(&["--from", "snapshot"]);
     assert_eq!(bridge.wait(), Some(1));
     assert!(bridge.words().contains("(2097152 bytes) is larger than a message may be"), "{}", bridge.words());
+    add("1-0", &name);
+    add("2-0", &name);
+    add("3-0", "f");
     bridge.start(&["--from", "snapshot", "--too-large", "omit"]);
     eventually("the bridge has a place", || bridge.places() == 1);
     bridge.end();
     let copy = Copy::of(&broker);
     assert_eq!(copy.key(0, "large").value, json!({ "omitted": 2 << 20 }));
     assert_eq!(copy.key(0, "list").value, json!(["a", { "omitted": 2 << 20 }, "b"]));
+    let omitted = json!({ "omitted": (2 << 20) + 1 });
+    assert_eq!(copy.key(0, "stream").value["entries"], json!([omitted, omitted, ["3-0", [["f", "v"]]]]));
     let mut refused = bridge.copy();
     refused.fresh();
     refused.start(&["--from", "snapshot", "--command", "SET"]);
