@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, thread};
 
 use redtail::replay::{Primary, Recording};
+use redtail::topology::slot;
 use serde_json::{Value, json};
 
 use crate::build::{How, root, run, stdout};
@@ -369,7 +370,8 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
 #[ignore = "needs librdkafka: tests/tools"]
 fn commands_among_the_keys_of_a_snapshot_are_published() {
     let how = How::Sanitized;
-    let (broker, folder) = (Broker::start(how, 2), Folder::new("kafka-forkless"));
+    // The keys of both commands are in other partitions than the first one.
+    let (broker, folder) = (Broker::start(how, 5), Folder::new("kafka-forkless"));
     let rdb = fs::read(root().join("tests/data/handmade/valkey-81-forkless-sync.rdb")).unwrap();
     let mut bytes = format!("+FULLRESYNC {} 100\r\n${}\r\n", "a".repeat(40), rdb.len()).into_bytes();
     bytes.extend(rdb);
@@ -379,27 +381,28 @@ fn commands_among_the_keys_of_a_snapshot_are_published() {
     let args = ["--from", "snapshot", "--not-key", "n", "--not-command", "RPUSH"];
     let bridge = Bridge::start(how, &broker, &folder, &primary.address().to_string(), &args);
     consumer.has("command", 1);
-    consumer.has("snapshot", 2);
+    consumer.has("snapshot", broker.partitions.into());
     consumer.has("snapshot_command", 2);
     assert_eq!(bridge.stop(), Some(0), "{}", words(&folder));
     let mut seen = BTreeMap::new();
-    for (_, line) in consumer.lines() {
+    for (partition, line) in consumer.lines() {
         let number: u64 = line["id"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
         let it = match line["event"].as_str().unwrap() {
-            "key" => json!([line["db"], line["key"]]),
-            "snapshot_command" => json!([line["db"], line["args"], line["partitions"].as_array().map(Vec::len)]),
+            "key" => json!([partition, line["db"], line["key"]]),
+            "snapshot_command" => json!([partition, line["db"], line["args"]]),
             _ => continue,
         };
-        assert!(seen.insert(number, it).is_none(), "{line}");
+        assert!(line["partitions"].is_null() && seen.insert(number, it).is_none(), "{line}");
     }
     let seen: Vec<Value> = seen.into_values().collect();
+    let at = |key: &str| slot(key.as_bytes()) % broker.partitions;
     let want = json!([
-        [0, "k1"],
-        [0, ["SET", "k1", "changed while it was saved"], null],
-        [0, "k2"],
-        [2, "other"],
-        [0, ["PHSET", "p", "/a", "f", "v"], null],
-        [0, "k3"],
+        [at("k1"), 0, "k1"],
+        [at("k1"), 0, ["SET", "k1", "changed while it was saved"]],
+        [at("k2"), 0, "k2"],
+        [at("other"), 2, "other"],
+        [at("p"), 0, ["PHSET", "p", "/a", "f", "v"]],
+        [at("k3"), 0, "k3"],
     ]);
     assert_eq!(json!(seen), want);
 }
