@@ -682,6 +682,19 @@ fn a_gap_is_closed_by_a_snapshot() {
     assert!(gaps >= 2, "{gaps}");
 }
 
+/// Otherwise the process would run on without its thread.
+#[test]
+#[ignore = "needs librdkafka: tests/tools"]
+fn an_event_without_its_position_ends_the_bridge() {
+    let program = rig::program_of_files("kafka_publish");
+    for event in ["snapshot_end", "exec"] {
+        let output = Command::new(&program).arg(event).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "redtail-kafka: at offset 7 there is no resumable position\n", "{event}");
+        assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b"-1 1\n"[..]), "{event}");
+    }
+}
+
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn what_it_refuses_and_why() {
