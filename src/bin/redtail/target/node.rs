@@ -44,9 +44,14 @@ impl Node {
         self.replies.source_mut().write_all(bytes).map_err(|error| error.to_string())
     }
 
+    /// Whether the connection was not used for a while.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.last_sent.elapsed() >= SILENCE
+    }
+
     /// Whether the server answers. A connection that was used just now is not asked. No reply may be missing.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.last_sent.elapsed() < SILENCE || self.write(&encoded(&[b"PING"])).and_then(|()| self.reply()).is_ok()
+        !self.is_idle() || self.write(&encoded(&[b"PING"])).and_then(|()| self.reply()).is_ok()
     }
 
     /// Selects a database. No reply may be missing.

@@ -53,9 +53,10 @@ impl Primaries {
         Ok(index)
     }
 
-    /// The index of the node at this address, which is connected to if it is new.
+    /// The index of the node at this address, which is connected to if it is new. No reply may be missing.
     pub(crate) fn at(&mut self, target: &Target) -> Result<usize, Failure> {
         if let Some(index) = self.nodes.iter().position(|node| node.target == *target) {
+            self.revive(index)?;
             return Ok(index);
         }
         self.nodes.push(open_node(&self.address, target, self.db)?);
@@ -64,9 +65,14 @@ impl Primaries {
 
     /// Asks a node for the primaries and their slots again. No reply may be missing.
     pub(crate) fn refresh(&mut self) -> Result<(), Failure> {
-        let Some(target) = self.nodes.first().map(|node| node.target.clone()) else { return Ok(()) };
-        let topology = topology(&mut connect(&self.address, &target)?, &target)?;
-        self.learn(&topology)
+        let mut found = Ok(Topology::default());
+        for target in self.nodes.iter().map(|node| &node.target) {
+            found = connect(&self.address, target).and_then(|mut client| topology(&mut client, target));
+            if found.is_ok() {
+                break;
+            }
+        }
+        self.learn(&found?)
     }
 
     /// Selects a database of all nodes. No reply may be missing.
@@ -75,12 +81,24 @@ impl Primaries {
         self.nodes.iter_mut().try_for_each(|node| node.select(db))
     }
 
-    /// Replaces connections that the servers have closed because they were not used. No reply may be missing.
+    /// Replaces connections that the servers have closed because they were not used. No reply may be missing. A node
+    /// that serves no slots any more may have left the cluster.
     pub(crate) fn keep_alive(&mut self) -> Result<(), Failure> {
-        let (address, db) = (&self.address, self.db);
-        for node in self.nodes.iter_mut().filter_map(|node| (!node.is_alive()).then_some(node)) {
+        for index in 0..self.nodes.len() {
+            let is_idle = self.nodes.get(index).is_some_and(Node::is_idle);
+            if is_idle && (!self.is_cluster() || self.owners.contains(&Some(index))) {
+                self.revive(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn revive(&mut self, index: usize) -> Result<(), Failure> {
+        if let Some(node) = self.nodes.get_mut(index)
+            && !node.is_alive()
+        {
             let target = node.target.clone();
-            *node = open_node(address, &target, db)?;
+            *node = open_node(&self.address, &target, self.db)?;
         }
         Ok(())
     }
