@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
 
 use redtail::topology::slot;
 
@@ -251,6 +253,123 @@ fn a_snapshot_of_every_type_is_loaded_into_a_cluster() {
     }
 }
 
+/// A `redtail load` whose input is silent between the lines that a test writes.
+struct Silent {
+    tool: Tool,
+    input: std::io::PipeWriter,
+}
+
+impl Silent {
+    fn start(node: &Server, options: &[&str]) -> Silent {
+        let (reader, input) = std::io::pipe().expect("a pipe");
+        let mut command = redtail(&[&["load", &node.address()], options].concat());
+        Silent { tool: Tool::start_command(command.stdin(Stdio::from(reader))), input }
+    }
+
+    fn write(&self, lines: &str) {
+        std::io::Write::write_all(&mut &self.input, &commands(lines)).expect("write");
+    }
+
+    /// Its exit code and its messages.
+    fn ends(self) -> (Option<i32>, String) {
+        let Silent { mut tool, input } = self;
+        drop(input);
+        (tool.wait().code(), tool.errors())
+    }
+}
+
+/// It may lack writes that the process before it has confirmed.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_node_that_restarts_while_the_input_is_silent_ends_the_run() {
+    let (mut single, mut nodes) = (Server::start(Kind::Redis70), Nodes::start(Kind::Valkey91, 3, 0));
+    for (options, servers) in [(&[][..], std::slice::from_mut(&mut single)), (&["--cluster"], &mut nodes.servers)] {
+        let load = Silent::start(&servers[0], options);
+        load.write("SET a 1\nSET b 1\nSET c 1\n");
+        eventually("it is loaded", || ["a", "b", "c"].iter().all(|key| value(servers, key) == "1"));
+        // Between two PINGs.
+        load.tool.signal("STOP");
+        let last = servers.last_mut().expect("a server");
+        last.kill();
+        last.start_again();
+        load.tool.signal("CONT");
+        let told = format!("lost the connection to {}: the server has restarted", last.address());
+        load.tool.says(&told);
+        assert_eq!(load.ends().0, Some(1));
+    }
+}
+
+/// Its slots, and the writes that it has confirmed, are at the nodes that have them now.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_node_that_has_given_its_slots_away_may_end() {
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis810, Kind::Valkey91]) {
+        let mut nodes = Nodes::start(kind, 3, 0);
+        let load = Silent::start(&nodes.servers[0], &["--cluster"]);
+        load.write("SET a 1\nSET b 1\nSET c 1\n");
+        eventually("it is loaded", || ["a", "b", "c"].iter().all(|key| value(&nodes.servers, key) == "1"));
+        // The tool has asked this node for the slots first.
+        let own = |nodes: &Nodes| {
+            let keys = nodes.servers[0].call(&["CLUSTER", "NODES"]).text();
+            let myself = keys.lines().find(|line| line.contains("myself")).expect("itself").to_owned();
+            let ranges = myself.split(' ').skip(8).map(|range| range.split_once('-').unwrap_or((range, range)));
+            ranges.map(|(first, last)| last.parse::<usize>().unwrap() - first.parse::<usize>().unwrap() + 1).sum()
+        };
+        nodes.reshard(0, 1, own(&nodes));
+        nodes.servers.swap(0, 1);
+        load.tool.signal("STOP");
+        nodes.remove(1);
+        // Longer than between two PINGs.
+        sleep(Duration::from_millis(400));
+        load.tool.signal("CONT");
+        load.write("SET a 2\nSET b 2\nSET c 2\n");
+        let (code, errors) = load.ends();
+        assert_eq!(code, Some(0), "{kind:?}: {errors}");
+        assert!(["a", "b", "c"].iter().all(|key| value(&nodes.servers, key) == "2"), "{kind:?}");
+    }
+}
+
+/// A replica may lack writes that its primary has confirmed.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_failover_ends_the_run() {
+    let nodes = Nodes::start(Kind::Redis70, 3, 1);
+    let replica = &nodes.servers[nodes.replica_of(0)];
+    // A node does not name a replica that has received nothing.
+    assert_eq!(load(&nodes.servers[0], &[], "SET b 0\n").0, Some(0));
+    eventually("the replica is known", || {
+        let shards = nodes.servers[0].call(&["CLUSTER", "SLOTS"]);
+        shards
+            .items()
+            .iter()
+            .any(|shard| shard.items()[3..].iter().any(|node| node.items()[1].int() == i64::from(replica.port)))
+    });
+    let load = Silent::start(&nodes.servers[0], &["--cluster"]);
+    load.write("SET a 1\nSET b 1\nSET c 1\n");
+    eventually("it is loaded", || ["a", "b", "c"].iter().all(|key| value(&nodes.servers[..3], key) == "1"));
+    replica.call(&["CLUSTER", "FAILOVER"]);
+    load.tool.says(&format!("lost a node of the cluster: its replica {} has replaced it", replica.address()));
+    assert_eq!(load.ends().0, Some(1));
+}
+
+/// Otherwise the target has a part of a snapshot, and the position of the data before.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn nothing_of_a_snapshot_is_sent_before_the_position_is_deleted() {
+    let nodes = Nodes::start(Kind::Redis70, 3, 0);
+    let serves = |node: &Server, key: &str| !node.client().ask(&["GET", key]).is_error();
+    let home = nodes.servers.iter().find(|node| serves(node, "redtail:position")).expect("a node serves it");
+    let other = nodes.servers.iter().find(|node| node.port != home.port).expect("another one");
+    let key = (0..).map(|key: u32| key.to_string()).find(|key| serves(other, key)).expect("there is always one");
+    let at = format!("{}:10:0", "c".repeat(40));
+    home.call(&["ACL", "SETUSER", "default", "-del"]);
+    let input = format!("PING \"redtail:position {at}\"\nPING \"redtail:position none\"\nSET {key} 1\n");
+    let (code, errors) = load(other, &[], &input);
+    assert_eq!((code, value(&nodes.servers, &key)), (Some(1), String::new()), "{errors}");
+    assert!(errors.contains("refused DEL"), "{errors}");
+    assert!(errors.contains(&format!("the target holds every write up to {at}: continue")), "{errors}");
+}
+
 /// A source may be silent for longer than the target keeps a connection that is not used.
 #[test]
 #[ignore = "needs real servers: tests/run"]
@@ -260,20 +379,17 @@ fn a_silent_input_keeps_the_connections_open() {
         server.config_set("timeout", "1");
     }
     for (server, options) in [(&single, &[][..]), (&nodes.servers[0], &["--cluster"])] {
-        let (reader, writer) = std::io::pipe().expect("a pipe");
-        let mut command = redtail(&[&["load", &server.address()], options].concat());
-        let mut tool = Tool::start_command(command.stdin(Stdio::from(reader)));
-        let write = |lines: &str| std::io::Write::write_all(&mut &writer, &commands(lines)).expect("write");
+        let load = Silent::start(server, options);
         let servers = if options.is_empty() { std::slice::from_ref(server) } else { &nodes.servers };
         let is_set = |key: &str| value(servers, key) == "1";
-        write("SET a 1\nSET b 1\n");
+        load.write("SET a 1\nSET b 1\n");
         eventually("it is loaded", || is_set("a") && is_set("b"));
         // A connection that is opened now and not used.
         let mut idle = Client::connect(server.port, None).expect("connect");
         assert!(idle.ends(), "the server keeps it");
-        write("SET c 1\nSET d 1\n");
-        drop(writer);
-        assert!(tool.wait().success(), "{}", tool.errors());
+        load.write("SET c 1\nSET d 1\n");
+        let (code, errors) = load.ends();
+        assert_eq!(code, Some(0), "{errors}");
         assert!(is_set("c") && is_set("d"));
     }
 }

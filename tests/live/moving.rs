@@ -160,7 +160,11 @@ fn a_move_under_load_loses_nothing_and_repeats_nothing() {
             eventually("the position advances", || position(&target, KEY) != before);
             match round % 2 {
                 0 => first.load.signal("KILL"),
-                _ => drop(target.call(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])),
+                // A connection that is closed in a pause of the input is opened again.
+                _ => eventually("a connection is lost", || {
+                    target.call(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+                    !first.load.is_running()
+                }),
             }
             assert!(!first.load.wait().success());
             drop(first);

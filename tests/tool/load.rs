@@ -6,13 +6,14 @@ use std::net::TcpListener;
 use crate::refusing::Refusing;
 use crate::run::{Ran, run_on};
 
-/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO and CLUSTER INFO.
-/// Then it closes.
+/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO, INFO and
+/// CLUSTER INFO. Then it closes.
 fn load(input: &str, options: &[&str], replies: &[&str]) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let old = "-ERR Unknown subcommand or wrong number of arguments for 'SETINFO'\r\n";
-    let first = ["+PONG\r\n", old, "-ERR This instance has cluster support disabled\r\n"];
+    let info = "$10\r\nrun_id:one\r\n";
+    let first = ["+PONG\r\n", old, info, "-ERR This instance has cluster support disabled\r\n"];
     let all: Vec<String> = first.iter().chain(replies).map(ToString::to_string).collect();
     let target = std::thread::spawn(move || {
         let mut link = listener.accept().unwrap().0;
@@ -58,7 +59,7 @@ fn a_transaction_that_was_not_executed_is_refused() {
 fn a_reply_may_have_more_elements_than_a_command() {
     let ran = load(TRANSACTION, &[], &["+OK\r\n", "+QUEUED\r\n", "*16777217\r\n:1\r\n"]);
     assert_eq!(ran.code, 1);
-    let told = "within a frame that begins at byte 14: at least 50331648 bytes are missing; 2 of the commands sent";
+    let told = "within a frame that begins at byte 63: at least 50331648 bytes are missing; 2 of the commands sent";
     assert!(ran.err.contains(told), "{}", ran.err);
 }
 

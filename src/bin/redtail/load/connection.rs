@@ -13,7 +13,7 @@ use crate::load::label::{Label, Sent};
 use crate::load::progress::Progress;
 use crate::stats::Tally;
 use crate::target::address::Address;
-use crate::target::node::{Node, connect, encoded, unreachable};
+use crate::target::node::{Node, encoded};
 
 /// In bytes. A buffer of this size is sent, and then the replies to the one before it are read.
 const BUFFER: usize = 64 << 10;
@@ -39,11 +39,11 @@ impl Connection {
     /// `tally`: shows the progress.
     pub(super) fn open(address: &Address, options: &Load, tally: Option<Tally>) -> Result<Self, Failure> {
         let target = address.server().map_err(|error| Failure::Message(error.to_string()))?;
-        let mut client = connect(address, &target)?;
-        let cluster = client.ask(&["CLUSTER", "INFO"]).map_err(|error| unreachable(&target, &error))?;
+        let mut node = Node::open(address, &target)?;
+        let cluster = node.ask(&[b"CLUSTER", b"INFO"])?;
         Ok(Self {
             address: address.clone(),
-            node: Node::new(target, client),
+            node,
             databases: BTreeSet::from([0]),
             out: Vec::with_capacity(2 * BUFFER),
             pending: VecDeque::new(),
@@ -189,10 +189,10 @@ impl Destination for Connection {
 
     fn keep_alive(&mut self) -> Result<(), Failure> {
         // Inside of a command or transaction a PING would be a part of it.
-        if self.is_in_command || !self.queued.is_empty() || self.node.is_alive() {
+        if self.is_in_command || !self.queued.is_empty() {
             return Ok(());
         }
-        Err(self.lost(&"the server closed it"))
+        self.node.keep_alive(&self.address)
     }
 
     fn may_group(&self) -> bool {

@@ -373,7 +373,7 @@ impl Destination for Router {
     }
 
     fn settle(&mut self) -> Result<(), Failure> {
-        self.primaries.keep_alive()?;
+        self.primaries.keep_up()?;
         self.slots.clear();
         self.size = 0;
         let round = take(&mut self.round);
@@ -403,7 +403,7 @@ impl Destination for Router {
     }
 
     fn keep_alive(&mut self) -> Result<(), Failure> {
-        self.primaries.keep_alive()
+        self.primaries.keep_up()
     }
 
     fn may_group(&self) -> bool {
