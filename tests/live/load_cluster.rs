@@ -141,7 +141,7 @@ fn a_command_that_no_node_executes_now_is_waited_for() {
         let mut waiting = Tool::start_command(command.stdin(Stdio::from(reader)));
         let input = [mark(30), both, mark(40)].concat();
         std::io::Write::write_all(&mut &writer, &commands(&input)).expect("write");
-        waiting.says("waits until the cluster executes INCR: ");
+        waiting.says(&format!("waits until the cluster executes INCR \"{{{of}}}old\" (slot {number}): "));
         waiting.says("TRYAGAIN");
         assert_eq!(position(taker), Some(at(30)), "{kind:?}: a position before its writes");
         let port = taker.port.to_string();
@@ -167,8 +167,37 @@ fn a_command_that_no_node_executes_now_is_waited_for() {
         drop(writer);
         assert!(waiting.wait().success(), "{kind:?}: {}", waiting.errors());
         assert_eq!(giver.call(&["GET", &format!("{{{of}}}again")]).text(), "1");
-        assert_eq!(position(taker), Some(at(50)));
+        // The nodes agree a little later.
+        eventually("the position is stored", || position(taker) == Some(at(50)));
     }
+}
+
+/// The input of such a run is a file, or there is none: nothing is lost when it ends.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_run_that_waits_for_a_cluster_ends_at_a_signal() {
+    let nodes = Nodes::start(Kind::Redis70, 3, 0);
+    let node = &nodes.servers[0];
+    let file = node.folder().join("input");
+    std::fs::write(&file, commands("SET a 1\nSET a 2\n")).expect("write the input");
+    let number = slot(b"a");
+    for node in &nodes.servers {
+        node.call(&["CONFIG", "SET", "timeout", "1"]);
+        node.client().ask(&["CLUSTER", "DELSLOTS", &number.to_string(), &slot(b"redtail:position").to_string()]);
+    }
+    eventually("it is down", || node.client().ask(&["GET", "a"]).text().contains("CLUSTERDOWN"));
+    let output = Tool::run(&["load", &node.address(), "--cluster", "--print-position"], b"");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && errors.contains("refused GET: CLUSTERDOWN"), "{errors}");
+    let mut tool = Tool::start(&["load", &node.address(), &file.to_string_lossy(), "--cluster"]);
+    tool.says(&format!("waits until the cluster executes SET \"a\" (slot {number})"));
+    // The connections that are not used meanwhile are kept.
+    let mut idle = Client::connect(nodes.servers[1].port, None).expect("connect");
+    assert!(idle.ends() && tool.is_running(), "{}", tool.errors());
+    tool.signal("TERM");
+    assert_eq!(tool.wait().code(), Some(1), "{}", tool.errors());
+    let told = format!("ended by a signal before the cluster executes SET \"a\" (slot {number}): CLUSTERDOWN");
+    assert!(tool.errors().contains(&told), "{}", tool.errors());
 }
 
 #[test]

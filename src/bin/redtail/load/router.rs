@@ -5,12 +5,13 @@
 //! not executed are sent again, in order, before the next round.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::{self, Display, Formatter};
 use std::mem::{replace, take};
 use std::thread::sleep;
 use std::time::Duration;
 
 use redtail::Limits;
-use redtail::resp::{Command, CommandParser, Frame, Keys, Kind, Status};
+use redtail::resp::{Command, CommandParser, Frame, Keys, Kind, Quoted, Status};
 use redtail::topology::slot;
 
 use crate::args::Load;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 use crate::load::destination::{Destination, lost, missing_database};
 use crate::load::label::{Label, Sent};
 use crate::load::progress::Progress;
+use crate::signals;
 use crate::stats::Tally;
 use crate::target::address::Address;
 use crate::target::command_specs;
@@ -52,6 +54,8 @@ pub(super) struct Router {
     /// The commands that were sent and have no reply.
     unconfirmed: usize,
     has_split: bool,
+    /// A signal ends the run while a command waits for the cluster. Standard input is read to its end.
+    ends_at_signal: bool,
     progress: Progress,
 }
 
@@ -107,6 +111,7 @@ impl Router {
             size: 0,
             unconfirmed: 0,
             has_split: false,
+            ends_at_signal: !options.is_standard_input(),
             progress: Progress::start(options, tally),
         })
     }
@@ -138,7 +143,7 @@ impl Router {
             }
             Goes::Anywhere => {
                 self.settle()?;
-                let (index, answer) = self.execute(None, &[first])?;
+                let (index, answer) = self.execute(None, &[first], true)?;
                 return self.answered(index, &[first], answer);
             }
             Goes::Database(db) => {
@@ -190,9 +195,10 @@ impl Router {
         Ok(left)
     }
 
-    /// Sends a command or transaction, follows redirections, and waits while no node executes it. Returns the index of
+    /// Sends a command or transaction, and follows redirections. `waits`: until a node executes it. Returns the index of
     /// the node that has, or that refuses it for another reason.
-    fn execute(&mut self, slot: Option<u16>, commands: &[&Routed]) -> Result<(usize, Answer), Failure> {
+    fn execute(&mut self, slot: Option<u16>, commands: &[&Routed], waits: bool) -> Result<(usize, Answer), Failure> {
+        self.primaries.keep_up()?;
         // Any node names the one that serves the slot, or says that there is none.
         let mut owner = slot.and_then(|slot| self.primaries.owner(slot)).unwrap_or(0);
         let (mut asked, mut redirects, mut has_waited) = (None, 0, false);
@@ -217,14 +223,23 @@ impl Router {
                 Redirect::Ask(_) | Redirect::Wait => redirects = REDIRECTS + 1,
             }
             if redirects > REDIRECTS {
-                if !replace(&mut has_waited, true)
-                    && let Some(routed) = commands.first()
-                {
-                    let name = String::from_utf8_lossy(&routed.sent.label.name).into_owned();
-                    log::say(format_args!("waits until the cluster executes {name}: {}: {text}", self.target(index)));
+                if !waits {
+                    return Ok((index, answer));
+                }
+                let Some(routed) = commands.first() else { return Ok((index, answer)) };
+                if self.ends_at_signal && signals::is_stopped() {
+                    return Err(Failure::Message(format!(
+                        "ended by a signal before the cluster executes {routed}: {text}"
+                    )));
+                }
+                if !replace(&mut has_waited, true) {
+                    let target = self.target(index);
+                    log::say(format_args!("waits until the cluster executes {routed}: {target}: {text}"));
                 }
                 redirects = 0;
                 sleep(PAUSE);
+                self.primaries.keep_up()?;
+                owner = slot.and_then(|slot| self.primaries.owner(slot)).unwrap_or(0);
             }
         }
     }
@@ -381,7 +396,7 @@ impl Destination for Router {
         for (slot, groups) in self.send_round(round)? {
             for group in groups {
                 let commands: Vec<&Routed> = group.iter().collect();
-                let (index, answer) = self.execute(Some(slot), &commands)?;
+                let (index, answer) = self.execute(Some(slot), &commands, true)?;
                 self.answered(index, &commands, answer)?;
             }
         }
@@ -394,7 +409,7 @@ impl Destination for Router {
         let bytes = encoded(args);
         let goes = Goes::of(&bytes);
         let routed = Routed { bytes, sent: Sent { label: Label::own(args), stores: None }, goes };
-        match self.execute(goes.slot(), &[&routed])? {
+        match self.execute(goes.slot(), &[&routed], false)? {
             (_, Answer::Executed(_, text)) => Ok(text),
             (index, Answer::Refused(_, text)) => {
                 Err(Failure::Message(format!("{} refused GET: {text}", self.target(index))))
@@ -417,6 +432,17 @@ impl Destination for Router {
 
     fn progress(&mut self) -> &mut Progress {
         &mut self.progress
+    }
+}
+
+impl Display for Routed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Label { name, argument, .. } = &self.sent.label;
+        write!(f, "{} {}", String::from_utf8_lossy(name), Quoted(argument))?;
+        match self.goes {
+            Goes::Slot(slot) => write!(f, " (slot {slot})"),
+            _ => Ok(()),
+        }
     }
 }
 
