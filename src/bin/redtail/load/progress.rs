@@ -16,6 +16,9 @@ use crate::terminal::log;
 /// Of the refused commands the first are named.
 const NAMED: u64 = 10;
 
+/// The error of an EXEC with a null reply.
+pub(super) const ABORTED: &str = "null reply: a key under WATCH has changed";
+
 pub(super) struct Progress {
     counts: Counts,
     is_stopping: bool,
@@ -48,7 +51,7 @@ impl Progress {
     pub(super) fn refuse(&mut self, target: impl Display, label: &Label, text: &str) -> Result<(), Failure> {
         let name = String::from_utf8_lossy(&label.name);
         let Some(start) = label.start else {
-            return Err(Failure::Message(format!("{target} refused {name}, which stores the position: {text}")));
+            return Err(Failure::Message(format!("{target} refused {name}, which load adds for the position: {text}")));
         };
         let argument = Quoted(&label.argument);
         let message = format!("{target} refused {name} {argument} (byte {start} of the input): {text}");

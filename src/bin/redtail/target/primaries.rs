@@ -28,7 +28,7 @@ pub(crate) struct Primaries {
     /// When both were learned.
     learned: Instant,
     /// The selected database.
-    db: u32,
+    pub(crate) db: u32,
 }
 
 impl Primaries {
