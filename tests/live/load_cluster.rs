@@ -294,6 +294,41 @@ fn a_transaction_of_one_slot_stays_one() {
     assert!(code == Some(1) && errors.contains("SELECT 3"), "{errors}");
 }
 
+/// Commands behind the stored position are sent again.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_command_that_can_not_be_repeated_is_no_failure() {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
+        let nodes = Nodes::start(kind, 3, 0);
+        let node = &nodes.servers[0];
+        let mark = |offset: u32| format!("PING \"redtail:position {}:{offset}:0\"\n", "c".repeat(40));
+        let library = "FUNCTION LOAD \"#!lua name=lib\\nredis.register_function('f', function() return 1 end)\"\n";
+        let once = "XADD s 1-1 f v\nXGROUP CREATE s g 0\nSET {a}1 v\nRENAME {a}1 {a}2\nRPUSH t x\nDEL t\nSET t v\n";
+        let once = [once, library].concat();
+        // The run is interrupted before the next position.
+        assert_eq!(load(node, &[], &[mark(10), once.clone()].concat()).0, Some(0));
+        let (code, errors) = load(node, &[], &[mark(10), once.clone(), mark(20)].concat());
+        assert_eq!(code, Some(0), "{kind:?}: {errors}");
+        for (name, text) in
+            [("XADD \"s\"", "top item"), ("XGROUP \"CREATE\"", "BUSYGROUP"), ("FUNCTION \"LOAD\"", "already exists")]
+        {
+            let is_named = |line: &str| {
+                line.contains(&format!("refused {name}"))
+                    && line.contains(text)
+                    && line.ends_with(": probably applied by the run before, because it is sent again")
+            };
+            assert!(errors.lines().any(is_named), "{kind:?}: {name}: {errors}");
+        }
+        assert!(errors.contains("4 commands were refused as repetitions"), "{kind:?}: {errors}");
+        assert!(position(node).is_some_and(|position| position.contains(":20:")), "{kind:?}");
+        // Behind the first new position nothing is repeated, and no other error is one of a repetition.
+        for rest in [[mark(20), mark(30), once].concat(), [mark(30), "NOSUCH s\n".into()].concat()] {
+            let (code, errors) = load(node, &[], &rest);
+            assert!(code == Some(1) && errors.contains("--on-error continue"), "{kind:?}: {errors}");
+        }
+    }
+}
+
 /// One of the replies may confirm a position.
 #[test]
 #[ignore = "needs real servers: tests/run"]

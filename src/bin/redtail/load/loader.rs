@@ -204,6 +204,11 @@ impl Loader {
                 )));
             }
             to.progress().is_at(Some(position));
+            if !self.may_group {
+                to.progress().repeats();
+                self.has_position = true;
+                return Ok(());
+            }
         }
         self.has_position = true;
         let text = position.to_string();
