@@ -123,6 +123,33 @@ pub(super) unsafe fn checked<'a, H>(handle: *mut H) -> Option<&'a mut H> {
     Some(unsafe { &mut *handle })
 }
 
+/// The same with two output parameters, in one step. `None` also for pointers that are not aligned as the strictest of
+/// the three types: the caller then checks each one.
+///
+/// # Safety
+/// As [`checked`].
+#[inline(always)]
+pub(super) unsafe fn checked_at_once<'a, H, A, B>(
+    handle: *mut H,
+    first: *mut A,
+    second: *mut B,
+) -> Option<(&'a mut H, Out<A>, Out<B>)> {
+    let strictest = const {
+        let (handle, first, second) = (align_of::<H>(), align_of::<A>(), align_of::<B>());
+        let outputs = if first > second { first } else { second };
+        if handle > outputs { handle } else { outputs }
+    };
+    if (handle.addr() | first.addr() | second.addr()) & (strictest - 1) != 0
+        || handle.is_null()
+        || first.is_null()
+        || second.is_null()
+    {
+        return None;
+    }
+    // SAFETY: not NULL and aligned, as just checked; live and exclusive, as the caller promises.
+    Some((unsafe { &mut *handle }, Out(first), Out(second)))
+}
+
 /// The same for data that other threads may read at once.
 ///
 /// # Safety

@@ -324,7 +324,7 @@ pub unsafe extern "C" fn redtail_follower_batch(
                 return REDTAIL_STOPPED;
             }
             // SAFETY: as above.
-            status = match unsafe { (*follower).advance(|follower| Ok(follower.try_next())) } {
+            status = match unsafe { (*follower).advance(|_| Ok(None)) } {
                 REDTAIL_CLOSED => return REDTAIL_OK,
                 status => status,
             };
@@ -422,15 +422,22 @@ impl redtail_follower {
         REDTAIL_OK
     }
 
-    #[inline]
-    fn advance(&mut self, next: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
+    /// Converts the next event. `wait` waits for it, if none was received already.
+    #[inline(always)]
+    fn advance(&mut self, wait: impl FnOnce(&mut Follower) -> Result<Option<Event<'_>>, Error>) -> redtail_status {
         self.guard.clear();
         // The event of the callback would become invalid, and a wait could last for ever.
         if self.in_callback {
             return refuse(self, REDTAIL_ERROR_STATE, "the callback of redtail_follower_batch cannot request events");
         }
         let Some(inner) = &mut self.follower else { return refuse(self, REDTAIL_ERROR_STATE, NOT_CONNECTED) };
-        match next(inner) {
+        if inner.find_received() {
+            return match inner.found_write() {
+                Some(command) => self.events.convert_command(&command, &mut self.guard),
+                None => self.events.convert(&inner.found_event(), &mut self.guard),
+            };
+        }
+        match wait(inner) {
             Ok(Some(event)) => self.events.convert(&event, &mut self.guard),
             Ok(None) => REDTAIL_CLOSED,
             Err(error) => refuse(self, follower_status(&error), error),

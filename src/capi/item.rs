@@ -264,26 +264,65 @@ impl redtail_token {
     /// `place` has room for a token. What is there is not read.
     #[inline(always)]
     pub(super) unsafe fn write(place: *mut Self, lexeme: Lexeme, input: &[u8], at: usize, depth: usize) {
-        let part = |start: usize, len: usize| redtail_slice { data: input.as_ptr().wrapping_add(start).cast(), len };
-        let (step, kind, count) = match lexeme.shape {
-            Shape::Scalar(kind) => (REDTAIL_TOKEN_VALUE, kind as c_int, 0),
-            Shape::Begin(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, lexeme.extent),
-            Shape::Stream(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, usize::MAX),
-            Shape::Chunk => (REDTAIL_TOKEN_CHUNK, REDTAIL_KIND_NONE as c_int, 0),
-            Shape::End => (REDTAIL_TOKEN_END, REDTAIL_KIND_NONE as c_int, 0),
+        // Nearly all tokens are values.
+        if let Shape::Scalar(kind) = lexeme.shape {
+            // SAFETY: as promised.
+            unsafe { Self::write_value(place, kind, lexeme, input, at, depth) }
+        } else {
+            // SAFETY: as promised.
+            unsafe { Self::write_other(place, lexeme, input, at, depth) }
+        }
+    }
+
+    /// A value of this kind.
+    ///
+    /// # Safety
+    /// As [`write`](Self::write).
+    #[inline(always)]
+    pub(super) unsafe fn write_value(
+        place: *mut Self,
+        kind: Kind,
+        lexeme: Lexeme,
+        input: &[u8],
+        at: usize,
+        depth: usize,
+    ) {
+        let token = Self {
+            step: REDTAIL_TOKEN_VALUE as c_int,
+            kind: kind as c_int,
+            depth: depth as u32,
+            bytes: part(input, lexeme.start, lexeme.extent),
+            raw: part(input, at, lexeme.end - at),
+            ..Self::NOTHING
         };
-        let bytes = match lexeme.shape {
-            Shape::Scalar(_) | Shape::Chunk => part(lexeme.start, lexeme.extent),
-            _ => redtail_slice::NONE,
-        };
-        let (raw, depth) = (part(at, lexeme.end - at), depth as u32);
-        let token = Self { step: step as c_int, kind, depth, format: [0; 4], count, integer: 0, bytes, raw };
         // SAFETY: there is room, as promised.
         unsafe { place.write(token) };
-        if let Shape::Scalar(kind @ (Kind::Integer | Kind::Boolean | Kind::VerbatimString)) = lexeme.shape {
+        if matches!(kind, Kind::Integer | Kind::Boolean | Kind::VerbatimString) {
             // SAFETY: just written.
             unsafe { &mut *place }.complete(kind, input.get(lexeme.start..).unwrap_or_default());
         }
+    }
+
+    /// Any other token.
+    ///
+    /// # Safety
+    /// As [`write`](Self::write).
+    #[inline(always)]
+    pub(super) unsafe fn write_other(place: *mut Self, lexeme: Lexeme, input: &[u8], at: usize, depth: usize) {
+        let (step, kind, count) = match lexeme.shape {
+            Shape::Begin(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, lexeme.extent),
+            Shape::Stream(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, usize::MAX),
+            Shape::Chunk | Shape::Scalar(_) => (REDTAIL_TOKEN_CHUNK, REDTAIL_KIND_NONE as c_int, 0),
+            Shape::End => (REDTAIL_TOKEN_END, REDTAIL_KIND_NONE as c_int, 0),
+        };
+        let bytes = match lexeme.shape {
+            Shape::Chunk => part(input, lexeme.start, lexeme.extent),
+            _ => redtail_slice::NONE,
+        };
+        let (raw, depth) = (part(input, at, lexeme.end - at), depth as u32);
+        let token = Self { step: step as c_int, kind, depth, format: [0; 4], count, integer: 0, bytes, raw };
+        // SAFETY: there is room, as promised.
+        unsafe { place.write(token) };
     }
 
     /// Adds what only some kinds have. `text` begins with the bytes of the token.
@@ -298,6 +337,12 @@ impl redtail_token {
             (_, truth) => self.integer = i64::from(truth == b"t"),
         }
     }
+}
+
+/// `len` bytes from index `start`, which a parser has found within `input`.
+#[inline(always)]
+fn part(input: &[u8], start: usize, len: usize) -> redtail_slice {
+    redtail_slice { data: input.as_ptr().wrapping_add(start).cast(), len }
 }
 
 /// A kind in C is the number of the same kind in Rust.

@@ -17,7 +17,7 @@ use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
 use crate::base::status::Status;
 use crate::capi::basics::*;
 use crate::capi::boundary::{
-    Guard, Guarded, Out, bytes, call, checked, enter_shared, listen_for_panics, make, refuse, release, there,
+    Guard, Guarded, Out, bytes, call, checked_at_once, enter_shared, listen_for_panics, make, refuse, release, there,
 };
 use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
@@ -223,10 +223,33 @@ pub unsafe extern "C" fn redtail_parser_next(
     item: *mut *const redtail_item,
 ) -> c_int {
     let handle = parser;
+    // SAFETY: as the header asks.
+    if let Some((parser, input, item)) = unsafe { checked_at_once(parser, input, item) }
+        && matches!(parser.machine, Machine::Commands(_))
+        && parser.guard.refused().is_none()
+        // SAFETY: as the header asks.
+        && let redtail_slice { data, len } = unsafe { *input.pointer() }
+        && !data.is_null()
+        // SAFETY: as the header asks.
+        && let Some(bytes) = unsafe { bytes(data, len) }
+        && let Some(rest) = parser.fast(handle, bytes)
+    {
+        parser.guard.clear();
+        input.set(redtail_slice::of(rest));
+        item.set(item_of(handle));
+        return REDTAIL_OK as c_int;
+    }
+    next_slow(parser, input, item)
+}
+
+/// The same for an item that is no common command, and for a wrong call.
+#[inline(never)]
+fn next_slow(parser: *mut redtail_parser, input: *mut redtail_slice, item: *mut *const redtail_item) -> c_int {
+    let handle = parser;
     call!(parser, out input, out item; {
         // SAFETY: as the header asks.
         let Some(bytes) = (unsafe { parser.shown(input.pointer()) }) else { return REDTAIL_ERROR_ARGUMENT };
-        let (rest, status) = parser.next(handle, bytes);
+        let (rest, status) = parser.slow(handle, bytes);
         input.set(redtail_slice::of(rest));
         if matches!(status, REDTAIL_OK | REDTAIL_MORE_ARGS) {
             item.set(item_of(handle));
@@ -295,13 +318,8 @@ pub unsafe extern "C" fn redtail_parser_tokens(
     count: *mut usize,
 ) -> c_int {
     call!(parser, out input, out count; {
-        parser.guard.clear();
         // SAFETY: as the header asks.
-        let given = unsafe { *input.pointer() };
-        // SAFETY: as the header asks.
-        let Some(unread) = (unsafe { bytes(given.data, given.len) }) else {
-            return refuse(parser, REDTAIL_ERROR_ARGUMENT, "input has no data, or a length that exceeds memory");
-        };
+        let Some(unread) = (unsafe { parser.shown(input.pointer()) }) else { return REDTAIL_ERROR_ARGUMENT };
         if tokens.is_null() || !tokens.is_aligned() || capacity == 0 {
             return refuse(parser, REDTAIL_ERROR_ARGUMENT, "tokens is NULL or misaligned, or capacity is 0");
         }
@@ -347,7 +365,7 @@ pub unsafe extern "C" fn redtail_parser_next_token(
 ) -> c_int {
     let found = token_of(parser);
     // SAFETY: as the header asks.
-    if let (Some(parser), Some(token)) = (unsafe { checked(parser) }, Out::new(token))
+    if let Some((parser, token, _)) = unsafe { checked_at_once(parser, token, token) }
         && let Machine::Frames(machine) = &parser.machine
         && parser.guard.refused().is_none()
         // SAFETY: the frame's bytes have not changed, as the header asks.
@@ -518,26 +536,49 @@ impl redtail_parser {
     /// Finds one item. Returns the bytes after it and the status. `handle` points to the parser.
     #[inline(always)]
     fn next<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
-        // Fast path for almost every command.
-        if let Machine::Commands(machine) = &mut self.machine
-            && let Some((raw, rest, argc, ())) = machine.fast_if(bytes, |_| Some(()))
-        {
-            self.view.command(raw, argc, machine.offset(), within(handle, machine.spans().as_ptr()));
-            return (rest, REDTAIL_OK);
+        match self.fast(handle, bytes) {
+            Some(rest) => (rest, REDTAIL_OK),
+            None => self.slow(handle, bytes),
         }
-        match self.other(handle, bytes) {
+    }
+
+    /// Fast path for almost every command. Returns the bytes after it. It can't panic.
+    #[inline(always)]
+    fn fast<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let Machine::Commands(machine) = &mut self.machine else { return None };
+        let (raw, rest, argc, ()) = machine.fast_if(bytes, |_| Some(()))?;
+        self.view.command(raw, argc, machine.offset(), within(handle, machine.spans().as_ptr()));
+        Some(rest)
+    }
+
+    fn slow<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
+        let found = match &self.machine {
+            Machine::Frames(_) => self.frame(bytes),
+            _ => self.other(handle, bytes),
+        };
+        match found {
             Ok((used, status)) => (bytes.get(used..).unwrap_or_default(), status),
             Err(error) => (bytes, self.fail(error)),
         }
     }
 
-    /// The slow path. Returns the number of bytes used and the status.
+    /// A frame. Returns the number of bytes used and the status.
+    #[inline(always)]
+    fn frame(&mut self, bytes: &[u8]) -> Result<(usize, redtail_status), ProtocolError> {
+        let Machine::Frames(machine) = &mut self.machine else { return Ok((0, REDTAIL_ERROR_STATE)) };
+        Ok(match machine.poll(bytes)? {
+            Poll::Complete { length, .. } => (length, self.view.frame(machine.frame(bytes), machine.offset())),
+            Poll::Incomplete { needed, .. } => (0, self.view.incomplete(needed)),
+        })
+    }
+
+    /// Any other item, likewise.
     #[inline(never)]
     fn other(&mut self, handle: *mut Self, bytes: &[u8]) -> Result<(usize, redtail_status), ProtocolError> {
         let poll = match &mut self.machine {
             Machine::Commands(machine) => machine.poll(bytes),
             Machine::Requests(machine) => machine.poll(bytes),
-            Machine::Frames(machine) => machine.poll(bytes),
+            Machine::Frames(_) => return self.frame(bytes),
             Machine::Parts(_) => return self.part(handle, bytes),
             Machine::Tokens(_) => {
                 return Ok((0, refuse(self, REDTAIL_ERROR_STATE, "REDTAIL_MODE_TOKENS has no items")));
@@ -555,7 +596,6 @@ impl redtail_parser {
                 }
                 Request::Command(_) => self.command(handle, bytes),
             },
-            Machine::Frames(machine) => self.view.frame(machine.frame(bytes), offset),
             _ => self.command(handle, bytes),
         };
         Ok((poll.used(), status))

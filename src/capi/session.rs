@@ -303,15 +303,18 @@ pub unsafe extern "C" fn redtail_session_next(
         if std::mem::take(&mut session.silent) {
             session.engine.silent(now_ms);
         }
-        match session.engine.next(now_ms) {
-            Step::Event(found) => {
-                let status = session.events.convert(&found, &mut session.guard);
-                if status == REDTAIL_OK {
-                    event.set(session.events.event());
-                }
-                status
+        let Some(step) = session.engine.advance(now_ms) else {
+            let status = match session.engine.write() {
+                Some(command) => session.events.convert_command(&command, &mut session.guard),
+                None => session.events.convert(&session.engine.event(), &mut session.guard),
+            };
+            if status == REDTAIL_OK {
+                event.set(session.events.event());
             }
-            Step::Read { .. } => REDTAIL_NEED_MORE,
+            return status;
+        };
+        match step {
+            Step::Read { .. } | Step::Event(_) => REDTAIL_NEED_MORE,
             Step::Connect { .. } => REDTAIL_RECONNECT,
             Step::Ended => REDTAIL_CLOSED,
             Step::Failed(error) => refuse(session, session_status(&error), error),

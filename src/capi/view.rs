@@ -166,20 +166,33 @@ impl View {
     #[inline(always)]
     pub(super) unsafe fn recorded_token(&mut self, tape: &[Element]) -> Option<bool> {
         let walk = &mut self.walk;
-        if tape.is_empty() || walk.frame.data.is_null() {
+        if walk.frame.data.is_null() {
             return None;
         }
-        let Some(element) = tape.get(walk.index) else { return Some(false) };
+        let Some(&element) = tape.get(walk.index) else { return (!tape.is_empty()).then_some(false) };
         // SAFETY: the bytes of the frame shown last, which have not changed.
-        let frame = unsafe { bytes(walk.frame.data, walk.frame.len) }?;
-        let lexeme = element.lexeme();
+        let frame = unsafe { std::slice::from_raw_parts(walk.frame.data.cast(), walk.frame.len) };
+        if let Some(kind) = element.value() {
+            let lexeme = element.lexeme();
+            // SAFETY: the memory of a token.
+            unsafe { redtail_token::write_value(&raw mut self.token, kind, lexeme, frame, walk.at, walk.depth) };
+            (walk.index, walk.at) = (walk.index + 1, lexeme.end);
+        } else {
+            self.recorded_other(element, frame);
+        }
+        Some(true)
+    }
+
+    /// A recorded token that is no value.
+    #[inline(never)]
+    fn recorded_other(&mut self, element: Element, frame: &[u8]) {
+        let (walk, lexeme) = (&mut self.walk, element.lexeme());
         // An end has the depth of its beginning.
         walk.depth = walk.depth.wrapping_sub(usize::from(lexeme.shape == Shape::End));
         // SAFETY: the memory of a token.
-        unsafe { redtail_token::write(&raw mut self.token, lexeme, frame, walk.at, walk.depth) };
+        unsafe { redtail_token::write_other(&raw mut self.token, lexeme, frame, walk.at, walk.depth) };
         walk.depth += usize::from(matches!(lexeme.shape, Shape::Begin(_) | Shape::Stream(_)));
         (walk.index, walk.at) = (walk.index + 1, lexeme.end);
-        Some(true)
     }
 
     /// The same for a frame without a tape: it has more tokens than the parser records. False if there is no frame.

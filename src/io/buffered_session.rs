@@ -13,7 +13,7 @@ use crate::io::template_buffer::TemplateBuffer;
 use crate::rdb::MIN_INPUT;
 use crate::replication::{
     Closed, Commits, Credentials, DisconnectReason, Event, Heartbeat, Options, Position, Progress, Session,
-    SessionError, millis,
+    SessionError, StreamCommand, millis,
 };
 
 /// A [`Session`] and its receive buffer, without a socket, a clock or a thread: for event loops and asynchronous code.
@@ -473,6 +473,12 @@ impl BufferedSession {
     #[inline(always)]
     pub(crate) fn event(&self) -> Event<'_> {
         self.session.event(self.buffer.readable())
+    }
+
+    /// That event, if it is a write: see [`Session::write`].
+    #[inline(always)]
+    pub(crate) fn write(&self) -> Option<StreamCommand<'_>> {
+        self.session.write(self.buffer.readable())
     }
 
     #[inline(never)]

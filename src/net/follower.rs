@@ -13,7 +13,7 @@ use crate::net::named::named;
 use crate::net::socket::Socket;
 use crate::net::transport::{Remote, Transport};
 use crate::owned::OwnedEvent;
-use crate::replication::{Closed, Credentials, Event, Heartbeat, Idle, Options, Position};
+use crate::replication::{Closed, Credentials, Event, Heartbeat, Idle, Options, Position, StreamCommand};
 
 /// Follows a primary in the caller's own thread, one event after another.
 ///
@@ -87,7 +87,7 @@ impl<T: Transport> Follower<T> {
         if !self.fast() && !matches!(self.search(Deadline::Never)?, Search::Event) {
             return Ok(None);
         }
-        Ok(Some(self.engine.event()))
+        Ok(Some(self.found_event()))
     }
 
     /// The next event; waits at most `limit` for it, then returns [`Event::Idle`]. With zero it reads what the socket
@@ -97,7 +97,7 @@ impl<T: Transport> Follower<T> {
     /// As [`next_event`](Self::next_event).
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<Event<'_>>, Error> {
         if self.fast() {
-            return Ok(Some(self.engine.event()));
+            return Ok(Some(self.found_event()));
         }
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let until = self.now_ms().saturating_add(limit_ms);
@@ -112,10 +112,7 @@ impl<T: Transport> Follower<T> {
     /// after [`Handle::stop`]; [`next_event`](Self::next_event) then tells what follows.
     #[inline]
     pub fn try_next(&mut self) -> Option<Event<'_>> {
-        if self.fast() || (!self.shared.is_stopped() && self.find().is_none()) {
-            return Some(self.engine.event());
-        }
-        None
+        self.find_received().then(|| self.found_event())
     }
 
     /// Waits for the next event and delivers it to `each`, then every further event that was received already, without
@@ -222,6 +219,23 @@ impl<T: Transport> Follower<T> {
             Err(source) => return Err(Error::Connect { target: follower.target.clone(), source }),
         }
         Ok(follower)
+    }
+
+    /// Whether the received bytes hold an event, which [`found_event`](Self::found_event) then builds.
+    #[inline(always)]
+    pub(crate) fn find_received(&mut self) -> bool {
+        self.fast() || (!self.shared.is_stopped() && self.find().is_none())
+    }
+
+    #[inline(always)]
+    pub(crate) fn found_event(&self) -> Event<'_> {
+        self.found_write().map_or_else(|| self.engine.event(), Event::Command)
+    }
+
+    /// That event, if it is a write. Cheaper: an event is large, and copied with all its bytes.
+    #[inline(always)]
+    pub(crate) fn found_write(&self) -> Option<StreamCommand<'_>> {
+        self.engine.write()
     }
 
     /// Finds the next event, which the engine then holds.

@@ -56,10 +56,19 @@ impl Element {
         Self { shape: lexeme.shape, start: lexeme.start as u32, extent: lexeme.extent as u32 }
     }
 
+    /// The kind, if the token is a value, as nearly all are.
+    #[inline(always)]
+    pub(crate) fn value(self) -> Option<Kind> {
+        if let Shape::Scalar(kind) = self.shape { Some(kind) } else { None }
+    }
+
     /// The same token. CR LF follows a text or payload.
     #[inline(always)]
     pub(crate) fn lexeme(self) -> Lexeme {
         let (start, extent) = (self.start as usize, self.extent as usize);
+        if self.value().is_some() {
+            return Lexeme::new(self.shape, start, extent, start + extent + 2);
+        }
         let end = match self.shape {
             Shape::Scalar(_) | Shape::Chunk => start + extent + 2,
             Shape::Begin(_) | Shape::Stream(_) | Shape::End => start,

@@ -4,7 +4,8 @@
  *
  * It prints its address. Then it reads commands from standard input, one in a line, until the end of input. "down"
  * closes all connections and refuses new ones. "up" accepts them again. "refuse" rejects the next messages of a
- * producer. "headers NAME" prints the distinct values of this header in all messages of the first topic, each with a
+ * producer. "limit" takes 200 more requests of producers, and rejects each later one, which is then repeated, until
+ * "unlimit". "headers NAME" prints the distinct values of this header in all messages of the first topic, each with a
  * space after it.
  */
 #include <librdkafka/rdkafka.h>
@@ -44,6 +45,14 @@ static void print_headers(const char *brokers, const char *topic, int partitions
     rd_kafka_destroy(kafka);
 }
 
+static void limit(rd_kafka_mock_cluster_t *cluster) {
+    enum { TAKEN = 200, REJECTED = 100000 };
+    static rd_kafka_resp_err_t errors[TAKEN + REJECTED];
+    for (int i = 0; i < TAKEN + REJECTED; i++)
+        errors[i] = i < TAKEN ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS;
+    rd_kafka_mock_push_request_errors_array(cluster, PRODUCE, TAKEN + REJECTED, errors);
+}
+
 int main(int argc, char **argv) {
     char words[512], line[64];
     rd_kafka_t *kafka = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), words, sizeof words);
@@ -56,6 +65,10 @@ int main(int argc, char **argv) {
         int is_done = 1;
         if (line[0] == 'd' && line[1] == 'o')
             is_done = !rd_kafka_mock_broker_set_down(cluster, 1);
+        else if (line[0] == 'l')
+            limit(cluster);
+        else if (line[0] == 'u' && line[1] == 'n')
+            rd_kafka_mock_clear_request_errors(cluster, PRODUCE);
         else if (line[0] == 'u')
             is_done = !rd_kafka_mock_broker_set_up(cluster, 1);
         else if (line[0] == 'h') {

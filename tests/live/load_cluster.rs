@@ -79,8 +79,8 @@ fn writers(source: &Server, slots: u16, written: &Arc<AtomicU64>) -> Load {
 #[ignore = "needs real servers: tests/run"]
 fn a_server_moves_into_a_cluster_that_is_resharded() {
     const SLOTS: u16 = 120;
-    for kind in Kind::few(&[Kind::Redis62, Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
-        let (source, nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
+    for kind in Kind::few(&[Kind::Redis62, Kind::Redis810, Kind::Valkey91]) {
+        let (source, mut nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
         source.config_set("repl-backlog-size", "64mb");
         source.call(&["DEBUG", "POPULATE", "5000", "key", "100"]);
         source.call(&["SET", "large", &"x".repeat(3 << 20)]);
@@ -90,12 +90,16 @@ fn a_server_moves_into_a_cluster_that_is_resharded() {
         let (old, node) = (source.address(), nodes.servers[2].address());
         let pair = Move::start(&[&old, "--from", "snapshot", "--empty-target"], &[&node, "--cluster"]);
         eventually("the target stores a position", || position(&nodes.servers[0]).is_some());
-        for (from, to) in [(0, 1), (1, 0)] {
+        // Through a node that joins, and leaves again.
+        let new = nodes.add();
+        for (from, to) in [(0, new), (new, 1), (1, 0)] {
             nodes.reshard(from, to, usize::from(SLOTS));
             writers.goes_on();
             let before = position(&nodes.servers[0]);
             eventually("the position advances", || position(&nodes.servers[0]) != before);
         }
+        nodes.remove(new);
+        writers.goes_on();
         // The pair has not asked for the slots since.
         assert!(nodes.servers[0].info("errorstats").contains_key("errorstat_MOVED"), "{kind:?}");
         drop(writers);
@@ -117,7 +121,7 @@ fn a_server_moves_into_a_cluster_that_is_resharded() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_command_that_no_node_executes_now_is_waited_for() {
-    for kind in Kind::few(&[Kind::Redis62, Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
+    for kind in Kind::few(&[Kind::Redis62, Kind::Valkey91]) {
         let nodes = Nodes::start(kind, 3, 0);
         let (giver, taker) = (&nodes.servers[0], &nodes.servers[1]);
         let at = |offset: u32| format!("{}:{offset}:0", "c".repeat(40));
@@ -203,18 +207,18 @@ fn a_run_that_waits_for_a_cluster_ends_at_a_signal() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_command_without_keys_goes_to_every_primary() {
-    for kind in Kind::few(&[Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
+    for kind in Kind::few(&[Kind::Redis70, Kind::Valkey91]) {
         let nodes = Nodes::start(kind, 3, 1);
-        let library = "#!lua name=lib\\nredis.register_function('f', function() return 1 end)";
-        let input = format!("FUNCTION LOAD \"{library}\"\nPUBLISH channel message\nSET a 1\nSET b 1\nSET c 1\n");
-        let (code, errors) = load(&nodes.servers[4], &[], &input);
+        let input = "SCRIPT LOAD \"return 1\"\nPUBLISH channel message\nSET a 1\nSET b 1\nSET c 1\n";
+        let (code, errors) = load(&nodes.servers[4], &[], input);
         assert_eq!(code, Some(0), "{kind:?}: {errors}");
         assert!(errors.contains("5 commands confirmed"), "{errors}");
         let primaries = || nodes.servers.iter().filter(|node| node.info("replication")["role"] == "master");
         let published = |node: &Server| node.info("commandstats").contains_key("cmdstat_publish");
         assert_eq!(primaries().filter(|node| published(node)).count(), 1);
         for node in primaries() {
-            assert_eq!(node.call(&["FUNCTION", "LIST"]).items().len(), 1, "{kind:?}");
+            let known = node.call(&["SCRIPT", "EXISTS", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"]);
+            assert_eq!(known.items()[0].int(), 1, "{kind:?}");
         }
         let (code, errors) = load(&nodes.servers[0], &[], "FLUSHALL\nSET a 2\n");
         assert_eq!(code, Some(0), "{errors}");
@@ -347,7 +351,7 @@ fn replies_behind_a_refused_command_are_read() {
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_snapshot_of_every_type_is_loaded_into_a_cluster() {
-    for kind in Kind::few(&[Kind::Redis70, Kind::Redis810, Kind::Valkey91]) {
+    for kind in Kind::few(&[Kind::Redis810, Kind::Valkey91]) {
         let (source, nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
         fill(&source);
         let printed =

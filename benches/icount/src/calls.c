@@ -2,6 +2,7 @@
  * visits. */
 #include <redtail.h>
 #include <stdint.h>
+#include <string.h>
 
 struct counted {
     uint64_t items;
@@ -57,4 +58,38 @@ size_t calls_tokens(void *parser, const char *data, size_t length, struct counte
         for (i = 0; i < count; i++) visit(&tokens[i], counted);
     } while (status == REDTAIL_OK);
     return length - input.len;
+}
+
+/* Returns the number of bytes that the session has taken. */
+static size_t receive(redtail_session *session, const char *data, size_t length) {
+    char *space;
+    size_t room;
+    if (length == 0) return 0;
+    if (redtail_session_space(session, &space, &room) != REDTAIL_OK) return 0;
+    if (room > length) room = length;
+    memcpy(space, data, room);
+    redtail_session_received(session, room);
+    return room;
+}
+
+void *calls_new_session(void) {
+    static const char reply[] = "+CONTINUE 0123456789012345678901234567890123456789\r\n";
+    redtail_session *session = redtail_session_new_recorded(NULL, 0);
+    receive(session, reply, sizeof reply - 1);
+    return session;
+}
+
+/* An event a call. */
+size_t calls_session(void *session, const char *data, size_t length, struct counted *counted) {
+    const redtail_event *event;
+    size_t taken = 0, more;
+    while ((more = receive(session, data + taken, length - taken)) > 0) {
+        taken += more;
+        while (redtail_session_next(session, 0, &event) == REDTAIL_OK) {
+            if (event->argc == 0) continue;
+            counted->items++;
+            counted->bytes += event->raw.len + event->argc;
+        }
+    }
+    return taken;
 }

@@ -39,6 +39,7 @@ const METHODS: &[(&str, Method)] = &[
     ("c_batch", c_batch),
     ("c_walk", c_walk),
     ("c_tokens", c_tokens),
+    ("c_session", c_session),
     ("session", session),
     ("session_batch", session_batch),
     ("follower", follower),
@@ -190,6 +191,8 @@ type Call = unsafe extern "C" fn(*mut c_void, *const u8, usize, *mut Counted) ->
 
 unsafe extern "C" {
     fn calls_new(mode: c_int) -> *mut c_void;
+    fn calls_new_session() -> *mut c_void;
+    fn calls_session(session: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
     fn calls_next(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
     fn calls_batch(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
     fn calls_walk(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
@@ -221,13 +224,23 @@ fn c_tokens(corpus: &[u8], piece: usize) -> (u64, u64) {
     in_c(TOKENS, calls_tokens, corpus, piece)
 }
 
+/// The events of a session in C, one per call.
+fn c_session(corpus: &[u8], piece: usize) -> (u64, u64) {
+    // SAFETY: a constructor without preconditions.
+    through(unsafe { calls_new_session() }, calls_session, corpus, piece)
+}
+
 fn in_c(mode: c_int, call: Call, corpus: &[u8], piece: usize) -> (u64, u64) {
+    // SAFETY: a constructor without preconditions.
+    through(unsafe { calls_new(mode) }, call, corpus, piece)
+}
+
+/// `handle`: what the call takes. It lives as long as the process.
+fn through(handle: *mut c_void, call: Call, corpus: &[u8], piece: usize) -> (u64, u64) {
     let mut counted = Counted::default();
-    // SAFETY: a constructor without preconditions. The parser lives as long as the process.
-    let parser = unsafe { calls_new(mode) };
     feed(corpus, piece, |bytes| {
-        // SAFETY: a live parser, as many bytes as the length says, and a counter.
-        unsafe { call(parser, bytes.as_ptr(), bytes.len(), &raw mut counted) }
+        // SAFETY: a live handle, as many bytes as the length says, and a counter.
+        unsafe { call(handle, bytes.as_ptr(), bytes.len(), &raw mut counted) }
     });
     (counted.items, counted.bytes)
 }

@@ -279,8 +279,9 @@ typedef struct topic {
     const options *options;
 } topic;
 
-/* The publisher of one shard. name: NULL if there is only one. resumes: not 0 if it starts at a saved position; else it
- * publishes `begin`. handle: sends a heartbeat about each second while an event has to wait; NULL for none. */
+/* The publisher of one shard. name: NULL if there is only one; it must outlive the publisher. resumes: not 0 if it
+ * starts at a saved position; else it publishes `begin`. handle: sends a heartbeat about each second while an event has
+ * to wait; NULL for none. */
 publisher *publisher_new(const topic *topic, const char *name, int resumes, redtail_handle *handle);
 void publisher_free(publisher *publisher);
 /* Takes one event: produces its messages, keeps them until EXEC, or forgets them. Waits while the queue is full.

@@ -14,6 +14,8 @@ typedef struct part {
     publisher *publisher;
     redtail_position committed;
     int has_committed;
+    /* The id of its node: a notice keeps it only for the call. */
+    char *node;
     /* Its name in the state if the cluster no longer knows it: node@slots */
     char *name;
 } part;
@@ -37,7 +39,8 @@ static part *part_add(redtail_shard *shard, const char *node, const char *slots,
     size_t size = strlen(node) + strlen(slots) + 2;
     memset(part, 0, sizeof *part);
     part->shard = shard;
-    part->publisher = publisher_new(all.topic, shard ? node : NULL, resumes, shard ? redtail_shard_handle(shard) : NULL);
+    part->node = strcpy(memory(NULL, strlen(node) + 1), node);
+    part->publisher = publisher_new(all.topic, part->node, resumes, shard ? redtail_shard_handle(shard) : NULL);
     part->name = memory(NULL, size);
     snprintf(part->name, size, "%s@%s", node, slots);
     pthread_mutex_lock(&all.lock);
@@ -201,6 +204,7 @@ static void free_all(void) {
     for (part *next, *part = all.parts; part; part = next) {
         next = part->next;
         publisher_free(part->publisher);
+        free(part->node);
         free(part->name);
         free(part);
     }

@@ -342,6 +342,13 @@ void publish_idle(publisher *publisher, const redtail_position *position) {
         progress_add(publisher->progress, position, 0);
 }
 
+static int position_after(const redtail_event *event, redtail_position *position) {
+    if (redtail_event_position(event, position) == REDTAIL_OK)
+        return 0;
+    end_with(FAILED, "at offset %llu there is no resumable position", (unsigned long long)event->offset);
+    return -1;
+}
+
 int publish(publisher *publisher, const redtail_event *event) {
     redtail_position position;
     metrics_event(publisher->metrics, event);
@@ -353,11 +360,7 @@ int publish(publisher *publisher, const redtail_event *event) {
             return 0;
         /* fall through */
     case REDTAIL_EVENT_EXEC:
-        if (redtail_event_position(event, &position) != REDTAIL_OK) {
-            end_with(FAILED, "at offset %llu there is no resumable position", (unsigned long long)event->offset);
-            return -1;
-        }
-        return publish_all(publisher, &position, event->tx);
+        return position_after(event, &position) ? -1 : publish_all(publisher, &position, event->tx);
     case REDTAIL_EVENT_ATTACHED:
         forget(publisher);
         if (redtail_event_position(event, &position) != REDTAIL_OK)
@@ -366,7 +369,7 @@ int publish(publisher *publisher, const redtail_event *event) {
     case REDTAIL_EVENT_SNAPSHOT_BEGIN: return snapshot_begin(publisher->snapshot, event);
     case REDTAIL_EVENT_SNAPSHOT_ITEM: return snapshot_item(publisher->snapshot, event->item);
     case REDTAIL_EVENT_SNAPSHOT_END:
-        if (snapshot_end(publisher->snapshot) || redtail_event_position(event, &position) != REDTAIL_OK)
+        if (position_after(event, &position) || snapshot_end(publisher->snapshot))
             return -1;
         publisher->resumes = 1;
         return publish_all(publisher, &position, 0);

@@ -9,6 +9,12 @@
 /* The size of a part above which the value continues in another one. */
 #define PART ((size_t)256 << 10)
 
+/* The name of a field that entries of a stream share. json: empty if it is larger than a message. */
+typedef struct shared {
+    text json;
+    uint64_t length;
+} shared;
+
 /* The list that the next element belongs to: of the value, or the entries of a stream; or of its groups. */
 typedef enum place { ELEMENTS, GROUPS, PENDING, CONSUMERS, CONSUMER_PENDING, RETURNED } place;
 
@@ -32,9 +38,11 @@ struct value {
         uint64_t length;
         size_t fields;
     } element;
-    /* The names of fields that entries of a stream share, and the next of them. */
-    text *shared;
+    /* The names that the next entries share, and the next of them. */
+    shared *shared;
     size_t shared_count, shared_room, next_shared;
+    /* More names of the same node may follow. */
+    int is_sharing;
     /* The last name of a group or consumer, the fields of those that are open, and the last fields of a stream. */
     text name, group, consumer, state;
 };
@@ -68,7 +76,7 @@ value *value_new(const limit *limit, int (*send)(void *context, const text *part
 
 void value_free(value *value) {
     for (size_t i = 0; i < value->shared_room; i++)
-        free(value->shared[i].bytes);
+        free(value->shared[i].json.bytes);
     free(value->shared);
     free(value->body.bytes);
     free(value->element.json.bytes);
@@ -186,6 +194,7 @@ int value_begin(value *value, int type, redtail_slice key, size_t room) {
     value->place = ELEMENTS;
     value->state.len = value->element.json.len = 0;
     value->shared_count = value->next_shared = 0;
+    value->is_sharing = 0;
     value->element.is_open = value->element.is_too_long = value->element.is_half = 0;
     value->element.length = value->element.fields = 0;
     value->element.tail = "";
@@ -197,19 +206,36 @@ int value_end(value *value) {
     return close_element(value) || send_part(value, 1) ? -1 : 0;
 }
 
-static int add_shared(value *value, redtail_slice bytes) {
+static int add_shared(value *value, redtail_slice bytes, uint64_t length) {
     if (close_element(value))
         return -1;
-    if (value->next_shared)
-        value->shared_count = value->next_shared = 0;
+    if (!value->is_sharing)
+        value->shared_count = 0;
+    value->is_sharing = 1;
     if (value->shared_count == value->shared_room) {
         value->shared = memory(value->shared, (value->shared_room + 1) * sizeof *value->shared);
         memset(&value->shared[value->shared_room++], 0, sizeof *value->shared);
     }
-    text *name = &value->shared[value->shared_count++];
-    name->len = 0;
-    json_argument(name, bytes, SIZE_MAX);
+    shared *name = &value->shared[value->shared_count++];
+    name->length = length;
+    name->json.len = 0;
+    if (length == bytes.len)
+        json_argument(&name->json, bytes, SIZE_MAX);
     return 0;
+}
+
+/* The next shared name, before its value. */
+static void use_shared(value *value) {
+    text *json = &value->element.json;
+    add(json, value->element.fields++ ? ",[" : "[");
+    if (value->next_shared == value->shared_count) {
+        add(json, "null");
+        return;
+    }
+    const shared *name = &value->shared[value->next_shared++];
+    value->element.length += name->length;
+    value->element.is_too_long |= !name->json.len;
+    text_add(json, name->json.bytes, name->json.len);
 }
 
 /* Each part of a group or consumer has its name, with escapes. */
@@ -238,7 +264,7 @@ int value_string(value *value, int role, redtail_slice bytes, uint64_t length) {
         }
         break;
     case REDTAIL_RDB_ROLE_FIELD_VALUE: add(json, ","); break;
-    case REDTAIL_RDB_ROLE_SHARED_FIELD: return add_shared(value, bytes);
+    case REDTAIL_RDB_ROLE_SHARED_FIELD: return add_shared(value, bytes, length);
     case REDTAIL_RDB_ROLE_GROUP_NAME:
     case REDTAIL_RDB_ROLE_CONSUMER_NAME: return set_name(value, bytes, length);
     case REDTAIL_RDB_ROLE_ENTRY_FIELD:
@@ -246,14 +272,8 @@ int value_string(value *value, int role, redtail_slice bytes, uint64_t length) {
         value->element.is_half = 1;
         break;
     case REDTAIL_RDB_ROLE_ENTRY_VALUE:
-        if (!value->element.is_half) {
-            add(json, value->element.fields++ ? ",[" : "[");
-            if (value->next_shared < value->shared_count)
-                text_add(json, value->shared[value->next_shared].bytes, value->shared[value->next_shared].len);
-            else
-                add(json, "null");
-            value->next_shared++;
-        }
+        if (!value->element.is_half)
+            use_shared(value);
         value->element.is_half = 0;
         add(json, ",");
         break;
@@ -397,7 +417,7 @@ int value_item(value *value, const redtail_rdb_item *item) {
     case REDTAIL_RDB_ITEM_ENTRY:
         if (close_element(value))
             return -1;
-        value->next_shared = 0;
+        value->next_shared = value->is_sharing = 0;
         value->element.is_open = 1;
         value->element.tail = "]]";
         text_print(json, "[\"%llu-%llu\",[", (unsigned long long)item->id.ms, (unsigned long long)item->id.seq);

@@ -93,6 +93,9 @@ impl StopCondition {
     }
 
     fn one_more(&mut self, offset: u64, is_printed: bool) -> u64 {
+        if self.count.is_none() {
+            return offset;
+        }
         let one = u64::from(is_printed);
         self.printed.fetch_add(one, Ordering::AcqRel);
         if let Some(open) = &mut self.open {

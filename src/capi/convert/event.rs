@@ -29,11 +29,22 @@ impl EventBuffer {
     }
 
     /// Converts an event. Sets or removes the message of the guard.
-    #[inline]
+    #[inline(never)]
     pub(in crate::capi) fn convert(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
         guard.clear();
         // SAFETY: ours, from `new`, and what C holds of it ends with this call.
         unsafe { self.0.as_mut() }.convert(event, guard)
+    }
+
+    /// Converts an [`Event::Command`]. The guard has no message.
+    #[inline(always)]
+    pub(in crate::capi) fn convert_command(
+        &mut self,
+        command: &StreamCommand<'_>,
+        guard: &mut Guard,
+    ) -> redtail_status {
+        // SAFETY: as above.
+        unsafe { self.0.as_mut() }.command(REDTAIL_EVENT_COMMAND, command, guard)
     }
 
     /// The last event.
@@ -98,19 +109,19 @@ impl Shown {
         }
     }
 
-    #[inline]
     fn convert(&mut self, event: &Event<'_>, guard: &mut Guard) -> redtail_status {
-        match event {
-            Event::Command(command) => self.command(REDTAIL_EVENT_COMMAND, command, guard),
-            Event::Multi(command) => self.command(REDTAIL_EVENT_MULTI, command, guard),
-            Event::Exec(command) => self.command(REDTAIL_EVENT_EXEC, command, guard),
-            Event::Control(command) => self.command(REDTAIL_EVENT_CONTROL, command, guard),
+        let (kind, command) = match event {
+            Event::Command(command) => (REDTAIL_EVENT_COMMAND, command),
+            Event::Multi(command) => (REDTAIL_EVENT_MULTI, command),
+            Event::Exec(command) => (REDTAIL_EVENT_EXEC, command),
+            Event::Control(command) => (REDTAIL_EVENT_CONTROL, command),
             Event::SnapshotItem(item) => {
                 self.item(item, guard);
-                REDTAIL_OK
+                return REDTAIL_OK;
             }
-            other => self.rare(other, guard),
-        }
+            other => return self.rare(other, guard),
+        };
+        self.command(kind, command, guard)
     }
 
     fn item(&mut self, item: &Item<'_>, guard: &mut Guard) {
@@ -126,14 +137,14 @@ impl Shown {
         self.event.item = &raw const self.item;
     }
 
-    #[inline]
+    #[inline(always)]
     fn command(&mut self, kind: redtail_event_kind, command: &StreamCommand<'_>, guard: &mut Guard) -> redtail_status {
         if self.rare {
             self.event = redtail_event::NOTHING;
             self.rare = false;
         }
         let argc = command.argc();
-        if self.args.capacity() < argc && self.args.try_reserve(argc).is_err() {
+        if self.args.capacity() < argc && !self.grow(argc) {
             return no_memory(guard, argc, command.offset);
         }
         let array = Array::of(&mut self.args);
@@ -151,6 +162,11 @@ impl Shown {
         name_history(event, command.lineage);
         event.data_offset = command.lineage.map_or(0, |lineage| lineage.data_offset(command.offset));
         REDTAIL_OK
+    }
+
+    #[cold]
+    fn grow(&mut self, argc: usize) -> bool {
+        self.args.try_reserve(argc).is_ok()
     }
 
     #[cold]

@@ -22,7 +22,7 @@ use crate::base::limits::Limits;
 use crate::rdb::{Decoder, TemplateMemory};
 use crate::replication::commits::Commits;
 use crate::replication::error::SessionError;
-use crate::replication::event::{DisconnectReason, Event, Idle};
+use crate::replication::event::{DisconnectReason, Event, Idle, StreamCommand};
 use crate::replication::millis::millis;
 use crate::replication::options::{Credentials, Options, SnapshotForm, Start};
 use crate::replication::position::Position;
@@ -398,17 +398,20 @@ impl<M: TemplateMemory> Session<M> {
     /// The event that [`poll`](Self::poll) found in `input`, which must be the same bytes.
     #[inline(always)]
     pub fn event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
-        match self.current {
-            Current::Write => self.stream.front_event(None, input, self.received_ms),
-            _ => self.other_event(input),
-        }
+        self.write(input).map_or_else(|| self.other_event(input), Event::Command)
+    }
+
+    /// That event, if it is a write, as nearly all are. A command is smaller than an event, and cheaper to return.
+    #[inline(always)]
+    pub(crate) fn write<'a>(&'a self, input: &'a [u8]) -> Option<StreamCommand<'a>> {
+        matches!(self.current, Current::Write).then(|| self.stream.front_write(input, self.received_ms))
     }
 
     #[inline(never)]
     fn other_event<'a>(&'a self, input: &'a [u8]) -> Event<'a> {
         match self.current {
             Current::Nothing | Current::Write => self.idle(),
-            Current::Command(found) => self.stream.front_event(Some(found), input, self.received_ms),
+            Current::Command(found) => self.stream.front_event(found, input, self.received_ms),
             Current::Queued(queued) => queued.event(),
             Current::SnapshotBytes { start, end } => Event::SnapshotBytes(input.get(start..end).unwrap_or_default()),
             Current::SnapshotItem { start } => self
@@ -436,9 +439,8 @@ impl<M: TemplateMemory> Session<M> {
         self.answer();
     }
 
-    /// Prepares the acknowledgement that is due, if one is, without looking for an event: for a caller that can take
-    /// none at the moment. It stops reading, calls this instead of `poll` at the [deadline](Self::deadline_ms), and
-    /// sends.
+    /// Prepares the acknowledgement that is due, if one is, and finds no event. For a caller that can take none at the
+    /// moment: it stops reading, calls this instead of `poll` at the [deadline](Self::deadline_ms), and sends.
     pub fn keep_alive(&mut self, now_ms: u64) {
         self.polled_ms = now_ms;
         if now_ms < self.next_ack_ms {

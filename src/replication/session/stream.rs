@@ -246,16 +246,17 @@ impl Stream {
         self.reached.wrapped(kind, length, wrapped.origin)
     }
 
-    /// The event of the command that [`pass`](Self::pass) found at the front of `input`; `found` is `None` for a write.
+    /// The write that [`pass`](Self::pass) found at the front of `input`.
     #[inline(always)]
-    pub(super) fn front_event<'a>(
-        &'a self,
-        found: Option<Found>,
-        input: &'a [u8],
-        received_ms: Option<u64>,
-    ) -> Event<'a> {
-        let (kind, tx) = found.map_or((Kind::Write, self.reached.tx), |found| (found.kind, found.tx));
-        self.reached.event(kind, tx, self.parser.front_command(input), self.lineage.as_ref(), received_ms)
+    pub(super) fn front_write<'a>(&'a self, input: &'a [u8], received_ms: Option<u64>) -> StreamCommand<'a> {
+        let (tx, command) = (self.reached.tx, self.parser.front_command(input));
+        self.reached.stream_command(tx, command, self.lineage.as_ref(), received_ms)
+    }
+
+    /// The event of another command that it found there.
+    pub(super) fn front_event<'a>(&'a self, found: Found, input: &'a [u8], received_ms: Option<u64>) -> Event<'a> {
+        let command = self.parser.front_command(input);
+        self.reached.event(found.kind, found.tx, command, self.lineage.as_ref(), received_ms)
     }
 
     /// The event of a command or part that [`scan`](Self::scan) found in `input`.
@@ -380,7 +381,20 @@ impl Reached {
         self.offset += bytes as u64;
     }
 
-    /// The event of the command that was accounted for last.
+    /// The command that was accounted for last, at its position.
+    #[inline(always)]
+    fn stream_command<'a>(
+        &self,
+        tx: Option<u64>,
+        command: Command<'a>,
+        lineage: Option<&'a Lineage>,
+        received_ms: Option<u64>,
+    ) -> StreamCommand<'a> {
+        let (offset, db, resumable) = (self.offset, self.db, self.tx.is_none());
+        StreamCommand { offset, db, tx, received_ms, command, lineage, resumable }
+    }
+
+    /// The event of that command.
     #[inline(always)]
     fn event<'a>(
         &self,
@@ -390,8 +404,7 @@ impl Reached {
         lineage: Option<&'a Lineage>,
         received_ms: Option<u64>,
     ) -> Event<'a> {
-        let (offset, db, resumable) = (self.offset, self.db, self.tx.is_none());
-        let command = StreamCommand { offset, db, tx, received_ms, command, lineage, resumable };
+        let command = self.stream_command(tx, command, lineage, received_ms);
         match kind {
             Kind::Multi => Event::Multi(command),
             Kind::Exec => Event::Exec(command),

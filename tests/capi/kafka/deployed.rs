@@ -180,7 +180,7 @@ fn a_shard_without_a_position_begins_with_a_snapshot() {
     let of = |event: &str| -> Vec<serde_json::Value> {
         consumer.lines().into_iter().map(|(_, line)| line).filter(|line| line["event"] == event).collect()
     };
-    assert!(of("gap").iter().all(|line| line["to"].is_null()));
+    assert!(of("gap").iter().all(|line| line["to"].is_null() && line["shard"] == "e".repeat(40)));
     let keys: Vec<_> = of("key").iter().map(|line| (line["key"].clone(), line["shard"].clone())).collect();
     assert_eq!(keys, [(json!("a"), json!(id))]);
     assert_eq!((of("snapshot_begin").len(), of("snapshot_begin")[0]["shard"].clone()), (1, json!(id)));

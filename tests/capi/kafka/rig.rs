@@ -24,24 +24,45 @@ pub(super) const TOPIC: &str = "writes";
 pub(super) fn programs(how: How) -> &'static Path {
     static DEBUG: OnceLock<PathBuf> = OnceLock::new();
     static SANITIZED: OnceLock<PathBuf> = OnceLock::new();
-    let (once, name, flags) = match how {
-        How::Debug => (&DEBUG, "kafka", "-O1 -g -Werror"),
-        How::Sanitized => (&SANITIZED, "kafka-asan", "-O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address"),
+    let (once, name) = match how {
+        How::Debug => (&DEBUG, "kafka"),
+        How::Sanitized => (&SANITIZED, "kafka-asan"),
     };
     once.get_or_init(|| {
         let folder = build::folder(name);
-        let mut make = Command::new("make");
-        // Always anew: make does not know of the library inside.
-        make.args(["-B", "-C"]).arg(root().join("examples/bridges/kafka"));
-        make.arg(format!("BUILD={}", folder.display())).arg(format!("CFLAGS={flags}"));
-        make.arg(format!("REDTAIL_CFLAGS=-I{}", root().join("include").display()));
-        make.arg(format!("REDTAIL_LIBS={} -lm -ldl -lgcc_s", library(how).join("libredtail.a").display()));
-        run(&mut make);
+        run(&mut make(how, &folder));
         let mut cc = build::compiler("kafka_broker.c");
         cc.arg(root().join("tests/c/kafka_broker.c")).args(["-lrdkafka", "-o"]).arg(folder.join("kafka_broker"));
         run(&mut cc);
         folder
     })
+}
+
+fn make(how: How, folder: &Path) -> Command {
+    let flags = match how {
+        How::Debug => "-O1 -g -Werror",
+        How::Sanitized => "-O1 -g -Werror -fno-omit-frame-pointer -fsanitize=address",
+    };
+    let mut make = Command::new("make");
+    // Always anew: make does not know of the library inside.
+    make.args(["-B", "-C"]).arg(root().join("examples/bridges/kafka"));
+    make.arg(format!("BUILD={}", folder.display())).arg(format!("CFLAGS={flags}"));
+    make.arg(format!("REDTAIL_CFLAGS=-I{}", root().join("include").display()));
+    make.arg(format!("REDTAIL_LIBS={} -lm -ldl -lgcc_s", library(how).join("libredtail.a").display()));
+    make
+}
+
+/// The files of the bridge with this program in tests/c instead of its main.c.
+pub(super) fn program_of_files(name: &str) -> PathBuf {
+    let folder = build::folder(name);
+    let mut make = make(How::Sanitized, &folder);
+    let files = fs::read_dir(root().join("examples/bridges/kafka")).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let files = files.filter_map(|file| file.strip_suffix(".c").map(str::to_owned));
+    let files: Vec<_> = files.filter(|file| !["main", "consume"].contains(&file.as_str())).collect();
+    make.arg(format!("FILES=../../../tests/c/{name} {}", files.join(" "))).arg("CPPFLAGS=-I.");
+    run(make.arg(folder.join("redtail-kafka")));
+    folder.join("redtail-kafka")
 }
 
 /// The broker; it ends with this.

@@ -44,9 +44,11 @@ pub(crate) struct Value {
     is_empty: bool,
     place: Place,
     element: Element,
-    /// The names of fields that entries of a stream share, and the next of them.
-    shared: Vec<Vec<u8>>,
+    /// The names of fields that the next entries of a stream share, and the next of them.
+    shared: Vec<Shared>,
     next_shared: usize,
+    /// More names of the same node may follow.
+    is_sharing: bool,
     /// The last name of a group or consumer, and the fields of those that are open.
     name: Vec<u8>,
     group: Vec<u8>,
@@ -54,6 +56,13 @@ pub(crate) struct Value {
     /// The last fields of a stream.
     state: String,
     parts: Vec<Vec<u8>>,
+}
+
+/// The name of a field that entries of a stream share.
+struct Shared {
+    /// `None` if it is larger than a message.
+    json: Option<Vec<u8>>,
+    length: u64,
 }
 
 /// The list that the next element belongs to.
@@ -99,6 +108,7 @@ impl Value {
             element: Element::default(),
             shared: Vec::new(),
             next_shared: 0,
+            is_sharing: false,
             name: Vec::new(),
             group: Vec::new(),
             consumer: Vec::new(),
@@ -127,13 +137,13 @@ impl Value {
             Role::Value | Role::Element | Role::Member | Role::Field => self.close()?,
             Role::SharedField => {
                 self.close()?;
-                if self.next_shared > 0 {
+                if !std::mem::replace(&mut self.is_sharing, true) {
                     self.shared.clear();
-                    self.next_shared = 0;
                 }
                 let mut json = Vec::new();
                 message::argument(&mut json, bytes)?;
-                self.shared.push(json);
+                let json = (length == bytes.len() as u64).then_some(json);
+                self.shared.push(Shared { json, length });
                 return Ok(());
             }
             Role::GroupName | Role::ConsumerName => return self.name(bytes, length),
@@ -154,7 +164,14 @@ impl Value {
             (Role::EntryValue, _) if std::mem::take(&mut element.is_half) => element.json.push(b','),
             (Role::EntryValue, _) => {
                 element.json.extend_from_slice(if element.fields > 0 { b",[" } else { b"[" });
-                element.json.extend_from_slice(shared.get(*next_shared).map_or(b"null", Vec::as_slice));
+                match shared.get(*next_shared) {
+                    Some(Shared { json, length }) => {
+                        element.json.extend_from_slice(json.as_deref().unwrap_or_default());
+                        (element.length, element.is_too_long) =
+                            (element.length + length, element.is_too_long || json.is_none());
+                    }
+                    None => element.json.extend_from_slice(b"null"),
+                }
                 element.json.push(b',');
                 (element.fields, *next_shared) = (element.fields + 1, *next_shared + 1);
             }
@@ -187,7 +204,7 @@ impl Value {
             }
             Item::Entry(entry) => {
                 self.close()?;
-                self.next_shared = 0;
+                (self.next_shared, self.is_sharing) = (0, false);
                 (self.element.is_open, self.element.tail) = (true, "]]");
                 write!(self.element.json, "[\"{}\",[", entry.id)?;
             }

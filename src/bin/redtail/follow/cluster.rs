@@ -77,7 +77,9 @@ impl Sinks {
             let outcome = keepalive.while_printing(|| {
                 let is_last = sink.event(&event)?;
                 stdout.note(&event);
-                sink.beat(shard.position())?;
+                if sink.is_beat_due() {
+                    sink.beat(shard.position())?;
+                }
                 sink.flush()?;
                 Ok(is_last)
             });

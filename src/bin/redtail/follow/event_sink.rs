@@ -94,18 +94,27 @@ impl<W: Write> EventSink<W> {
         }
     }
 
-    /// Prints the position if nothing was printed during the interval of `--heartbeat`.
+    /// Whether nothing was printed during the interval of `--heartbeat`.
+    pub(super) fn is_beat_due(&self) -> bool {
+        self.until_beat().is_some_and(|left| left.is_zero())
+    }
+
+    /// Prints the position of a heartbeat.
     pub(super) fn beat(&mut self, position: Option<Position>) -> Result<(), Failure> {
-        let Some(heartbeat) = self.heartbeat.as_mut().filter(|heartbeat| heartbeat.left().is_zero()) else {
-            return Ok(());
-        };
-        heartbeat.restart();
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.restart();
+        }
         self.print(&Event::Idle(Idle::at(position)))
     }
 
     /// The time until the next heartbeat. `None` without `--heartbeat`.
     pub(super) fn until_beat(&self) -> Option<Duration> {
         self.heartbeat.as_ref().map(Heartbeat::left)
+    }
+
+    /// Whether [`mark`](Self::mark) may write something.
+    pub(super) fn has_marks(&self) -> bool {
+        self.output.has_marks()
     }
 
     /// Writes the position of everything printed, with --positions. `is_due`: even if it is near the last one.

@@ -40,7 +40,7 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
         output.tally().set_address(target.to_string());
     }
     let watching = Watching::start(&options.watch)?;
-    let follower = connect(options, start, address.clone())?;
+    let mut follower = connect(options, start, address.clone())?;
     let handle = follower.handle();
     command_specs::ask_at(address.clone());
     if output.is_status_shown() || options.watch.is_any() {
@@ -50,7 +50,6 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let mut run = Run {
         options,
         address,
-        follower,
         sink: EventSink::new(Source::Server(target.clone()), output, stop, options).saving(saver),
         keeper,
         keepalive: Keepalive::watch(&handle),
@@ -60,9 +59,9 @@ pub(super) fn run(options: &Follow) -> Result<(), Failure> {
         written: None,
     };
     signals::on_stop(move || handle.stop());
-    let outcome = run.follow();
+    let outcome = run.follow(&mut follower);
     drop(watching);
-    let is_new = run.follower.position().is_none();
+    let is_new = follower.position().is_none();
     let named = |failure: Failure| match is_plain && is_new {
         true => failure.without_tls(&target).at(&target),
         false => failure.at(&target),
@@ -86,7 +85,6 @@ fn connect(options: &Follow, start: Start, address: Address) -> Result<Follower,
 struct Run<'a> {
     options: &'a Follow,
     address: Address,
-    follower: Follower,
     sink: EventSink<OutputWriter>,
     keeper: Option<Keeper<Position>>,
     keepalive: Keepalive,
@@ -99,90 +97,141 @@ struct Run<'a> {
     written: Option<Position>,
 }
 
+/// What the last printed event asks for. An attach is rare, and large.
+struct Printed {
+    attached: Option<Box<Attached>>,
+    was_lost: bool,
+    /// The stream begins or continues here.
+    is_start: bool,
+    is_last: bool,
+}
+
 impl Run<'_> {
-    fn follow(&mut self) -> Result<(), Failure> {
+    fn follow(&mut self, follower: &mut Follower) -> Result<(), Failure> {
         loop {
-            self.printed = self.follower.position();
-            self.write()?;
-            let save_in =
-                self.keeper.as_ref().zip(self.printed).and_then(|(keeper, position)| keeper.due_in(&position));
-            let timeout = save_in.into_iter().chain(self.sink.until_beat()).chain(self.goal.due_in()).min();
-            let Self { follower, sink, keeper, keepalive, goal, .. } = self;
-            let next = match timeout {
-                Some(timeout) => follower.next_timeout(timeout)?,
-                None => follower.next_event()?,
+            self.printed = follower.position();
+            self.save_if_due(follower)?;
+            // An event is large, so it stays where it was built.
+            let printed = match &follower.try_next() {
+                Some(event) => Some(self.print(event)?),
+                None => None,
             };
-            let Some(event) = next else {
-                return match self.options.until_caught_up && signals::is_stopped() {
-                    true => Err(Failure::Message("ended by a signal before it was caught up".into())),
-                    false => signals::end_of_stream(),
-                };
-            };
-            let attached = match event {
-                Event::Attached(attached) => Some(attached),
-                _ => None,
-            };
-            let is_snapshot = matches!(event, Event::SnapshotEnd(_));
-            let was_lost = sink.is_lost();
-            // Before a snapshot there is no position.
-            let is_start = matches!(event, Event::Attached(Attached { position: Some(_), .. }) | Event::SnapshotEnd(_));
-            if self.options.until_caught_up && (is_start || attached.is_some()) {
-                // The goal of an earlier connection is void. A snapshot has none.
-                goal.due = is_start.then(Instant::now);
-                sink.stop_at(u64::MAX, 0);
-            } else if matches!(event, Event::Disconnected(_)) {
-                // The next connection may be to another server, and begin with a snapshot.
-                goal.due = None;
-            }
-            let before_multi = self.printed.filter(|_| matches!(event, Event::Multi(_)));
-            let is_last = keepalive.while_printing(|| {
-                if let Some(position) = before_multi {
-                    sink.mark(position, true)?;
+            let printed = match printed {
+                Some(printed) => printed,
+                None => {
+                    self.flush()?;
+                    let next = match self.wait_at_most() {
+                        Some(timeout) => follower.next_timeout(timeout)?,
+                        None => follower.next_event()?,
+                    };
+                    match &next {
+                        Some(event) => self.print(event)?,
+                        None if self.options.until_caught_up && signals::is_stopped() => {
+                            return Err(Failure::Message("ended by a signal before it was caught up".into()));
+                        }
+                        None => return signals::end_of_stream(),
+                    }
                 }
-                if let Some(keeper) = keeper {
-                    before(&event, keeper, sink)?;
-                    keeper.count(commands(&event));
-                }
-                sink.event(&event)
-            })?;
-            if let Some(attached) = attached {
-                sink.attached(&attached, was_lost, peer(follower));
-            }
-            let is_last =
-                is_last || keepalive.while_printing(|| goal.is_reached(&self.address, follower.position(), sink))?;
-            if is_last && self.options.until_caught_up {
-                log::say("caught up: every write that the server had when it was asked is printed");
-                self.is_caught_up = true;
-            }
-            if is_last || (self.options.only_snapshot && is_snapshot) {
-                sink.enough();
+            };
+            if self.is_over(printed, follower)? {
+                self.sink.enough();
                 self.printed = follower.position();
                 return Ok(());
             }
-            if let Some(position) = follower.position() {
-                keepalive.while_printing(|| sink.mark(position, is_start))?;
-            }
-            keepalive.while_printing(|| sink.beat(follower.position()))?;
         }
     }
 
-    /// Flushes once no further event is buffered, and saves the position if that is due.
-    fn write(&mut self) -> Result<(), Failure> {
-        let Self { options, follower, sink, keeper, keepalive, .. } = self;
-        let position = self.printed;
-        let due = keeper.as_mut().filter(|keeper| position.is_some() && keeper.is_due());
-        if follower.is_drained() || due.is_some() {
-            keepalive.while_printing(|| {
-                position.map_or(Ok(()), |position| sink.mark(position, true))?;
-                sink.flush()
-            })?;
-            self.written = self.printed;
+    fn print(&mut self, event: &Event<'_>) -> Result<Printed, Failure> {
+        let Self { options, sink, keeper, keepalive, goal, printed, .. } = self;
+        let attached = match event {
+            Event::Attached(attached) => Some(Box::new(*attached)),
+            _ => None,
+        };
+        let was_lost = sink.is_lost();
+        // Before a snapshot there is no position.
+        let is_start = matches!(event, Event::Attached(Attached { position: Some(_), .. }) | Event::SnapshotEnd(_));
+        if options.until_caught_up && (is_start || attached.is_some()) {
+            // The goal of an earlier connection is void. A snapshot has none.
+            goal.due = is_start.then(Instant::now);
+            sink.stop_at(u64::MAX, 0);
+        } else if matches!(event, Event::Disconnected(_)) {
+            // The next connection may be to another server, and begin with a snapshot.
+            goal.due = None;
         }
-        if let (Some(keeper), Some(position)) = (due, position) {
-            keepalive.while_printing(|| keeper.save(position))?;
-            if options.ack == Ack::Applied {
-                follower.commit(position);
+        let is_last = keepalive.while_printing(|| {
+            if matches!(event, Event::Multi(_))
+                && let Some(position) = *printed
+            {
+                sink.mark(position, true)?;
             }
+            if let Some(keeper) = keeper {
+                before(event, keeper, sink)?;
+                keeper.count(commands(event));
+            }
+            sink.event(event)
+        })?;
+        let is_last = is_last || (options.only_snapshot && matches!(event, Event::SnapshotEnd(_)));
+        Ok(Printed { attached, was_lost, is_start, is_last })
+    }
+
+    /// Whether the printed event was the last one wanted. The follower is past it.
+    fn is_over(&mut self, printed: Printed, follower: &Follower) -> Result<bool, Failure> {
+        let Self { options, address, sink, keepalive, goal, is_caught_up, .. } = self;
+        let Printed { attached, was_lost, is_start, is_last } = printed;
+        if let Some(attached) = attached {
+            sink.attached(&attached, was_lost, peer(follower));
+        }
+        let is_last = is_last
+            || (goal.is_due() && keepalive.while_printing(|| goal.is_reached(address, follower.position(), sink))?);
+        if is_last {
+            if options.until_caught_up {
+                log::say("caught up: every write that the server had when it was asked is printed");
+                *is_caught_up = true;
+            }
+            return Ok(true);
+        }
+        if sink.has_marks()
+            && let Some(position) = follower.position()
+        {
+            keepalive.while_printing(|| sink.mark(position, is_start))?;
+        }
+        if sink.is_beat_due() {
+            keepalive.while_printing(|| sink.beat(follower.position()))?;
+        }
+        Ok(false)
+    }
+
+    /// The time until something is due that no event causes.
+    fn wait_at_most(&self) -> Option<Duration> {
+        let save_in = self.keeper.as_ref().zip(self.printed).and_then(|(keeper, position)| keeper.due_in(&position));
+        save_in.into_iter().chain(self.sink.until_beat()).chain(self.goal.due_in()).min()
+    }
+
+    /// Writes the buffered output, which ends at the last printed event.
+    fn flush(&mut self) -> Result<(), Failure> {
+        let Self { sink, keepalive, printed, written, .. } = self;
+        keepalive.while_printing(|| {
+            printed.map_or(Ok(()), |position| sink.mark(position, true))?;
+            sink.flush()
+        })?;
+        *written = *printed;
+        Ok(())
+    }
+
+    /// Saves the position, if that is due.
+    fn save_if_due(&mut self, follower: &mut Follower) -> Result<(), Failure> {
+        // A position is large: it is not copied for each event.
+        if !self.keeper.as_ref().is_some_and(Keeper::is_due) {
+            return Ok(());
+        }
+        let Some(position) = self.printed else { return Ok(()) };
+        self.flush()?;
+        let Self { options, keeper, keepalive, .. } = self;
+        if let Some(keeper) = keeper {
+            keepalive.while_printing(|| keeper.save(position))?;
+        }
+        if options.ack == Ack::Applied {
+            follower.commit(position);
         }
         Ok(())
     }
@@ -266,16 +315,17 @@ impl Goal {
         self.due.map(|due| due.saturating_duration_since(Instant::now()))
     }
 
-    /// Asks the server if that is due. Returns whether everything that it had then is printed.
+    fn is_due(&self) -> bool {
+        self.due_in() == Some(Duration::ZERO)
+    }
+
+    /// Asks the server. Returns whether everything that it had then is printed.
     fn is_reached(
         &mut self,
         address: &Address,
         position: Option<Position>,
         sink: &mut EventSink<OutputWriter>,
     ) -> Result<bool, Failure> {
-        if self.due_in() != Some(Duration::ZERO) {
-            return Ok(false);
-        }
         let Some(position) = position else {
             return Err(Failure::Message(
                 "--until-caught-up needs an offset, and a stream that began with SYNC has none".into(),

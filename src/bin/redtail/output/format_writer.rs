@@ -39,8 +39,11 @@ impl FormatWriter {
             }
             Self::Resp(_) => return,
         };
-        of.clear();
-        of.push_str(origin);
+        // A copy and a comparison of nothing cost as much as a few bytes.
+        if !(of.is_empty() && origin.is_empty()) {
+            of.clear();
+            of.push_str(origin);
+        }
     }
 
     pub(super) fn part(

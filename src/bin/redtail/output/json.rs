@@ -322,23 +322,23 @@ fn text(value: Option<impl Display>) -> Value {
 }
 
 fn push_context(line: &mut Vec<u8>, offset: u64, nth: u32, context: &StreamContext) {
-    line.extend_from_slice(b"\"event\":\"command\",\"id\":");
+    let mut digits = itoa::Buffer::new();
+    let offset = digits.format(offset).as_bytes();
     match context.history {
         Some(history) => {
-            line.push(b'"');
+            line.extend_from_slice(b"\"event\":\"command\",\"id\":\"");
             line.extend_from_slice(history.as_bytes());
             line.push(b':');
-            push_number(line, Some(offset));
+            line.extend_from_slice(offset);
             if nth > 0 {
                 line.push(b':');
                 push_number(line, Some(nth.into()));
             }
-            line.push(b'"');
+            line.extend_from_slice(b"\",\"offset\":");
         }
-        None => line.extend_from_slice(b"null"),
+        None => line.extend_from_slice(b"\"event\":\"command\",\"id\":null,\"offset\":"),
     }
-    line.extend_from_slice(b",\"offset\":");
-    push_number(line, Some(offset));
+    line.extend_from_slice(offset);
     line.extend_from_slice(b",\"db\":");
     push_number(line, context.db.map(u64::from));
     match context.tx {

@@ -87,6 +87,11 @@ impl<W: Write> Printer<W> {
         }
     }
 
+    /// Whether the output has positions.
+    pub(crate) fn has_marks(&self) -> bool {
+        matches!(&self.format, FormatWriter::Resp(resp) if resp.has_marks())
+    }
+
     /// Writes the position of everything printed, with --positions. `is_due`: even if it is near the last one.
     pub(crate) fn mark(&mut self, position: Position, is_due: bool) -> io::Result<()> {
         match &mut self.format {

@@ -81,6 +81,10 @@ impl Resp {
         self.marks = Some(Marks::default());
     }
 
+    pub(super) fn has_marks(&self) -> bool {
+        self.marks.is_some()
+    }
+
     /// Writes the position with --positions, unless the output is inside of a command or transaction. Everything before
     /// it is written. `is_due`: even if little was written since the last one.
     pub(super) fn mark(&mut self, position: Position, is_due: bool, out: &mut impl Write) -> io::Result<()> {

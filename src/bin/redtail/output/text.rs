@@ -183,18 +183,23 @@ impl fmt::Display for Date {
 fn push_place(line: &mut impl Write, colors: Colors, offset: u64, db: Option<u32>) -> io::Result<()> {
     let Colors { faint, number, end, .. } = colors;
     let mut digits = itoa::Buffer::new();
-    line.write_all(faint.as_bytes())?;
+    push_color(line, faint)?;
     line.write_all(digits.format(offset).as_bytes())?;
-    line.write_all(end.as_bytes())?;
+    push_color(line, end)?;
     line.write_all(b" ")?;
-    line.write_all(number.as_bytes())?;
+    push_color(line, number)?;
     line.write_all(b"[")?;
     match db {
         Some(db) => line.write_all(digits.format(db).as_bytes())?,
         None => write!(line, "{}", Database(db))?,
     }
     line.write_all(b"]")?;
-    line.write_all(end.as_bytes())
+    push_color(line, end)
+}
+
+/// A copy of nothing costs as much as one of a few bytes.
+fn push_color(line: &mut impl Write, color: &str) -> io::Result<()> {
+    if color.is_empty() { Ok(()) } else { line.write_all(color.as_bytes()) }
 }
 
 fn push_origin(line: &mut impl Write, colors: Colors, origin: &str) -> io::Result<()> {
@@ -220,7 +225,7 @@ fn push_migration(line: &mut impl Write, colors: Colors, migration: &[u8]) -> io
 fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>, quoting: Quoting) -> io::Result<()> {
     line.push(b' ');
     if let Some(colors) = colors {
-        line.extend_from_slice(colors.bold.as_bytes());
+        push_color(line, colors.bold)?;
     }
     match argument {
         Argument::Whole(bytes) if Quoted(bytes).is_plain() => {
@@ -231,8 +236,5 @@ fn push(line: &mut Vec<u8>, argument: Argument<'_>, colors: Option<Colors>, quot
         Argument::Whole(bytes) => write!(line, "{}", quoting.of_bytes(bytes))?,
         Argument::Omitted(length) | Argument::Pieces(length) => write!(line, "(omitted {length} bytes)")?,
     }
-    if let Some(colors) = colors {
-        line.extend_from_slice(colors.end.as_bytes());
-    }
-    Ok(())
+    colors.map_or(Ok(()), |colors| push_color(line, colors.end))
 }

@@ -136,6 +136,12 @@ impl<'a> Migration<'a> {
         }
     }
 
+    /// Whether a command with this name may have a meaning of its own. Nearly all have none.
+    #[inline]
+    pub(super) fn may_be(name: &[u8]) -> bool {
+        matches!(name.first().map(|first| first | 0x20), Some(b'r' | b't' | b'c'))
+    }
+
     /// The meaning of a command with these arguments, as far as the command alone shows it.
     pub(super) fn alone(mut args: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
         let name = args.next()?;

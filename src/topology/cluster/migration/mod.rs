@@ -64,7 +64,11 @@ impl Migrations {
     }
 
     /// The relation of the next command of the stream to slot migrations; `None` for a client's command.
+    #[inline]
     pub fn next<'a>(&'a mut self, command: &Command<'a>) -> Option<Migration<'a>> {
+        if self.imports.is_empty() && !Migration::may_be(command.name()) {
+            return None;
+        }
         self.next_of_args(command.args())
     }
 

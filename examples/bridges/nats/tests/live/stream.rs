@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::stream::DiscardPolicy;
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use async_nats::jetstream::{self, Context};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -26,10 +26,21 @@ fn with<T>(broker: &Broker, work: impl AsyncFnOnce(Context) -> T) -> T {
 
 /// Limits the stream to its present number of messages, or removes the limit.
 pub(crate) fn close(broker: &Broker, is_closed: bool) {
+    limit(broker, is_closed.then(|| count(broker)));
+}
+
+/// Limits the stream to this number of messages: the broker refuses more. Makes the stream if it does not exist.
+pub(crate) fn limit(broker: &Broker, messages: Option<u64>) {
     with(broker, async |context| {
-        let stream = context.get_stream("writes").await.expect("the stream");
-        let (mut config, state) = (stream.cached_info().config.clone(), &stream.cached_info().state);
-        config.max_messages = if is_closed { i64::try_from(state.messages).expect("a number") } else { -1 };
+        let new = Config {
+            name: "writes".into(),
+            subjects: vec!["writes.*".into()],
+            duplicate_window: Duration::from_secs(600),
+            ..Config::default()
+        };
+        let stream = context.get_or_create_stream(new).await.expect("the stream");
+        let mut config = stream.cached_info().config.clone();
+        config.max_messages = messages.map_or(-1, |messages| i64::try_from(messages).expect("a number"));
         config.discard = DiscardPolicy::New;
         context.update_stream(config).await.expect("a changed stream");
     });
