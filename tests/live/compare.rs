@@ -133,6 +133,22 @@ pub(crate) fn is_left_alone(server: &Server) -> bool {
     server.call(&["CLIENT", "LIST"]).text().lines().count() == 1
 }
 
+/// A comparison that searches many keys of the source, which is stopped, while nothing is asked of the target.
+fn searching(source: &Server, target: &Server) -> Tool {
+    source.call(&["DEBUG", "POPULATE", "500000"]);
+    loop {
+        source.call(&["CONFIG", "RESETSTAT"]);
+        let mut tool = Tool::start(&["compare", &source.address(), &target.address(), "--key", "rare"]);
+        eventually("the source is searched", || source.info("commandstats").contains_key("cmdstat_scan"));
+        source.stand_still();
+        if tool.is_running() {
+            return tool;
+        }
+        // The test was slower than the search.
+        source.moves_again();
+    }
+}
+
 /// While keys that nothing is asked about are searched in one server, the other one closes its connection.
 #[test]
 #[ignore = "needs real servers: tests/run"]
@@ -140,16 +156,34 @@ fn a_server_closes_connections_that_are_not_used() {
     let (source, target) = (Server::start(Kind::Redis70), Server::start(Kind::Valkey91));
     for server in [&source, &target] {
         server.call(&["SET", "rare", "1"]);
-        server.config_set("timeout", "1");
     }
-    source.call(&["DEBUG", "POPULATE", "500000"]);
-    let mut tool = Tool::start(&["compare", &source.address(), &target.address(), "--key", "rare"]);
-    eventually("the source is searched", || source.info("commandstats").contains_key("cmdstat_scan"));
-    source.stand_still();
+    target.config_set("timeout", "1");
+    let mut tool = searching(&source, &target);
     eventually("the target has closed the connection", || is_left_alone(&target));
+    target.call(&["CONFIG", "RESETSTAT"]);
     source.moves_again();
     assert!(tool.wait().success(), "{}", tool.errors());
     assert!(tool.errors().contains("all 1 keys are equal"), "{}", tool.errors());
+    // The name of the program.
+    assert!(target.info("commandstats").contains_key("cmdstat_client|setinfo"), "no connection was opened again");
+}
+
+/// A process that started meanwhile has other data, and no cursor of the one before.
+#[test]
+#[ignore = "needs real servers: tests/run"]
+fn a_server_that_restarts_ends_the_comparison() {
+    let (source, mut target) = (Server::start(Kind::Redis70), Server::start(Kind::Valkey91));
+    for server in [&source, &target] {
+        server.call(&["SET", "rare", "1"]);
+    }
+    let mut tool = searching(&source, &target);
+    target.kill();
+    target.start_again();
+    target.call(&["SET", "rare", "1"]);
+    source.moves_again();
+    assert_eq!(tool.wait().code(), Some(2), "{}", tool.errors());
+    let told = format!("lost the connection to {}: the server has restarted", target.address());
+    assert!(tool.errors().contains(&told), "{}", tool.errors());
 }
 
 #[test]

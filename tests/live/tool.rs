@@ -182,6 +182,10 @@ impl Tool {
     }
 
     /// Waits for its end.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.try_wait().expect("ask for its state").is_none()
+    }
+
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let Some(status) = wait(&mut self.process, PATIENCE) else {
             panic!("the tool does not end; standard error:\n{}", self.errors())

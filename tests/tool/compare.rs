@@ -20,6 +20,7 @@ fn reply(args: &[&str], keys: &[&str], value: &[u8], is_cluster: bool) -> Vec<u8
     match args {
         ["cluster", ..] => b"-NOPERM this user has no permissions to run the 'cluster|slots' command\r\n".to_vec(),
         ["info", "cluster"] => bulk(&format!("# Cluster\r\ncluster_enabled:{}\r\n", u8::from(is_cluster))),
+        ["info"] => bulk("# Server\r\nrun_id:one\r\n# Replication\r\nrole:master\r\n"),
         ["info", ..] => bulk("# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n"),
         ["scan", ..] => {
             let keys: Vec<u8> = keys.iter().flat_map(|key| bulk(key)).collect();
@@ -99,18 +100,28 @@ fn a_connection_that_was_closed_meanwhile_is_opened_again() {
             Ok(reply(args, &["a"], value, false))
         })
     });
-    let links = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&links);
-    let closing = listen(move |link| {
-        let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
-        answer_each(link, |args| {
-            let reply = reply(args, &["a"], value, false);
-            if is_first && args[0] == "select" { Err(reply) } else { Ok(reply) }
-        })
-    });
-    let ran = run(&["compare", &slow, &closing]);
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(links.load(Ordering::SeqCst) > 1);
+    let restarted = "run_id:two\r\nrole:master\r\n";
+    let demoted = "run_id:one\r\nrole:slave\r\n";
+    let same = "run_id:one\r\nrole:master\r\n";
+    for (info, code) in [(same, 0), (restarted, 2), (demoted, 2), ("", 2)] {
+        let links = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&links);
+        let closing = listen(move |link| {
+            let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            answer_each(link, |args| {
+                let reply = match args {
+                    ["info"] if !is_first => bulk(info),
+                    _ => reply(args, &["a"], value, false),
+                };
+                if is_first && args[0] == "select" { Err(reply) } else { Ok(reply) }
+            })
+        });
+        let ran = run(&["compare", &slow, &closing]);
+        assert_eq!(ran.code, code, "{info}: {}", ran.err);
+        let told = format!("lost the connection to {closing}: the server has restarted or changed its role since");
+        assert_eq!(ran.err.contains(&told), code == 2, "{}", ran.err);
+        assert!(links.load(Ordering::SeqCst) > 1);
+    }
 }
 
 /// A server holds the replies that nobody reads yet in memory.

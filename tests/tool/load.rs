@@ -3,16 +3,18 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
+use crate::caught_up::{answer_each, listen};
 use crate::refusing::Refusing;
 use crate::run::{Ran, run_on};
 
-/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO and CLUSTER INFO.
-/// Then it closes.
+/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO, INFO and
+/// CLUSTER INFO. Then it closes.
 fn load(input: &str, options: &[&str], replies: &[&str]) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let old = "-ERR Unknown subcommand or wrong number of arguments for 'SETINFO'\r\n";
-    let first = ["+PONG\r\n", old, "-ERR This instance has cluster support disabled\r\n"];
+    let info = "$10\r\nrun_id:one\r\n";
+    let first = ["+PONG\r\n", old, info, "-ERR This instance has cluster support disabled\r\n"];
     let all: Vec<String> = first.iter().chain(replies).map(ToString::to_string).collect();
     let target = std::thread::spawn(move || {
         let mut link = listener.accept().unwrap().0;
@@ -58,7 +60,7 @@ fn a_transaction_that_was_not_executed_is_refused() {
 fn a_reply_may_have_more_elements_than_a_command() {
     let ran = load(TRANSACTION, &[], &["+OK\r\n", "+QUEUED\r\n", "*16777217\r\n:1\r\n"]);
     assert_eq!(ran.code, 1);
-    let told = "within a frame that begins at byte 14: at least 50331648 bytes are missing; 2 of the commands sent";
+    let told = "within a frame that begins at byte 63: at least 50331648 bytes are missing; 2 of the commands sent";
     assert!(ran.err.contains(told), "{}", ran.err);
 }
 
@@ -82,4 +84,91 @@ fn the_lag_is_unknown_until_a_position_is_stored() {
     assert!(ran.err.contains(told) && !ran.err.contains("refused"), "{}", ran.err);
     let ran = load("*2\n$4\nINCR\n$1\na\n", &[], &[":1\r\n"]).ok();
     assert!(!ran.err.contains("lag"), "{}", ran.err);
+}
+
+/// The position that the target stores is the one to continue from.
+#[test]
+fn replies_behind_a_refused_command_are_read() {
+    let at = |offset| format!("{}:{offset}:0", "c".repeat(40));
+    let mark = |offset: u32| {
+        let mark = format!("redtail:position {}", at(offset));
+        format!("*2\n$4\nPING\n${}\n{mark}\n", mark.len())
+    };
+    let write = "*2\n$4\nINCR\n$1\na\n";
+    let input = [mark(10), write.into(), mark(20), write.into(), mark(30)].concat();
+    let transaction = |end| ["+OK\r\n", "+QUEUED\r\n", "+QUEUED\r\n", end];
+    let refused = transaction("*2\r\n-WRONGTYPE x\r\n+OK\r\n");
+    let replies = [&["$-1\r\n", "+OK\r\n"][..], &refused, &transaction("*2\r\n:1\r\n+OK\r\n")].concat();
+    let ran = load(&input, &[], &replies);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let told = format!("the target holds every write up to {}: continue", at(30));
+    assert!(ran.err.contains(&told) && ran.err.contains("refused INCR \"a\""), "{}", ran.err);
+}
+
+/// Loads `lines`, each of which is a command, into a cluster of one node, which replies like that.
+fn load_cluster(
+    lines: &str,
+    options: &[&str],
+    reply: impl Fn(&[&str]) -> Result<Vec<u8>, Vec<u8>> + Send + Sync + 'static,
+) -> Ran {
+    let address = listen(move |link| {
+        let port = link.local_addr().ok()?.port();
+        answer_each(link, |args| match args {
+            ["cluster", ..] => {
+                let node = format!("*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$40\r\n{}\r\n", "a".repeat(40));
+                Ok(format!("*1\r\n*3\r\n:0\r\n:16383\r\n{node}").into_bytes())
+            }
+            ["info", ..] => Ok(b"$-1\r\n".to_vec()),
+            ["ping" | "client", ..] => Ok(b"+OK\r\n".to_vec()),
+            ["command", ..] => Ok(b"*1\r\n*-1\r\n".to_vec()),
+            args => reply(args),
+        })
+    });
+    let command = |line: &str| {
+        let args: Vec<&str> = line.split('|').collect();
+        let args: String = args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
+        format!("*{}\r\n{args}", line.split('|').count())
+    };
+    let input: String = lines.lines().map(command).collect();
+    run_on(&[&["load", address.as_str(), "--cluster"], options].concat(), input.as_bytes())
+}
+
+#[test]
+fn a_transaction_that_a_node_has_not_executed_is_refused() {
+    let reply = |args: &[&str]| {
+        Ok(match args {
+            ["multi"] => b"+OK\r\n".to_vec(),
+            ["exec"] => b"*-1\r\n".to_vec(),
+            _ => b"+QUEUED\r\n".to_vec(),
+        })
+    };
+    let lines = "MULTI\nINCR|a\nINCR|a\nEXEC\n";
+    let ran = load_cluster(lines, &[], reply);
+    let told = "refused EXEC \"\" (byte 57 of the input): null reply: a key under WATCH has changed";
+    assert!(ran.code == 1 && ran.err.contains(told), "{}", ran.err);
+    let ran = load_cluster(lines, &["--on-error", "continue"], reply);
+    assert!(ran.err.contains("0 commands confirmed (0 B), 1 refused"), "{}", ran.err);
+}
+
+/// Commands that the program adds are none of the input.
+#[test]
+fn commands_without_a_reply_are_counted() {
+    let position = format!("PING|redtail:position {}:10:0", "c".repeat(40));
+    let lost = |closed: &'static str, lines: &str, count: usize| {
+        let ran = load_cluster(lines, &[], move |args| match args {
+            [name, ..] if *name == closed => Err(Vec::new()),
+            ["get", ..] => Ok(b"$-1\r\n".to_vec()),
+            ["multi"] => Ok(b"+OK\r\n".to_vec()),
+            _ => Ok(b"+QUEUED\r\n".to_vec()),
+        });
+        let told = format!("; {count} of the commands sent have no reply");
+        assert!(ran.code == 1 && ran.err.contains(&told), "{count}: {}", ran.err);
+    };
+    lost("incr", "INCR|a\nINCR|b\n", 2);
+    lost("exec", "MULTI\nINCR|a\nINCR|a\nEXEC\n", 4);
+    lost("nosuch", "INCR|a\nNOSUCH|a\n", 1);
+    lost("flushall", "INCR|a\nFLUSHALL\n", 1);
+    lost("get", &position, 0);
+    lost("set", &position, 0);
+    lost("set", &format!("{position}\nINCR|a\n"), 1);
 }

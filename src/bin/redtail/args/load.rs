@@ -31,7 +31,8 @@ continues at that position loses no write, and applies none twice. Delete the
 key (redtail:position in database 0) when the move is done.
 
 With --cluster, the position is stored behind the writes, not with them: a run
-that continues may apply the writes behind the last position a second time.
+that continues may apply the writes behind the last position a second time. A
+repetition that the target refuses is named, and does not end the run.
 
 SIGINT and SIGTERM let it read standard input to its end; a second one ends it
 at once.

@@ -10,10 +10,10 @@ use crate::args::Load;
 use crate::failure::Failure;
 use crate::load::destination::{Destination, lost, missing_database};
 use crate::load::label::{Label, Sent};
-use crate::load::progress::Progress;
+use crate::load::progress::{ABORTED, Progress};
 use crate::stats::Tally;
 use crate::target::address::Address;
-use crate::target::node::{Node, connect, encoded, unreachable};
+use crate::target::node::{Node, encoded};
 
 /// In bytes. A buffer of this size is sent, and then the replies to the one before it are read.
 const BUFFER: usize = 64 << 10;
@@ -39,11 +39,11 @@ impl Connection {
     /// `tally`: shows the progress.
     pub(super) fn open(address: &Address, options: &Load, tally: Option<Tally>) -> Result<Self, Failure> {
         let target = address.server().map_err(|error| Failure::Message(error.to_string()))?;
-        let mut client = connect(address, &target)?;
-        let cluster = client.ask(&["CLUSTER", "INFO"]).map_err(|error| unreachable(&target, &error))?;
+        let mut node = Node::open(address, &target)?;
+        let cluster = node.ask(&[b"CLUSTER", b"INFO"])?;
         Ok(Self {
             address: address.clone(),
-            node: Node::new(target, client),
+            node,
             databases: BTreeSet::from([0]),
             out: Vec::with_capacity(2 * BUFFER),
             pending: VecDeque::new(),
@@ -71,19 +71,22 @@ impl Connection {
         Ok(())
     }
 
-    fn confirm(&mut self, count: usize) -> Result<(), Failure> {
-        for _ in 0..count {
+    /// Reads this number of replies; after a failure all that are missing, because one of them may confirm a position.
+    fn confirm(&mut self, mut count: usize) -> Result<(), Failure> {
+        let mut outcome = Ok(());
+        while count > 0 {
             let Some(sent) = self.pending.pop_front() else { break };
             let reply = match self.node.reply() {
                 Ok(frame) => Outcome::of(&frame, self.queued.len()),
                 Err(error) => {
                     self.pending.push_front(sent);
-                    return Err(self.lost(&error));
+                    return outcome.and_then(|()| Err(self.lost(&error)));
                 }
             };
-            self.reply(sent, reply)?;
+            outcome = outcome.and(self.reply(sent, reply));
+            count = if outcome.is_ok() { count - 1 } else { self.pending.len() };
         }
-        Ok(())
+        outcome
     }
 
     fn reply(&mut self, sent: Sent, reply: Outcome) -> Result<(), Failure> {
@@ -113,7 +116,7 @@ impl Connection {
             }
             Outcome::Aborted if sent.label.is(b"EXEC") => {
                 self.queued.clear();
-                return self.refuse(&sent.label, "null reply: a key under WATCH has changed");
+                return self.refuse(&sent.label, ABORTED);
             }
             Outcome::Done | Outcome::Aborted => {
                 if sent.label.is(b"DISCARD") || sent.label.is(b"RESET") {
@@ -189,10 +192,10 @@ impl Destination for Connection {
 
     fn keep_alive(&mut self) -> Result<(), Failure> {
         // Inside of a command or transaction a PING would be a part of it.
-        if self.is_in_command || !self.queued.is_empty() || self.node.is_alive() {
+        if self.is_in_command || !self.queued.is_empty() {
             return Ok(());
         }
-        Err(self.lost(&"the server closed it"))
+        self.node.keep_alive(&self.address)
     }
 
     fn may_group(&self) -> bool {

@@ -180,8 +180,10 @@ impl Loader {
         let outcome = match position {
             None => {
                 self.has_position = false;
-                to.progress().is_at(None);
-                self.in_database_0(&[b"DEL", &key], None, to)
+                self.in_database_0(&[b"DEL", &key], None, to).and_then(|()| to.settle()).map(|()| {
+                    // No write behind the mark is confirmed before it.
+                    to.progress().is_at(None);
+                })
             }
             Some(position) => self.store(&key, position, to),
         };
@@ -202,6 +204,11 @@ impl Loader {
                 )));
             }
             to.progress().is_at(Some(position));
+            if !self.may_group {
+                to.progress().repeats();
+                self.has_position = true;
+                return Ok(());
+            }
         }
         self.has_position = true;
         let text = position.to_string();

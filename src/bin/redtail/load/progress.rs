@@ -16,9 +16,16 @@ use crate::terminal::log;
 /// Of the refused commands the first are named.
 const NAMED: u64 = 10;
 
+/// The error of an EXEC with a null reply.
+pub(super) const ABORTED: &str = "null reply: a key under WATCH has changed";
+
 pub(super) struct Progress {
     counts: Counts,
     is_stopping: bool,
+    /// Commands that the target may have executed already are sent again, up to the next position.
+    is_repeating: bool,
+    /// The commands of these that were refused.
+    repeated: u64,
     report: Option<Report>,
     failure: Option<Failure>,
 }
@@ -32,6 +39,8 @@ impl Progress {
         Self {
             counts: Counts::default(),
             is_stopping: options.on_error == OnError::Stop,
+            is_repeating: false,
+            repeated: 0,
             report: tally.map(Report::start),
             failure: None,
         }
@@ -48,10 +57,18 @@ impl Progress {
     pub(super) fn refuse(&mut self, target: impl Display, label: &Label, text: &str) -> Result<(), Failure> {
         let name = String::from_utf8_lossy(&label.name);
         let Some(start) = label.start else {
-            return Err(Failure::Message(format!("{target} refused {name}, which stores the position: {text}")));
+            return Err(Failure::Message(format!("{target} refused {name}, which load adds for the position: {text}")));
         };
+        let is_repetition = self.is_repeating && may_refuse_repetition(text);
         let argument = Quoted(&label.argument);
         let message = format!("{target} refused {name} {argument} (byte {start} of the input): {text}");
+        if is_repetition {
+            self.repeated += 1;
+            if self.repeated <= NAMED {
+                log::say(format_args!("{message}: probably applied by the run before, because it is sent again"));
+            }
+            return Ok(());
+        }
         self.counts.refused += 1;
         if self.is_stopping {
             return Err(Failure::Message(format!(
@@ -86,6 +103,9 @@ impl Progress {
     }
 
     pub(super) fn finish(&mut self) {
+        if self.repeated > 0 {
+            log::say(format_args!("{} commands were refused as repetitions", self.repeated));
+        }
         if let Some(report) = &mut self.report {
             report.finish(&self.counts);
         }
@@ -96,8 +116,14 @@ impl Progress {
         self.counts.position
     }
 
+    /// The run continues at the position that the target stores, which may have executed writes behind it.
+    pub(super) fn repeats(&mut self) {
+        self.is_repeating = true;
+    }
+
     /// The target stores this position, or none any more.
     pub(super) fn is_at(&mut self, position: Option<Position>) {
+        self.is_repeating = false;
         self.counts.position = position;
     }
 
@@ -109,6 +135,23 @@ impl Progress {
     pub(super) fn refused(&self) -> u64 {
         self.counts.refused
     }
+}
+
+/// Whether a command that was executed before is refused with this error: the key, the group, the library or the entry
+/// exists already, or what the command needs was deleted or replaced behind it.
+fn may_refuse_repetition(text: &str) -> bool {
+    const CODES: [&str; 4] = ["BUSYGROUP", "BUSYKEY", "NOGROUP", "WRONGTYPE"];
+    const TEXTS: [&str; 7] = [
+        "already exists",
+        "smaller than the target stream top item",
+        "no such key",
+        "not found",
+        "index out of range",
+        "requires the key to exist",
+        "NaN or Infinity",
+    ];
+    CODES.contains(&text.split(' ').next().unwrap_or_default())
+        || TEXTS.iter().any(|part| text.to_ascii_lowercase().contains(&part.to_ascii_lowercase()))
 }
 
 /// Whether an error is about the server or the user, so that it is the same for all commands.

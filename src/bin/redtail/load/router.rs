@@ -5,19 +5,21 @@
 //! not executed are sent again, in order, before the next round.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::{self, Display, Formatter};
 use std::mem::{replace, take};
 use std::thread::sleep;
 use std::time::Duration;
 
 use redtail::Limits;
-use redtail::resp::{Command, CommandParser, Frame, Keys, Kind, Status};
+use redtail::resp::{Command, CommandParser, Frame, Keys, Kind, Quoted, Status};
 use redtail::topology::slot;
 
 use crate::args::Load;
 use crate::failure::Failure;
 use crate::load::destination::{Destination, lost, missing_database};
 use crate::load::label::{Label, Sent};
-use crate::load::progress::Progress;
+use crate::load::progress::{ABORTED, Progress};
+use crate::signals;
 use crate::stats::Tally;
 use crate::target::address::Address;
 use crate::target::command_specs;
@@ -41,17 +43,19 @@ pub(super) struct Router {
     databases: BTreeSet<u32>,
     /// The bytes of the present command.
     bytes: Vec<u8>,
-    /// The commands of an open transaction of the input.
-    transaction: Option<Vec<Routed>>,
+    /// An open transaction of the input: its MULTI, and its commands.
+    transaction: Option<(Label, Group)>,
     /// The commands of the round by slot, in the order of their first commands.
     round: Vec<(u16, Vec<Group>)>,
     /// The index of each slot in it.
     slots: HashMap<u16, usize>,
     /// The bytes of the round.
     size: usize,
-    /// The commands that were sent and have no reply.
+    /// The commands of the input that were sent and have no reply.
     unconfirmed: usize,
     has_split: bool,
+    /// A signal ends the run while a command waits for the cluster. Standard input is read to its end.
+    ends_at_signal: bool,
     progress: Progress,
 }
 
@@ -63,6 +67,9 @@ struct Routed {
     bytes: Vec<u8>,
     sent: Sent,
     goes: Goes,
+    /// The commands of the input that are executed with this one, and are not sent: MULTI, EXEC, and a SELECT of the
+    /// present database.
+    with: Vec<Label>,
 }
 
 /// Where a command goes.
@@ -82,6 +89,8 @@ enum Goes {
 enum Answer {
     /// Executed. The errors of the commands, by index, and the text of the reply to a single command.
     Executed(Vec<(usize, String)>, Option<Vec<u8>>),
+    /// A transaction was not executed: a key under WATCH has changed.
+    Aborted,
     /// Not executed. The index of the command with the error.
     Refused(usize, String),
 }
@@ -107,12 +116,47 @@ impl Router {
             size: 0,
             unconfirmed: 0,
             has_split: false,
+            ends_at_signal: !options.is_standard_input(),
             progress: Progress::start(options, tally),
         })
     }
 
-    /// Sends a transaction of the input. One with keys of several slots is no transaction in the cluster.
-    fn transaction(&mut self, group: Group) -> Result<(), Failure> {
+    /// Sends a transaction of the input, in parts of one database.
+    fn transaction(&mut self, begin: Label, group: Group, end: Label) -> Result<(), Failure> {
+        let (mut part, mut with, mut db) = (Group::new(), vec![begin], self.primaries.db);
+        for mut routed in group {
+            match routed.goes {
+                Goes::Database(selected) => {
+                    with.push(routed.sent.label);
+                    if selected != db {
+                        self.part(take(&mut part))?;
+                        self.settle()?;
+                        self.primaries.select(selected)?;
+                        db = selected;
+                    }
+                }
+                _ => {
+                    routed.with = take(&mut with);
+                    part.push(routed);
+                }
+            }
+        }
+        with.push(end);
+        match part.last_mut() {
+            Some(last) => last.with.append(&mut with),
+            None => with.iter().for_each(|label| self.progress.count(label)),
+        }
+        self.part(part)
+    }
+
+    /// Sends the commands of a transaction. One with keys of several slots is no transaction in the cluster.
+    fn part(&mut self, mut group: Group) -> Result<(), Failure> {
+        // The node of any slot publishes. SPUBLISH needs that of its channel.
+        let is_free = |routed: &&mut Routed| routed.sent.label.is(b"PUBLISH");
+        if let Some(routed) = group.iter().find(|routed| !routed.sent.label.is(b"PUBLISH")).or(group.first()) {
+            let goes = routed.goes;
+            group.iter_mut().filter(is_free).for_each(|routed| routed.goes = goes);
+        }
         let Some(first) = group.first() else { return Ok(()) };
         if first.goes.slot().is_some() && group.iter().all(|routed| routed.goes == first.goes) {
             return self.route(group);
@@ -138,7 +182,8 @@ impl Router {
             }
             Goes::Anywhere => {
                 self.settle()?;
-                let (index, answer) = self.execute(None, &[first])?;
+                self.unconfirmed = first.of_input();
+                let (index, answer) = self.execute(None, &[first], true)?;
                 return self.answered(index, &[first], answer);
             }
             Goes::Database(db) => {
@@ -176,23 +221,36 @@ impl Router {
             slots.iter().for_each(|(_, groups)| request(&commands_of(groups), &mut bytes));
             self.write(index, &bytes)?;
         }
+        // All replies are read after a failure, too: one of them may confirm a position.
+        let mut outcome = Ok(());
         for (index, slots) in of_nodes.into_iter().enumerate() {
             for (slot, groups) in slots {
                 let commands = commands_of(&groups);
-                match self.answer(index, commands.len())? {
+                let answer = match self.answer(index, commands.len()) {
+                    Ok(answer) => answer,
+                    Err(failure) => {
+                        outcome = outcome.and(Err(failure));
+                        break;
+                    }
+                };
+                match answer {
                     Answer::Refused(_, text) if commands.len() > 1 || self.redirect(index, &text).is_some() => {
                         left.push((slot, groups));
                     }
-                    answer => self.answered(index, &commands, answer)?,
+                    answer => {
+                        let answered = self.answered(index, &commands, answer);
+                        outcome = outcome.and(answered);
+                    }
                 }
             }
         }
-        Ok(left)
+        outcome.map(|()| left)
     }
 
-    /// Sends a command or transaction, follows redirections, and waits while no node executes it. Returns the index of
-    /// the node that has, or that refuses it for another reason.
-    fn execute(&mut self, slot: Option<u16>, commands: &[&Routed]) -> Result<(usize, Answer), Failure> {
+    /// Sends a command or transaction, and follows redirections. `waits`: until a node executes it. Returns the index
+    /// of the node that has, or that refuses it for another reason.
+    fn execute(&mut self, slot: Option<u16>, commands: &[&Routed], waits: bool) -> Result<(usize, Answer), Failure> {
+        self.primaries.keep_up()?;
         // Any node names the one that serves the slot, or says that there is none.
         let mut owner = slot.and_then(|slot| self.primaries.owner(slot)).unwrap_or(0);
         let (mut asked, mut redirects, mut has_waited) = (None, 0, false);
@@ -217,14 +275,23 @@ impl Router {
                 Redirect::Ask(_) | Redirect::Wait => redirects = REDIRECTS + 1,
             }
             if redirects > REDIRECTS {
-                if !replace(&mut has_waited, true)
-                    && let Some(routed) = commands.first()
-                {
-                    let name = String::from_utf8_lossy(&routed.sent.label.name).into_owned();
-                    log::say(format_args!("waits until the cluster executes {name}: {}: {text}", self.target(index)));
+                if !waits {
+                    return Ok((index, answer));
+                }
+                let Some(routed) = commands.first() else { return Ok((index, answer)) };
+                if self.ends_at_signal && signals::is_stopped() {
+                    return Err(Failure::Message(format!(
+                        "ended by a signal before the cluster executes {routed}: {text}"
+                    )));
+                }
+                if !replace(&mut has_waited, true) {
+                    let target = self.target(index);
+                    log::say(format_args!("waits until the cluster executes {routed}: {target}: {text}"));
                 }
                 redirects = 0;
                 sleep(PAUSE);
+                self.primaries.keep_up()?;
+                owner = slot.and_then(|slot| self.primaries.owner(slot)).unwrap_or(0);
             }
         }
     }
@@ -232,7 +299,7 @@ impl Router {
     /// Sends a command to all primaries. It is confirmed by all of them, or refused by one.
     fn send_everywhere(&mut self, routed: &Routed) -> Result<(), Failure> {
         self.primaries.refresh()?;
-        self.unconfirmed = 1;
+        self.unconfirmed = routed.of_input();
         let mut answer = (0, Answer::Executed(Vec::new(), None));
         for index in 0..self.primaries.nodes.len() {
             self.write(index, &routed.bytes)?;
@@ -245,10 +312,16 @@ impl Router {
 
     /// Counts commands that a node has executed or refused.
     fn answered(&mut self, index: usize, commands: &[&Routed], answer: Answer) -> Result<(), Failure> {
-        self.unconfirmed = self.unconfirmed.saturating_sub(commands.len());
+        let count: usize = commands.iter().map(|routed| routed.of_input()).sum();
+        self.unconfirmed = self.unconfirmed.saturating_sub(count);
         let target = self.target(index);
         let errors = match answer {
             Answer::Executed(errors, _) => errors,
+            Answer::Aborted => {
+                let mut with = commands.iter().flat_map(|routed| &routed.with).filter(|label| label.is(b"EXEC"));
+                let Some(label) = with.next_back() else { return Ok(()) };
+                return self.progress.refuse(&target, label, ABORTED);
+            }
             Answer::Refused(at, text) => {
                 let Some(routed) = commands.get(at) else { return Ok(()) };
                 self.progress.refuse(&target, &routed.sent.label, &text)?;
@@ -259,7 +332,8 @@ impl Router {
             }
         };
         let mut errors = errors.into_iter().peekable();
-        for (at, Routed { sent, .. }) in commands.iter().enumerate() {
+        for (at, Routed { sent, with, .. }) in commands.iter().enumerate() {
+            with.iter().for_each(|label| self.progress.count(label));
             if let Some((_, text)) = errors.next_if(|(of, _)| *of == at) {
                 self.progress.refuse(&target, &sent.label, &text)?;
                 continue;
@@ -296,6 +370,7 @@ impl Router {
         Ok(match (refused, last.error) {
             (Some((at, text)), _) => Answer::Refused(at, text),
             (None, Some(text)) => Answer::Refused(count - 1, text),
+            (None, None) if last.is_null => Answer::Aborted,
             (None, None) => Answer::Executed(last.errors, None),
         })
     }
@@ -343,28 +418,27 @@ impl Destination for Router {
 
     fn sent(&mut self, sent: Sent) -> Result<(), Failure> {
         let bytes = take(&mut self.bytes);
-        match &sent.label {
-            label if label.is(b"MULTI") => {
-                self.transaction = Some(Vec::new());
+        match (&sent.label, self.transaction.take()) {
+            (label, _) if label.is(b"MULTI") => {
+                self.transaction = Some((sent.label, Group::new()));
                 return Ok(());
             }
-            label if label.is(b"EXEC") => {
-                return self.transaction.take().map_or(Ok(()), |group| self.transaction(group));
-            }
-            label if label.is(b"DISCARD") => {
-                self.transaction = None;
+            (label, Some((begin, group))) if label.is(b"EXEC") => return self.transaction(begin, group, sent.label),
+            (label, Some((begin, _))) if label.is(b"DISCARD") => {
+                [begin, sent.label].iter().for_each(|label| self.progress.count(label));
                 return Ok(());
             }
-            _ => {}
+            (label, None) if label.is(b"EXEC") || label.is(b"DISCARD") => return Ok(()),
+            (_, transaction) => self.transaction = transaction,
         }
         if sent.stores.is_some() {
             // Everything before a position is confirmed before the position is stored.
             self.settle()?;
         }
         let goes = Goes::of(&bytes);
-        let routed = Routed { bytes, sent, goes };
+        let routed = Routed { bytes, sent, goes, with: Vec::new() };
         match &mut self.transaction {
-            Some(group) => {
+            Some((_, group)) => {
                 group.push(routed);
                 Ok(())
             }
@@ -373,15 +447,15 @@ impl Destination for Router {
     }
 
     fn settle(&mut self) -> Result<(), Failure> {
-        self.primaries.keep_alive()?;
+        self.primaries.keep_up()?;
         self.slots.clear();
         self.size = 0;
         let round = take(&mut self.round);
-        self.unconfirmed = round.iter().flat_map(|(_, groups)| groups).map(Vec::len).sum();
+        self.unconfirmed = round.iter().flat_map(|(_, groups)| groups).flatten().map(Routed::of_input).sum();
         for (slot, groups) in self.send_round(round)? {
             for group in groups {
                 let commands: Vec<&Routed> = group.iter().collect();
-                let (index, answer) = self.execute(Some(slot), &commands)?;
+                let (index, answer) = self.execute(Some(slot), &commands, true)?;
                 self.answered(index, &commands, answer)?;
             }
         }
@@ -393,17 +467,18 @@ impl Destination for Router {
         self.settle()?;
         let bytes = encoded(args);
         let goes = Goes::of(&bytes);
-        let routed = Routed { bytes, sent: Sent { label: Label::own(args), stores: None }, goes };
-        match self.execute(goes.slot(), &[&routed])? {
+        let routed = Routed { bytes, sent: Sent { label: Label::own(args), stores: None }, goes, with: Vec::new() };
+        match self.execute(goes.slot(), &[&routed], false)? {
             (_, Answer::Executed(_, text)) => Ok(text),
             (index, Answer::Refused(_, text)) => {
                 Err(Failure::Message(format!("{} refused GET: {text}", self.target(index))))
             }
+            (_, Answer::Aborted) => Ok(None),
         }
     }
 
     fn keep_alive(&mut self) -> Result<(), Failure> {
-        self.primaries.keep_alive()
+        self.primaries.keep_up()
     }
 
     fn may_group(&self) -> bool {
@@ -412,11 +487,29 @@ impl Destination for Router {
     }
 
     fn unfinished(&self) -> usize {
-        self.transaction.as_ref().map_or(0, Vec::len)
+        self.transaction.as_ref().map_or(0, |(_, group)| group.len())
     }
 
     fn progress(&mut self) -> &mut Progress {
         &mut self.progress
+    }
+}
+
+impl Routed {
+    /// The number of commands of the input that its reply confirms.
+    fn of_input(&self) -> usize {
+        self.with.len() + usize::from(self.sent.label.start.is_some())
+    }
+}
+
+impl Display for Routed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Label { name, argument, .. } = &self.sent.label;
+        write!(f, "{} {}", String::from_utf8_lossy(name), Quoted(argument))?;
+        match self.goes {
+            Goes::Slot(slot) => write!(f, " (slot {slot})"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -482,6 +575,7 @@ fn request(commands: &[&Routed], bytes: &mut Vec<u8>) {
 struct Reply {
     error: Option<String>,
     text: Option<Vec<u8>>,
+    is_null: bool,
     /// The errors in an array, by index.
     errors: Vec<(usize, String)>,
 }
@@ -501,6 +595,6 @@ impl Reply {
                 .collect(),
             _ => Vec::new(),
         };
-        Self { error: None, text: frame.as_bytes().map(<[u8]>::to_vec), errors }
+        Self { error: None, text: frame.as_bytes().map(<[u8]>::to_vec), is_null: frame.is_null(), errors }
     }
 }

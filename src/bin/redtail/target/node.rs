@@ -6,36 +6,48 @@ use std::time::{Duration, Instant};
 
 use redtail::Limits;
 use redtail::io::FrameReader;
-use redtail::net::{Client, Socket, Target, Timeouts};
+use redtail::net::{Client, Reply, Socket, Target, Timeouts};
 use redtail::resp::{Frame, encode_command, encoded_len};
 
 use crate::failure::Failure;
 use crate::named::named;
 use crate::target::address::Address;
 use crate::target::introduction::introduce;
+use crate::target::offset::field;
 
 /// Servers may close a connection over which nothing is sent for `timeout` seconds, at least one second.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
 pub(crate) struct Node {
     pub(crate) target: Target,
+    identity: Option<Identity>,
+    /// The selected database.
+    db: u32,
     last_sent: Instant,
     /// The bytes of the replies.
     pub(crate) received: u64,
     replies: FrameReader<Socket>,
 }
 
+/// The process of a server, and whether it is a primary. A process that started later may lack confirmed writes, and
+/// has no SCAN of the one before.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity {
+    run_id: String,
+    role: String,
+}
+
 impl Node {
     pub(crate) fn open(address: &Address, target: &Target) -> Result<Self, Failure> {
-        Ok(Self::new(target.clone(), connect(address, target)?))
-    }
-
-    pub(crate) fn new(target: Target, client: Client) -> Self {
+        let mut client = connect(address, target)?;
+        let info = client.ask(&["INFO"]).map_err(|error| unreachable(target, &error))?;
+        let field = |name| field(info.text()?, name).map(str::to_owned);
+        let identity = field("run_id").zip(field("role")).map(|(run_id, role)| Identity { run_id, role });
         let mut limits = Limits::default();
         // A reply has as many elements and bytes as the commands make it.
         (limits.command, limits.bulk, limits.arguments) = (u64::MAX, u64::MAX, u64::MAX);
         let replies = FrameReader::new(client.into_socket()).with_limits(limits);
-        Self { target, last_sent: Instant::now(), received: 0, replies }
+        Ok(Self { target: target.clone(), identity, db: 0, last_sent: Instant::now(), received: 0, replies })
     }
 
     /// Sends bytes. The error is its message.
@@ -44,27 +56,47 @@ impl Node {
         self.replies.source_mut().write_all(bytes).map_err(|error| error.to_string())
     }
 
-    /// Whether the connection was not used for a while.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.last_sent.elapsed() >= SILENCE
+    /// Asks a server that was not asked just now, and replaces a connection that the server has closed because it was
+    /// not used. The server must be the same process, in the same role. No reply may be missing.
+    pub(crate) fn keep_alive(&mut self, address: &Address) -> Result<(), Failure> {
+        if self.last_sent.elapsed() < SILENCE {
+            return Ok(());
+        }
+        let Err(error) = self.write(&encoded(&[b"PING"])).and_then(|()| self.reply().map(drop)) else { return Ok(()) };
+        let mut again = match Self::open(address, &self.target) {
+            Err(Failure::Message(why)) => return Err(self.lost(&format_args!("{error}; {why}"))),
+            again => again?,
+        };
+        if self.identity.is_none() {
+            return Err(self.lost(&format_args!("{error}; load and compare open a new one if they have +info")));
+        }
+        if self.identity != again.identity {
+            return Err(self.lost(&"the server has restarted or changed its role since"));
+        }
+        if self.db != 0 {
+            again.select(self.db)?;
+        }
+        *self = again;
+        Ok(())
     }
 
-    /// Whether the server answers. A connection that was used just now is not asked. No reply may be missing.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        !self.is_idle() || self.write(&encoded(&[b"PING"])).and_then(|()| self.reply()).is_ok()
+    /// Sends a command and reads its reply. No reply may be missing.
+    pub(crate) fn ask(&mut self, args: &[&[u8]]) -> Result<Reply, Failure> {
+        match self.write(&encoded(args)).and_then(|()| self.reply().map(|frame| reply_of(&frame))) {
+            Ok(reply) => Ok(reply),
+            Err(error) => Err(self.lost(&error)),
+        }
     }
 
     /// Selects a database. No reply may be missing.
     pub(crate) fn select(&mut self, db: u32) -> Result<(), Failure> {
-        let refused = match self.write(&encoded(&[b"SELECT", db.to_string().as_bytes()])).and_then(|()| self.reply()) {
-            Ok(frame) => {
-                frame.is_error().then(|| String::from_utf8_lossy(frame.as_bytes().unwrap_or_default()).into_owned())
-            }
-            Err(error) => return Err(self.lost(&error)),
-        };
-        match refused {
+        let reply = self.ask(&[b"SELECT", db.to_string().as_bytes()])?;
+        match reply.error() {
             Some(text) => Err(Failure::Message(format!("{} refused SELECT {db}: {text}", self.target))),
-            None => Ok(()),
+            None => {
+                self.db = db;
+                Ok(())
+            }
         }
     }
 
@@ -82,6 +114,17 @@ impl Node {
             Ok(None) => Err("the server closed it".into()),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+fn reply_of(frame: &Frame<'_>) -> Reply {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match (frame.as_bytes(), frame.as_i64()) {
+        (error, _) if frame.is_error() => Reply::Error(text(error.unwrap_or_default())),
+        _ if frame.is_null() => Reply::Null,
+        (Some(bytes), _) => Reply::Text(text(bytes)),
+        (None, Some(number)) => Reply::Text(number.to_string()),
+        (None, None) => Reply::List(frame.items().map(|item| reply_of(&item)).collect()),
     }
 }
 
