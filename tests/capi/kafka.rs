@@ -23,6 +23,7 @@ use crate::help::eventually;
 use crate::install;
 use crate::quiet::{pinging, silence};
 use crate::server::{Kind, Server};
+use crate::value_parts::add_part;
 use rig::{Bridge, Broker, Consumer, END, Line, TOPIC, Truth, compare, has_state, words};
 
 /// Writes of every kind: with a key, with several, with none, binary, in transactions of some commands.
@@ -232,28 +233,6 @@ fn copy_of(lines: &[Line]) -> (Keys, usize) {
     }
     assert_eq!(begun, complete);
     (keys, parts)
-}
-
-/// Continues a value, its lists, and those of groups and consumers by their names.
-fn add_part(whole: &mut Value, part: Value) {
-    match (whole, part) {
-        (Value::Array(whole), Value::Array(part)) => {
-            for it in part {
-                let has_name = !it["name"].is_null();
-                let mut same = whole.iter_mut().filter(|_| has_name).filter(|other| other["name"] == it["name"]);
-                match same.next() {
-                    Some(same) => add_part(same, it),
-                    None => whole.push(it),
-                }
-            }
-        }
-        (Value::Object(whole), Value::Object(part)) => {
-            for (name, it) in part {
-                add_part(whole.entry(name).or_insert(Value::Null), it);
-            }
-        }
-        (whole, part) => *whole = part,
-    }
 }
 
 fn groups_are_whole(value: &Value) {

@@ -63,3 +63,5 @@ mod scripted_nodes;
 #[allow(dead_code, reason = "the live tests use the rest")]
 #[path = "../live/server.rs"]
 mod server;
+#[path = "../help/value_parts.rs"]
+mod value_parts;

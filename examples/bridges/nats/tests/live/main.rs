@@ -13,4 +13,6 @@ mod soak;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
+#[path = "../../../../../tests/help/value_parts.rs"]
+mod value_parts;
 mod writer;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::servers::{Bridge, Broker, Folder, Node, encoded, eventually};
 use crate::stream::{self, PARTITIONS};
+use crate::value_parts::add_part;
 
 fn all(folder: &Folder) -> (Node, Broker, Bridge) {
     let node = Node::alone(folder, None);
@@ -89,28 +90,6 @@ impl Copy {
         let found: Vec<_> = self.keys.iter().filter(|(at, _)| at.1 == db && at.2 == key).collect();
         assert_eq!(found.len(), 1, "{key}");
         found[0].1
-    }
-}
-
-/// Continues a value, its lists, and those of groups and consumers by their names.
-fn add_part(whole: &mut Value, part: Value) {
-    match (whole, part) {
-        (Value::Array(whole), Value::Array(part)) => {
-            for it in part {
-                let has_name = !it["name"].is_null();
-                let mut same = whole.iter_mut().filter(|_| has_name).filter(|other| other["name"] == it["name"]);
-                match same.next() {
-                    Some(same) => add_part(same, it),
-                    None => whole.push(it),
-                }
-            }
-        }
-        (Value::Object(whole), Value::Object(part)) => {
-            for (name, it) in part {
-                add_part(whole.entry(name).or_insert(Value::Null), it);
-            }
-        }
-        (whole, part) => *whole = part,
     }
 }
 
