@@ -23,7 +23,7 @@ use crate::help::eventually;
 use crate::install;
 use crate::quiet::{pinging, silence};
 use crate::server::{Kind, Server};
-use crate::value_parts::add_part;
+use crate::value_parts::{add_part, groups_are_whole};
 use rig::{Bridge, Broker, Consumer, END, Line, TOPIC, Truth, compare, has_state, words};
 
 /// Writes of every kind: with a key, with several, with none, binary, in transactions of some commands.
@@ -235,28 +235,6 @@ fn copy_of(lines: &[Line]) -> (Keys, usize) {
     (keys, parts)
 }
 
-fn groups_are_whole(value: &Value) {
-    let list = |value: &Value| value.as_array().unwrap().clone();
-    let ids = |from: u32, to: u32| (from..=to).map(|n| json!(format!("{n}-0"))).collect::<Vec<_>>();
-    assert_eq!((list(&value["entries"]).len(), &value["length"]), (2000, &json!(2000)));
-    let groups = list(&value["groups"]);
-    assert_eq!(groups.len(), 2);
-    let late = json!({"name": "late", "last_id": "7-0", "entries_read": null, "pending": [], "consumers": []});
-    assert_eq!(groups[0], late);
-    let group = &groups[1];
-    let facts = (&group["name"], &group["last_id"], &group["entries_read"]);
-    assert_eq!(facts, (&json!("read"), &json!("2000-0"), &json!(2000)));
-    let pending = list(&group["pending"]);
-    assert!(pending.iter().all(|it| it[1].as_u64().is_some_and(|at| at > 0) && it[2] == 1 && it[3].is_null()));
-    assert_eq!(pending.into_iter().map(|it| it[0].clone()).collect::<Vec<_>>(), ids(1, 2000));
-    let consumers = list(&group["consumers"]);
-    let names: Vec<_> = consumers.iter().map(|it| &it["name"]).collect();
-    assert_eq!(names, ["alice", "bob", "idle"]);
-    let pending: Vec<_> = consumers.iter().map(|it| list(&it["pending"])).collect();
-    assert_eq!(pending, [ids(1, 2), ids(3, 2000), Vec::new()]);
-    assert!(consumers.iter().all(|it| it["seen_at_ms"].is_u64() && it["active_at_ms"].is_null()));
-}
-
 #[test]
 #[ignore = "needs real servers and librdkafka: tests/servers, tests/tools"]
 fn a_snapshot_and_the_writes_after_it_are_the_data() {
@@ -309,7 +287,7 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     assert!(fields.len() == 3000 && parts > 2, "{} fields in {parts} parts", fields.len());
     let set = got.remove(&(0, "set")).unwrap().1.as_array().unwrap();
     assert!(set.len() == 2 && set.contains(&json!("a")) && set.contains(&json!("2")));
-    groups_are_whole(got.remove(&(0, "groups")).unwrap().1);
+    groups_are_whole(got.remove(&(0, "groups")).unwrap().1, 2000);
     let entries = json!([["1-1", [["f", "v"]]], ["2-0", [["f", "v"], ["g", "w"]]]]);
     let stream = json!({"entries": entries, "groups": [], "length": 2, "last_id": "2-0", "first_id": "1-1",
         "max_deleted_id": "0-0", "entries_added": 2});

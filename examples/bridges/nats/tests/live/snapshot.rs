@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::servers::{Bridge, Broker, Folder, Node, encoded, eventually};
 use crate::stream::{self, PARTITIONS};
-use crate::value_parts::add_part;
+use crate::value_parts::{add_part, groups_are_whole};
 
 fn all(folder: &Folder) -> (Node, Broker, Bridge) {
     let node = Node::alone(folder, None);
@@ -169,7 +169,7 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
         ["6-0", [["f", "v"]]],
     ]);
     assert_eq!(key(0, "wide", "stream")["entries"], entries);
-    groups_are_whole(key(0, "groups", "stream"));
+    groups_are_whole(key(0, "groups", "stream"), 8000);
     let fields = key(0, "large", "hash").as_array().expect("fields");
     assert_eq!(fields.len(), 30_000);
     let is_pair = |pair: &Value| {
@@ -180,32 +180,6 @@ fn a_snapshot_and_the_writes_after_it_are_the_data() {
     assert!(copy.parts > 3, "{}", copy.parts);
     assert_eq!((copy.functions, copy.complete.len()), (usize::from(PARTITIONS), usize::from(PARTITIONS)));
     assert_eq!(copy.begun, copy.complete);
-}
-
-fn groups_are_whole(value: &Value) {
-    let list = |value: &Value| value.as_array().expect("a list").clone();
-    let ids = |from: u32, to: u32| (from..=to).map(|n| json!(format!("{n}-0"))).collect::<Vec<_>>();
-    assert_eq!((list(&value["entries"]).len(), &value["length"]), (8000, &json!(8000)));
-    let groups = list(&value["groups"]);
-    assert_eq!(groups.len(), 2);
-    assert_eq!(
-        groups[0],
-        json!({ "name": "late", "last_id": "7-0", "entries_read": null, "pending": [], "consumers": [] })
-    );
-    let group = &groups[1];
-    assert_eq!(
-        (&group["name"], &group["last_id"], &group["entries_read"]),
-        (&json!("read"), &json!("8000-0"), &json!(8000))
-    );
-    let pending = list(&group["pending"]);
-    assert!(pending.iter().all(|it| it[1].as_u64().is_some_and(|at| at > 0) && it[2] == 1 && it[3].is_null()));
-    assert_eq!(pending.into_iter().map(|it| it[0].clone()).collect::<Vec<_>>(), ids(1, 8000));
-    let consumers = list(&group["consumers"]);
-    let names: Vec<_> = consumers.iter().map(|it| &it["name"]).collect();
-    assert_eq!(names, ["alice", "bob", "idle"]);
-    let pending: Vec<_> = consumers.iter().map(|it| list(&it["pending"])).collect();
-    assert_eq!(pending, [ids(1, 2), ids(3, 8000), Vec::new()]);
-    assert!(consumers.iter().all(|it| it["seen_at_ms"].is_u64() && it["active_at_ms"].is_null()));
 }
 
 /// A snapshot that a crash broke off is repeated whole, under another name.
