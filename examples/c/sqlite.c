@@ -38,6 +38,7 @@ static void step(sqlite3_stmt *statement) {
 
 static void open_database(const char *file) {
     if (sqlite3_open(file, &database) != SQLITE_OK) fail(sqlite3_errmsg(database));
+    sqlite3_busy_timeout(database, 5000); /* others may read it */
     run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" /* a stored position survives a power failure */
         "CREATE TABLE IF NOT EXISTS writes"
         "    (history TEXT, offset INTEGER, db INTEGER, command BLOB, PRIMARY KEY (history, offset));"

@@ -78,10 +78,9 @@ pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) ->
 
 /// Creates a session over a recorded connection. Its input is all bytes that a server sent after PSYNC or SYNC,
 /// beginning with the reply. The session sends nothing and is connected from the start: do not call
-/// redtail_session_connected. An error of the recorded connection ends the session. The bytes show start and reconnects,
-/// so that only the options about the delivery of events and about limits count. offset: the replication offset
-/// before the first byte of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise
-/// REDTAIL_UNKNOWN.
+/// redtail_session_connected. An error of the recorded connection ends the session. The options of the start, of the
+/// login and of reconnects do not count, because the bytes decide. offset: the replication offset before the first byte
+/// of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise REDTAIL_UNKNOWN.
 ///
 /// Returns NULL as redtail_session_new.
 #[unsafe(no_mangle)]
@@ -176,10 +175,11 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
 }
 
 /// Reports the end of a connection or a failed connect. reason: NULL if the primary closed the connection; otherwise
-/// the message of the system, for example from strerror, with the address if you like. A failed first connect ends the
-/// session with REDTAIL_ERROR_LOST, unless redtail_options.retry_first is set. Call it once for each connection or connect. Do not call it
-/// for a connection that the session itself ended with REDTAIL_RECONNECT. redtail_session_next still delivers the
-/// events that were received before, then REDTAIL_EVENT_DISCONNECTED or an error.
+/// the message of the system, for example from strerror. The session does not know the address: add it to the reason.
+/// Call it once for each connection or connect. Do not call it for a connection that the session itself ended with
+/// REDTAIL_RECONNECT. redtail_session_next still delivers the events that were received before, then
+/// REDTAIL_EVENT_DISCONNECTED or an error. A failed first connect is an error (REDTAIL_ERROR_LOST), unless
+/// redtail_options.retry_first is set.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
@@ -230,16 +230,19 @@ pub unsafe extern "C" fn redtail_session_space(
 /// redtail_session_space. For calls between the two see "A READ IN THE BACKGROUND" above.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the space; REDTAIL_ERROR_STATE if there is
-/// no connection, or no space: redtail_session_space was not called, or its space is reported already or invalid. A read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
+/// no connection, or no space: redtail_session_space was not called, or its space is reported already or invalid. A
+/// read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
-        if !session.engine.is_connected() {
-            return refuse(session, REDTAIL_ERROR_STATE, "there is no connection: redtail_session_connected comes first");
-        }
         let most = session.engine.room();
-        if count > 0 && most == 0 {
-            return refuse(session, REDTAIL_ERROR_STATE, "there is no space: redtail_session_space comes before each read");
+        let missing = match (session.engine.is_connected(), most) {
+            (false, _) => Some("there is no connection: redtail_session_connected comes first"),
+            (true, 0) if count > 0 => Some("there is no space: redtail_session_space comes before each read"),
+            (true, _) => None,
+        };
+        if let Some(message) = missing {
+            return refuse(session, REDTAIL_ERROR_STATE, message);
         }
         if count == 0 || count > most {
             return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!(
