@@ -172,7 +172,7 @@ impl<T: Transport> Follower<T> {
     /// history that a gap has ended is ignored. Other threads have [`Handle::commit`].
     ///
     /// If the primary has requested an acknowledgement that this commit makes possible, it is sent at once. Otherwise
-    /// the next acknowledgement has the position, within a second. Bytes behind the position that no event delivers
+    /// the next acknowledgement has the position, within a second. Bytes after the position that no event delivers
     /// (PING, SELECT) are acknowledged with it.
     pub fn commit(&mut self, position: Position) {
         self.engine.commit(position);

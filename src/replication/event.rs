@@ -59,8 +59,8 @@ pub enum Event<'a> {
     Control(StreamCommand<'a>),
     /// Writes were lost between two positions.
     Gap(Gap),
-    /// The connection was lost. Events behind `resume` are void: they are delivered again or, by another primary,
-    /// never. So are those behind an attach with [`AttachMethod::Rewound`].
+    /// The connection was lost. Events after `resume` are void: they are delivered again or, by another primary,
+    /// never. So are those after an attach with [`AttachMethod::Rewound`].
     Disconnected(Disconnected),
     /// No event arrived in the time given to `next_timeout`.
     Idle(Idle),
