@@ -9,7 +9,7 @@
 #   make tool                     $(BUILD)/redtail; with TLS: make tool TOOL_FEATURES=cli,tls
 #   make install-tool PREFIX=/usr/local DESTDIR=
 #   make uninstall-tool
-#   make header                   include/redtail.h and redtail_cdef.h, after a change in src/capi
+#   make header                   include/redtail.h, after a change in src/capi
 #   make help                     this text
 #
 # Variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, BINDIR, MANDIR (below PREFIX), DESTDIR, FEATURES (capi),
@@ -122,7 +122,9 @@ install: $(LIBRARY_BUILT)
 	$(if $(call differs,FEATURES,$(LIBRARY_BUILT)),$(MAKE) all)
 	$(call complete,$(LIBRARY_FILES))
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/redtail
-	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp include/redtail_cdef.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp $(DESTDIR)$(INCLUDEDIR)
+	packaging/cdef include/redtail.h >$(DESTDIR)$(INCLUDEDIR)/redtail_cdef.h
+	chmod 644 $(DESTDIR)$(INCLUDEDIR)/redtail_cdef.h
 	$(INSTALL) -m 644 $(BUILD)/libredtail.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 755 $(BUILD)/libredtail.so $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)
 	$(STRIP) $(DESTDIR)$(LIBDIR)/libredtail.a $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)

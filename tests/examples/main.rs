@@ -34,5 +34,6 @@ mod programs;
 mod server;
 mod snapshot;
 mod sqlite;
+mod sqlite_starts;
 mod texts;
 mod workers;
