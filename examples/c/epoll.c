@@ -16,8 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static redtail_session *session;
-static struct sockaddr_in address;
+static redtail_session *session; static struct sockaddr_in address;
 static int loop, server = -1;
 
 static uint64_t now_ms(void) {
@@ -80,23 +79,18 @@ static void print_event(const redtail_event *event) {
     fflush(stdout);
 }
 
-/* Reads IP:PORT. A name would need getaddrinfo, which blocks. */
-static int read_address(const char *text, struct sockaddr_in *address) {
-    char ip[INET_ADDRSTRLEN];
-    unsigned port;
-    int end = 0;
+static int read_address(const char *text, struct sockaddr_in *address) { /* a name needs getaddrinfo, which blocks */
+    char ip[16]; unsigned port; int end = 0;
     if (sscanf(text, "%15[0-9.]:%5u%n", ip, &port, &end) != 2 || text[end] || port < 1 || port > 65535) return 0;
     *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     return inet_pton(AF_INET, ip, &address->sin_addr) == 1;
 }
 
 int main(int argc, char **argv) {
+    if (!read_address(argc > 1 ? argv[1] : "127.0.0.1:6379", &address))
+        return fprintf(stderr, "usage: epoll IP:PORT, for example epoll 127.0.0.1:6379\n"), 2;
     int status = REDTAIL_OK;
     sigset_t stops;
-    if (!read_address(argc > 1 ? argv[1] : "127.0.0.1:6379", &address)) {
-        fprintf(stderr, "usage: epoll IP:PORT, for example epoll 127.0.0.1:6379\n");
-        return 2;
-    }
     sigemptyset(&stops), sigaddset(&stops, SIGINT), sigaddset(&stops, SIGTERM);
     sigprocmask(SIG_BLOCK, &stops, NULL);
     int signals = signalfd(-1, &stops, SFD_CLOEXEC);

@@ -4,6 +4,7 @@
  *
  * Rows and position are stored in one transaction of SQLite, so that both survive a crash, or neither does. The next
  * run resumes at that position. It also acknowledges the position, so that WAIT on the server waits for the database.
+ * One process for each file. Do not restart it after exit code 4 (history lost): each start makes the server fork.
  */
 #include <redtail.h>
 #include <sqlite3.h>
@@ -63,7 +64,6 @@ static void store(const redtail_event *event) {
     rows++;
 }
 
-/* Saves the position also if nothing was written, at the start above all: the next run must not start from "now". */
 static void commit(void) {
     redtail_position position;
     char text[REDTAIL_POSITION_TEXT_SIZE];
@@ -79,6 +79,7 @@ static void commit(void) {
 
 static void handle(const redtail_event *event) {
     switch (event->kind) {
+    case REDTAIL_EVENT_ATTACHED: commit(); break; /* the next run must not start from "now" again */
     case REDTAIL_EVENT_COMMAND: store(event); break;
     case REDTAIL_EVENT_MULTI: run("SAVEPOINT multi"), in_multi = 1; break;
     case REDTAIL_EVENT_EXEC: run("RELEASE multi"), in_multi = 0; break;
@@ -98,7 +99,8 @@ int main(int argc, char **argv) {
     options.ack = REDTAIL_ACK_APPLIED;
     open_database(argc > 2 ? argv[2] : "writes.db");
     if (*saved) {
-        options.start = REDTAIL_START_AT; /* an error if the server no longer has the writes after the position */
+        options.start = REDTAIL_START_AT;
+        options.retry_first = 1; /* a later run waits for a server that is down; at the first, the address may be wrong */
         if (redtail_position_parse(saved, &options.position) != REDTAIL_OK) fail("the stored position is invalid");
     }
     follower = redtail_follower_new(&options); /* NULL only without memory */
@@ -113,5 +115,5 @@ int main(int argc, char **argv) {
     fprintf(stderr, "sqlite: %s\n", redtail_follower_message(follower)); /* what is not committed is delivered again */
     redtail_follower_free(follower);
     sqlite3_finalize(insert), sqlite3_finalize(update), sqlite3_close(database);
-    return 1;
+    return status == REDTAIL_ERROR_HISTORY_LOST ? 4 : 1;
 }
