@@ -891,7 +891,7 @@ REDTAIL_API const char *redtail_command_specs_message(const redtail_command_spec
  *
  * Returns REDTAIL_OK and sets learned to the number of descriptions. REDTAIL_NEED_MORE: the reply is incomplete.
  * REDTAIL_ERROR_REFUSED: an error reply, whose text is the message. REDTAIL_ERROR_UNEXPECTED: another reply, or bytes
- * behind the reply. REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the bytes are no RESP. REDTAIL_ERROR_ARGUMENT: a
+ * after the reply. REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the bytes are no RESP. REDTAIL_ERROR_ARGUMENT: a
  * pointer is NULL.
  */
 REDTAIL_API int redtail_command_specs_learn(redtail_command_specs *specs,
@@ -2334,7 +2334,7 @@ REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * offset, also of the bytes after it that no event delivers (PING, SELECT). If the primary has requested an
  * acknowledgement that this commit makes possible (WAIT), redtail_session_to_send returns it at once: send it. A
  * position of a history that has ended with a gap is ignored.
  *
@@ -2591,7 +2591,7 @@ REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * offset, also of the bytes after it that no event delivers (PING, SELECT). If the primary has requested an
  * acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise the next one, within a second,
  * has the position. A position of a history that has ended with a gap is ignored. Other threads use
  * redtail_handle_commit.

@@ -381,7 +381,7 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_sessi
 }
 
 /// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
-/// offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+/// offset, also of the bytes after it that no event delivers (PING, SELECT). If the primary has requested an
 /// acknowledgement that this commit makes possible (WAIT), redtail_session_to_send returns it at once: send it. A
 /// position of a history that has ended with a gap is ignored.
 ///

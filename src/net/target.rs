@@ -99,6 +99,6 @@ pub enum TargetError {
     #[error("this is a URL: write host:port or unix:PATH")]
     Url,
     /// User or password before an `@`. The message does not repeat them.
-    #[error("an address has no user or password: write host:port, and give the login separately")]
+    #[error("an address has no user or password: write host:port, and set user and password as options")]
     Login,
 }

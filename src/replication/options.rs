@@ -27,8 +27,9 @@ pub struct Options {
     /// Whether [`Start::Now`] may fall back to a probe on servers before 7.0 without a backlog: the primary then dumps
     /// its data set to its own disk once. Default: no.
     pub allow_probe: bool,
-    /// Whether to retry after a temporary failure of the first attempt. Default: no, so that a wrong address or
-    /// password is reported at once.
+    /// Whether to retry after a temporary failure of the first attempt, such as a server that is down or loads its data
+    /// (LOADING). Default: no, so that a wrong address is reported at once. A program that resumes at a saved position
+    /// has reached its server before, and is better off with it.
     pub retry_first: bool,
     /// Whether to request a snapshot again if one ends early. Default: no, since each attempt makes the primary fork
     /// and send its data set.

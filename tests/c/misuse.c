@@ -355,7 +355,7 @@ static void parser(void) {
     CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
     redtail_parser_free(parser);
 
-    /* The last number there is, and bytes behind it. */
+    /* The last number there is, and bytes after it. */
     parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
     IS(REDTAIL_OK, redtail_parser_start_at(parser, INT64_MAX));
     input = slice("*1\r\n$4\r\nPING\r\n*x");

@@ -93,7 +93,7 @@ fn the_header_for_bindings_has_the_same_declarations() {
         let constant = format!(" REDTAIL_{} = ", name.0);
         assert!(name.0 == "API" || name.0.contains('(') || cdef.contains(&constant), "{constant}");
     }
-    // A compiler takes it too, behind the types that it does not include.
+    // A compiler takes it too, after the types that it does not include.
     let mut command = Command::new("cc");
     command.args(["-std=c11", "-pedantic", "-fsyntax-only", "-x", "c", "-include", "stdint.h", "-include", "stddef.h"]);
     let file = folder("header").join("redtail_cdef.h");

@@ -32,5 +32,6 @@ mod programs;
 mod server;
 mod snapshot;
 mod sqlite;
+mod sqlite_starts;
 mod texts;
 mod workers;

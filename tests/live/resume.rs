@@ -79,10 +79,10 @@ fn a_transaction_cut_anywhere_comes_again_as_a_whole() {
             else {
                 panic!("{:?}", new[lost])
             };
-            assert_eq!(lost, told_before, "{kind:?}, cut behind {:?}: {new:?}", String::from_utf8_lossy(cut));
+            assert_eq!(lost, told_before, "{kind:?}, cut after {:?}: {new:?}", String::from_utf8_lossy(cut));
             let complete = told_before == 5;
             let expected = if complete { server.offset() } else { resume.offset };
-            assert_eq!(place.offset, expected, "{kind:?}, cut behind {:?}", String::from_utf8_lossy(cut));
+            assert_eq!(place.offset, expected, "{kind:?}, cut after {:?}", String::from_utf8_lossy(cut));
             let again = new[lost..].iter().filter(|told| matches!(told, Told::Multi(_) | Told::Exec(_))).count();
             assert_eq!(again, if complete { 0 } else { 2 });
         }

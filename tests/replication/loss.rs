@@ -536,7 +536,7 @@ fn a_promotion_behind_harmless_bytes_continues_exactly() {
         assert!(told.starts_with("Attached(Attached { method: Rewound, "), "{told}");
         assert!(told.contains(&format!("offset: {}, db: None", data + parts)), "{told}");
         assert!(told.contains(&format!("rewound_from: Some(Position {{ replid: {ID}, offset: {reached}")), "{told}");
-        // Nothing behind the parting counts, and the same offsets name other commands.
+        // Nothing after the parting counts, and the same offsets name other commands.
         assert_eq!(shell.sent().last(), Some(&format!("REPLCONF ACK {}", data + parts)));
         assert_eq!(text(shell.session.position()), format!("{NEW_ID}:{}:?", data + parts));
         let own: Vec<u8> = [&["SELECT", "3"][..], &["SET", "b", "2"]].iter().flat_map(|words| command(words)).collect();

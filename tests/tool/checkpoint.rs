@@ -51,7 +51,7 @@ fn it_is_written_at_the_attach_and_after_a_snapshot() {
     let args =
         ["tail", &address, "--checkpoint", &folder.path("position"), "--from", "snapshot", "--until", &end(&stream)];
     run(&[&args[..], &far].concat()).ok();
-    // The PING behind the snapshot changes no data.
+    // The PING after the snapshot changes no data.
     assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:1:1000", end(&stream)));
 }
 

@@ -88,7 +88,7 @@ fn a_merged_stream_commits_in_silence_and_ends() {
     while written < 20 {
         written += usize::from(merged.next_event().and_then(write).is_some());
     }
-    // Behind the last write.
+    // After the last write.
     nodes.iter().for_each(|node| node.write(&ping));
     let are_acked = || nodes.iter().all(|node| node.acked() == node.stream().len());
     while !are_acked() {

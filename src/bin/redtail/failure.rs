@@ -215,7 +215,7 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
 }
 
 /// Advice for more hash templates than the decoder has memory for.
-const TEMPLATES_HINT: &str = "; no option raises this limit, and no key behind it is read: snapshot -o FILE and \
+const TEMPLATES_HINT: &str = "; no option raises this limit, and no key after it is read: snapshot -o FILE and \
                               tail --snapshot-to FILE save the bytes all the same, for a server of the source's \
                               version";
 

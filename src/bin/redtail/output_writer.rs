@@ -200,7 +200,7 @@ fn open(path: &Path, format: OutputFormat) -> io::Result<File> {
     if file.metadata()?.is_file() && ends_inside_line(File::open(path)?)? {
         if format == OutputFormat::Resp {
             return Err(io::Error::other(
-                "it ends inside a command, and a command behind it would be unreadable; move the file away",
+                "it ends inside a command, and a command after it would be unreadable; move the file away",
             ));
         }
         file.write_all(b"\n")?;
