@@ -254,9 +254,6 @@ fn an_installation_of_another_machine() {
         let make = |what: &str| {
             let mut make = make(what);
             make.env("CARGO_TARGET_DIR", build::folder("cross")).env(&runner, format!("{emulator} -L {sysroot}"));
-            // Optimizing takes minutes and shows nothing here.
-            make.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0").env("CARGO_PROFILE_RELEASE_LTO", "off");
-            make.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
             make.arg(format!("TARGET={target}")).arg("PREFIX=/usr").arg(format!("DESTDIR={}", stage.display()));
             run(&mut make);
         };

@@ -85,8 +85,9 @@ impl Failure {
             // The event of the gap has reported the lost bytes, and the reason.
             Self::Follower(_) if self.is_history_lost() => {
                 log::fail(
-                    "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
-                     missing, a larger repl-backlog-size on the server covers longer outages",
+                    "the writes in between are lost. Start once with --on-gap snapshot, which prints the data set before \
+                     the next write, or with --on-gap continue, which prints the next write. If bytes are missing, a \
+                     larger repl-backlog-size on the server covers longer outages",
                 );
                 ExitCode::from(4)
             }

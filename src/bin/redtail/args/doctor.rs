@@ -25,8 +25,9 @@ server can be followed. For all checks the user also needs
 (before Redis 7.0 +acl|getuser instead of +acl|dryrun).
 
 Nothing on the server is changed, and no replication begins. A user without
-ACL DRYRUN is tested with a PSYNC that every server since 6.2 refuses. Each
-command that the user may not use leaves an entry in the server's ACL LOG.
+ACL DRYRUN, but with INFO, is tested with a PSYNC that every server since 6.2
+refuses. Each command that the user may not use leaves an entry in the server's
+ACL LOG.
 
 With --json the report is one object:
   target, verdict (good, warnings, impossible), exit_code
