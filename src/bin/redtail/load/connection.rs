@@ -140,8 +140,9 @@ impl Connection {
 
     fn executed(&mut self, label: &Label) {
         self.progress.count(label);
-        let db = std::str::from_utf8(&label.argument).ok().and_then(|db| db.parse().ok());
-        if let Some(db) = db.filter(|_| label.is(b"SELECT")) {
+        if label.is(b"SELECT")
+            && let Some(db) = std::str::from_utf8(&label.argument).ok().and_then(|db| db.parse().ok())
+        {
             self.node.has_selected(db);
         }
     }
@@ -175,9 +176,9 @@ impl Connection {
 }
 
 impl Destination for Connection {
-    fn begin(&mut self, source: Option<&Source>, claim: Claim) -> Result<(), Failure> {
+    fn begin(&mut self, source: Option<&Source>, claim: &Claim) -> Result<(), Failure> {
         check_target(&mut self.node, source)?;
-        self.node.claim(&claim)
+        self.node.claim(claim)
     }
 
     fn check_history(&mut self, replid: &str) -> Result<(), Failure> {

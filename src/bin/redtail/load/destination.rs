@@ -15,7 +15,7 @@ use crate::target::node::{connect, encoded, unreachable};
 
 pub(super) trait Destination {
     /// Fails if the target is a replica or the source, or if another process has the claim.
-    fn begin(&mut self, source: Option<&Source>, claim: Claim) -> Result<(), Failure>;
+    fn begin(&mut self, source: Option<&Source>, claim: &Claim) -> Result<(), Failure>;
 
     /// Fails if the target has this history of the source.
     fn check_history(&mut self, replid: &str) -> Result<(), Failure>;

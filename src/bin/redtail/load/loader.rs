@@ -81,7 +81,7 @@ impl Loader {
         if command.is(b"PING")
             && let Some(replid) = command.arg(1).and_then(read_source_mark)
         {
-            return to.check_history(replid);
+            return if self.open.is_none() { to.check_history(replid) } else { Ok(()) };
         }
         let selected = match command.is(b"SELECT") {
             true => command.arg(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok()),

@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
         watch_source(&tally, source);
     }
     let target = open(&address, options, Some(tally))?;
-    target.borrow_mut().begin(asked.as_ref(), Claim::new(&options.position_key))?;
+    target.borrow_mut().begin(asked.as_ref(), &Claim::new(&options.position_key))?;
     let is_file = !options.is_standard_input();
     signals::listen(move || {
         if !is_file {

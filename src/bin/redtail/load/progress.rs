@@ -61,7 +61,8 @@ impl Progress {
 
     /// A server refused the command with this error.
     pub(super) fn refuse(&mut self, target: impl Display, label: &Label, text: &str) -> Result<(), Failure> {
-        let text = &*with_hint(text.into());
+        let text = with_hint(text.into());
+        let text = text.as_ref();
         let name = String::from_utf8_lossy(&label.name);
         let Some(start) = label.start else {
             return Err(Failure::Message(format!("{target} refused {name}, which load adds for the position: {text}")));

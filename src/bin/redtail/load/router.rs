@@ -403,7 +403,7 @@ impl Router {
 }
 
 impl Destination for Router {
-    fn begin(&mut self, source: Option<&Source>, claim: Claim) -> Result<(), Failure> {
+    fn begin(&mut self, source: Option<&Source>, claim: &Claim) -> Result<(), Failure> {
         self.primaries.nodes.iter_mut().try_for_each(|node| check_target(node, source))?;
         self.primaries.claim(claim)
     }

@@ -1,6 +1,5 @@
 //! The source of the input is no target: every write would return to it.
 
-use std::fmt::Display;
 use std::sync::Once;
 
 use redtail::net::{Client, Timeouts};
@@ -38,9 +37,9 @@ pub(super) fn check_target(node: &mut Node, source: Option<&Source>) -> Result<(
     }
     let Some(Source { run_id, replid }) = source else { return Ok(()) };
     if let Some(run_id) = run_id
-        && node.run_id() == Some(run_id)
+        && node.run_id() == Some(run_id.as_str())
     {
-        return Err(is_source(node, &"run_id", run_id));
+        return Err(is_source(node, "run_id", run_id));
     }
     replid.as_deref().map_or(Ok(()), |replid| check_history(node, replid))
 }
@@ -56,12 +55,12 @@ pub(super) fn check_history(node: &mut Node, replid: &str) -> Result<(), Failure
         });
     }
     match reply.text().and_then(|info| field(info, "master_replid")) == Some(replid) {
-        true => Err(is_source(node, &"master_replid", replid)),
+        true => Err(is_source(node, "master_replid", replid)),
         false => Ok(()),
     }
 }
 
-fn is_source(node: &Node, name: &dyn Display, id: &str) -> Failure {
+fn is_source(node: &Node, name: &str, id: &str) -> Failure {
     Failure::Message(format!(
         "{} is the source of the input, or its replica (both have {name} {id}): every write would return to it. Load \
          into another server",

@@ -36,9 +36,10 @@ impl Claim {
         let mut encoded = String::new();
         for byte in key.bytes() {
             // A name of a connection has no spaces.
-            match byte {
-                b'%' | ..=b' ' | 127.. => drop(write!(encoded, "%{byte:02x}")),
-                _ => encoded.push(char::from(byte)),
+            if byte.is_ascii_graphic() && byte != b'%' {
+                encoded.push(char::from(byte));
+            } else {
+                let _ = write!(encoded, "%{byte:02x}");
             }
         }
         Self { key: encoded }

@@ -96,9 +96,9 @@ impl Primaries {
     }
 
     /// Fails if another process has this claim at one of the nodes. No reply may be missing.
-    pub(crate) fn claim(&mut self, claim: Claim) -> Result<(), Failure> {
-        self.nodes.iter_mut().try_for_each(|node| node.claim(&claim))?;
-        self.claim = Some(claim);
+    pub(crate) fn claim(&mut self, claim: &Claim) -> Result<(), Failure> {
+        self.nodes.iter_mut().try_for_each(|node| node.claim(claim))?;
+        self.claim = Some(claim.clone());
         Ok(())
     }
 

@@ -79,7 +79,7 @@ impl Emptying {
             }
             (true, false) => log::say("the output empties the target before the snapshot: all keys that match --key"),
             (false, true) => {
-                log::say("the output empties the target before the snapshot: all keys of the databases of --db")
+                log::say("the output empties the target before the snapshot: all keys of the databases of --db");
             }
             (false, false) => {
                 log::say(
