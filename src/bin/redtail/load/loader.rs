@@ -105,12 +105,16 @@ impl Loader {
         (self.is_first, self.since) = (false, self.since + 1);
         let empties = self.is_emptying && EMPTYING.iter().any(|name| command.is(name));
         self.is_emptying &= empties || selected.is_some();
-        to.progress().sends(empties);
+        to.progress().empties(empties);
+        if !self.is_emptying {
+            to.progress().begins();
+        }
         to.bytes(command.raw())?;
         to.sent(Sent { label, stores: None })?;
         if empties {
             to.settle()?;
-            to.progress().sends(false);
+            to.progress().empties(false);
+            to.progress().begins();
         }
         Ok(())
     }
@@ -125,7 +129,7 @@ impl Loader {
                 }
                 (self.is_first, self.is_in_parts, self.since) = (false, true, self.since + 1);
                 self.is_emptying = false;
-                to.progress().sends(false);
+                to.progress().begins();
                 self.label = Label { start: Some(start), ..Label::default() };
                 self.send(format!("*{argc}\r\n").as_bytes(), to)
             }

@@ -100,9 +100,14 @@ impl Progress {
         Ok(())
     }
 
-    /// The next command empties the target, or an ordinary one is sent.
-    pub(super) fn sends(&mut self, empties: bool) {
-        (self.is_emptying, self.has_begun) = (empties, self.has_begun || !empties);
+    /// Whether the next command empties the target, and nothing is sent behind it.
+    pub(super) fn empties(&mut self, is_emptying: bool) {
+        self.is_emptying = is_emptying;
+    }
+
+    /// The target may change from here on.
+    pub(super) fn begins(&mut self) {
+        self.has_begun = true;
     }
 
     /// Whether the target may have executed a command of the input.
