@@ -62,7 +62,7 @@ fn a_transaction_that_was_not_executed_is_refused() {
 fn a_reply_may_have_more_elements_than_a_command() {
     let ran = load(TRANSACTION, &[], &["+OK\r\n", "+QUEUED\r\n", "*16777217\r\n:1\r\n"]);
     assert_eq!(ran.code, 1);
-    let told = "within a frame that begins at byte 63: at least 50331648 bytes are missing; 2 of the commands sent";
+    let told = "within a frame that begins at byte 90: at least 50331648 bytes are missing; 2 of the commands sent";
     assert!(ran.err.contains(told), "{}", ran.err);
 }
 
