@@ -164,7 +164,7 @@ fn nothing_is_sent_to_a_target_that_is_not_emptied() {
                 for more in [&[][..], &["--on-error", "continue"]] {
                     let (code, errors) = load(&servers[0], &[options, &user, more].concat(), input);
                     assert_eq!((code, value(servers, "a")), (Some(1), String::new()), "{kind:?}: {errors}");
-                    let told = "; the target is not emptied, and nothing behind it was sent";
+                    let told = "; the target is not emptied, and nothing after it was sent";
                     assert!(errors.contains("NOPERM") && errors.contains(told), "{kind:?}: {errors}");
                     assert!(!errors.contains("a part of the input"), "{kind:?}: {errors}");
                 }

@@ -29,7 +29,7 @@ pub(super) struct Progress {
     repeated: u64,
     report: Option<Report>,
     failure: Option<Failure>,
-    /// A command that empties the target is sent, and nothing behind it.
+    /// A command that empties the target is sent, and nothing after it.
     is_emptying: bool,
     has_begun: bool,
 }
@@ -80,12 +80,12 @@ impl Progress {
         self.counts.refused += 1;
         if self.is_emptying {
             return Err(Failure::Message(format!(
-                "{message}; the target is not emptied, and nothing behind it was sent"
+                "{message}; the target is not emptied, and nothing after it was sent"
             )));
         }
         if self.is_stopping {
             return Err(Failure::Message(format!(
-                "{message}; the commands behind it that were sent already may be applied. --on-error continue counts \
+                "{message}; the commands after it that were sent already may be applied. --on-error continue counts \
                  refused commands instead"
             )));
         }
@@ -100,7 +100,7 @@ impl Progress {
         Ok(())
     }
 
-    /// Whether the next command empties the target, and nothing is sent behind it.
+    /// Whether the next command empties the target, and nothing is sent after it.
     pub(super) fn empties(&mut self, is_emptying: bool) {
         self.is_emptying = is_emptying;
     }
@@ -144,7 +144,7 @@ impl Progress {
         self.counts.position
     }
 
-    /// The run continues at the position that the target stores, which may have executed writes behind it.
+    /// The run continues at the position that the target stores, which may have executed writes after it.
     pub(super) fn repeats(&mut self) {
         self.is_repeating = true;
     }
@@ -174,7 +174,7 @@ pub(super) fn with_hint(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// Whether a command that was executed before is refused with this error: the key, the group, the library or the entry
-/// exists already, or what the command needs was deleted or replaced behind it.
+/// exists already, or what the command needs was deleted or replaced after it.
 fn may_refuse_repetition(text: &str) -> bool {
     const CODES: [&str; 4] = ["BUSYGROUP", "BUSYKEY", "NOGROUP", "WRONGTYPE"];
     const TEXTS: [&str; 7] = [
