@@ -342,7 +342,7 @@ fn replies_behind_a_refused_command_are_read() {
     // The last node stores the position, and the first one refuses the command.
     let input = format!("PING \"redtail:position {at}\"\nSET b 1\nRPUSH b x\n");
     let (code, errors) = load(&nodes.servers[0], &["--position-key", "a"], &input);
-    // The processes of the nodes are behind it.
+    // The processes of the nodes follow.
     assert_eq!(value(&nodes.servers, "a").split(' ').next(), Some(at.as_str()));
     let told = format!("the target holds every write up to {at}: continue");
     assert!(code == Some(1) && errors.contains("refused RPUSH") && errors.contains(&told), "{errors}");
