@@ -9,8 +9,9 @@ use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use redtail::net::{Reply, Target};
+
 use crate::failure::Failure;
-use crate::target::node::Node;
 use crate::terminal::log;
 
 const PREFIX: &str = "redtail-load:";
@@ -45,19 +46,24 @@ impl Claim {
         Self { key: encoded }
     }
 
-    /// Fails if another process has the claim to the same key at this server. No reply may be missing.
-    pub(super) fn enforce(&self, node: &mut Node) -> Result<(), Failure> {
+    /// Fails if another process has the claim to the same key at this server. `ask`: sends a command to it, and returns
+    /// the reply.
+    pub(super) fn enforce(
+        &self,
+        target: &Target,
+        mut ask: impl FnMut(&[&[u8]]) -> Result<Reply, Failure>,
+    ) -> Result<(), Failure> {
         // The name is set before the others are listed: of two that start at once, one at least sees the other.
         let name = format!("{PREFIX}{}:{}", *NONCE, self.key);
-        if let Some(text) = node.ask(&[b"CLIENT", b"SETNAME", name.as_bytes()])?.error() {
-            is_unchecked(node, "SETNAME", text);
+        if let Some(text) = ask(&[b"CLIENT", b"SETNAME", name.as_bytes()])?.error() {
+            is_unchecked(target, "SETNAME", text);
             return Ok(());
         }
         let mut tries = TRIES;
         loop {
-            let reply = node.ask(&[b"CLIENT", b"LIST"])?;
+            let reply = ask(&[b"CLIENT", b"LIST"])?;
             if let Some(text) = reply.error() {
-                is_unchecked(node, "LIST", text);
+                is_unchecked(target, "LIST", text);
                 return Ok(());
             }
             let clients = reply.text().unwrap_or_default();
@@ -65,9 +71,8 @@ impl Claim {
             tries -= 1;
             if tries == 0 {
                 return Err(Failure::Message(format!(
-                    "another redtail load, at {address}, writes to {} with this position key: end it. If its machine \
-                     is lost: CLIENT KILL ID {id}",
-                    node.target
+                    "another redtail load, at {address}, writes to {target} with this position key: end it. If its \
+                     machine is lost: CLIENT KILL ID {id}"
                 )));
             }
             sleep(PAUSE);
@@ -82,11 +87,10 @@ impl Claim {
     }
 }
 
-fn is_unchecked(node: &Node, command: &str, text: &str) {
+fn is_unchecked(target: &Target, command: &str, text: &str) {
     log::warn(format_args!(
-        "can't check that no other redtail load runs: {} refused CLIENT {command}: {text}; grant +client|setname and \
-         +client|list",
-        node.target
+        "can't check that no other redtail load runs: {target} refused CLIENT {command}: {text}; grant +client|setname \
+         and +client|list"
     ));
 }
 

@@ -83,7 +83,8 @@ impl Node {
 
     /// Fails if another process has this claim. No reply may be missing.
     pub(crate) fn claim(&mut self, claim: &Claim) -> Result<(), Failure> {
-        claim.enforce(self)?;
+        let target = self.target.clone();
+        claim.enforce(&target, |args| self.ask(args))?;
         self.claim = Some(claim.clone());
         Ok(())
     }
