@@ -1,5 +1,5 @@
-//! Decodes a large snapshot to JSON with programs, in turns: `redtail decode`, the JSON formatter of the `rdb` crate and
-//! rdbtools in Python.
+//! Decodes a large snapshot to JSON with programs, in turns: `redtail decode`, the JSON formatter of the `rdb` crate,
+//! and rdbtools in Python.
 
 use std::fs::File;
 use std::io::{self, BufReader};
