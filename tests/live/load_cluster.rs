@@ -232,7 +232,7 @@ fn a_command_without_keys_goes_to_every_primary() {
 fn a_command_that_a_cluster_refuses_stops_or_is_counted() {
     let nodes = Nodes::start(Kind::Redis70, 3, 0);
     let node = &nodes.servers[1];
-    // In one round with commands of the same slot before and behind.
+    // In one round with commands of the same slot before and after.
     let input = "SET a 1\nMSET a 2 b 2\nINCR a\nRPUSH a x\nNOSUCH a\nINCR a\nMULTI\nINCR b\nINCR c\nEXEC\n";
     let (code, errors) = load(node, &["--on-error", "continue"], input);
     assert_eq!(code, Some(1), "{errors}");
@@ -298,7 +298,7 @@ fn a_transaction_of_one_slot_stays_one() {
     assert!(code == Some(1) && errors.contains("SELECT 3"), "{errors}");
 }
 
-/// Commands behind the stored position are sent again.
+/// Commands after the stored position are sent again.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_command_that_can_not_be_repeated_is_no_failure() {
@@ -325,7 +325,7 @@ fn a_command_that_can_not_be_repeated_is_no_failure() {
         }
         assert!(errors.contains("4 commands were refused as repetitions"), "{kind:?}: {errors}");
         assert!(position(node).is_some_and(|position| position.contains(":20:")), "{kind:?}");
-        // Behind the first new position nothing is repeated, and no other error is one of a repetition.
+        // After the first new position nothing is repeated, and no other error is one of a repetition.
         for rest in [[mark(20), mark(30), once].concat(), [mark(30), "NOSUCH s\n".into()].concat()] {
             let (code, errors) = load(node, &[], &rest);
             assert!(code == Some(1) && errors.contains("--on-error continue"), "{kind:?}: {errors}");

@@ -143,7 +143,7 @@ fn what_could_not_be_written_is_not_saved() {
     let args = ["tail", &address, "--cluster", "--checkpoint", &file];
     let output = redtail(&args).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    // A slow run saves meanwhile: the slots of the shards, and the position behind SELECT, of which nothing is written.
+    // A slow run saves meanwhile: the slots of the shards, and the position after SELECT, of which nothing is written.
     let select = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".len() as u64;
     assert!(made.saved().iter().all(|&(saved, _)| saved <= select), "{:?}", made.saved());
 }

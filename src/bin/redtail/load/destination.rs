@@ -47,7 +47,7 @@ pub(super) trait Destination {
 
 /// Selects the database over a connection of its own. Returns the failure of a target that lacks it.
 ///
-/// After a refused SELECT, the commands behind it would be applied to another database. A transaction refuses only at
+/// After a refused SELECT, the commands after it would be applied to another database. A transaction refuses only at
 /// its end.
 pub(super) fn missing_database(
     address: &Address,

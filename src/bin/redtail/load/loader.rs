@@ -134,7 +134,7 @@ impl Loader {
             // The target drops an open transaction with the connection.
             to.settle()?;
             return Err(Failure::Message(format!(
-                "the input ends without a position behind its last {} commands: they are not applied",
+                "the input ends without a position after its last {} commands: they are not applied",
                 self.since
             )));
         }
@@ -181,7 +181,7 @@ impl Loader {
             None => {
                 self.has_position = false;
                 self.in_database_0(&[b"DEL", &key], None, to).and_then(|()| to.settle()).map(|()| {
-                    // No write behind the mark is confirmed before it.
+                    // No write after the mark is confirmed before it.
                     to.progress().is_at(None);
                 })
             }

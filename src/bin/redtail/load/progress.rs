@@ -72,7 +72,7 @@ impl Progress {
         self.counts.refused += 1;
         if self.is_stopping {
             return Err(Failure::Message(format!(
-                "{message}; the commands behind it that were sent already may be applied. --on-error continue counts \
+                "{message}; the commands after it that were sent already may be applied. --on-error continue counts \
                  refused commands instead"
             )));
         }
@@ -116,7 +116,7 @@ impl Progress {
         self.counts.position
     }
 
-    /// The run continues at the position that the target stores, which may have executed writes behind it.
+    /// The run continues at the position that the target stores, which may have executed writes after it.
     pub(super) fn repeats(&mut self) {
         self.is_repeating = true;
     }
@@ -138,7 +138,7 @@ impl Progress {
 }
 
 /// Whether a command that was executed before is refused with this error: the key, the group, the library or the entry
-/// exists already, or what the command needs was deleted or replaced behind it.
+/// exists already, or what the command needs was deleted or replaced after it.
 fn may_refuse_repetition(text: &str) -> bool {
     const CODES: [&str; 4] = ["BUSYGROUP", "BUSYKEY", "NOGROUP", "WRONGTYPE"];
     const TEXTS: [&str; 7] = [

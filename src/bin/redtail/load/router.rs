@@ -357,7 +357,7 @@ impl Router {
         }
         if let Some(text) = first.error {
             return Err(Failure::Message(format!(
-                "{} refused MULTI: {text}; the commands behind it may be applied",
+                "{} refused MULTI: {text}; the commands after it may be applied",
                 self.target(index)
             )));
         }
