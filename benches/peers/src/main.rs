@@ -8,6 +8,8 @@
 mod allocations;
 mod feed;
 mod hiredis;
+#[cfg(libvalkey)]
+mod libvalkey;
 mod ours;
 mod table;
 mod theirs;
@@ -63,6 +65,9 @@ fn methods(kind: Kind) -> Vec<Method> {
         method!("hiredis_noop", hiredis::noop),
         method!("hiredis_default", hiredis::default_replies),
     ]);
+    #[cfg(libvalkey)]
+    methods
+        .extend([method!("libvalkey_noop", libvalkey::noop), method!("libvalkey_default", libvalkey::default_replies)]);
     if kind != Kind::Replies3 {
         methods.push(method!("redis_protocol_resp2", theirs::redis_protocol_resp2));
         methods.push(method!("resp_rs_resp2", theirs::resp_rs_resp2));
