@@ -118,8 +118,9 @@ impl Script {
             let mut info = self.info.clone();
             if asked > 0
                 && let Some(offset) = info.get_mut("master_repl_offset")
+                && let Ok(number) = offset.parse::<u64>()
             {
-                *offset = (offset.parse::<u64>().unwrap() + self.grows).to_string();
+                *offset = (number + self.grows).to_string();
             }
             let text: String = info.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
             return format!("${}\r\n{text}\r\n", text.len());
