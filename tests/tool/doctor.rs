@@ -182,8 +182,8 @@ impl Script {
 }
 
 thread_local! {
-    /// Those of a test, which has a thread of its own. A thousand servers of all tests would be too many threads for a process
-    /// of 32 bits.
+    /// The servers of a test, which has a thread of its own. Those of all tests would be more threads than a process of
+    /// 32 bits has room for.
     static SERVERS: RefCell<Vec<Listening>> = const { RefCell::new(Vec::new()) };
 }
 
