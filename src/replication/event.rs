@@ -32,7 +32,10 @@ use crate::resp::{Command, Part};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The next request makes the primary fork.
+    /// The next request makes the primary fork. Not delivered before a resume, because the primary alone decides
+    /// whether it resumes. If it no longer has the history, it waits for its `repl-diskless-sync-delay` (5 s by
+    /// default), forks, and only then refuses, with every [`OnGap`](crate::OnGap). (Servers before 7.0 that permit INFO
+    /// are not asked: INFO shows the refusal.)
     Forking(Forking),
     /// The primary has accepted us. Once on every connection, before its first command.
     Attached(Attached),

@@ -73,6 +73,35 @@ pub struct Options {
     pub limits: Limits,
 }
 
+impl Options {
+    /// The reason why an option has no effect beside another one, with the remedy.
+    #[cfg(feature = "std")]
+    pub(crate) const fn contradiction(&self) -> Option<&'static str> {
+        let reconnects = !self.single_link && !matches!(self.backoff.attempts, Some(0));
+        if self.lenient && matches!(self.snapshot, SnapshotForm::Bytes) {
+            return Some("lenient has no effect on a snapshot delivered as bytes: set snapshot to SnapshotForm::Items");
+        }
+        if self.allow_probe && !matches!(self.start, Start::Now) && !matches!(self.on_gap, OnGap::Continue) {
+            return Some("allow_probe has no effect on this start: it is for Start::Now and OnGap::Continue");
+        }
+        if matches!(self.start, Start::Sync) && !matches!(self.on_gap, OnGap::Stop) {
+            return Some("on_gap has no effect on Start::Sync, whose stream has no position to resume from");
+        }
+        if reconnects {
+            return None;
+        }
+        if self.retry_first {
+            Some("retry_first has no effect where reconnection is off: remove one of them")
+        } else if self.retry_snapshot {
+            Some("retry_snapshot has no effect where reconnection is off: remove one of them")
+        } else if self.retry_refused.is_some() {
+            Some("retry_refused has no effect where reconnection is off: remove one of them")
+        } else {
+            None
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

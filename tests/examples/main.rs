@@ -17,6 +17,8 @@ mod cargo;
 #[path = "../live/client.rs"]
 mod client;
 mod embedded;
+#[path = "../help/exactly_once.rs"]
+mod exactly_once;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../help/folder.rs"]
 mod folder;

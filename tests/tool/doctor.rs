@@ -1,14 +1,16 @@
 //! `redtail doctor` against scripted servers, and against ports without a server.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use redtail::io::CommandReader;
 use serde_json::Value;
 
 use crate::folder::Folder;
+use crate::listening::{Link, Listening};
 use crate::refusing::Refusing;
 use crate::run::{REPLID, Ran, redtail, run};
 
@@ -131,21 +133,25 @@ impl Script {
         (address, self.serve_at(listener))
     }
 
-    /// Answers every client. Returns the questions.
+    /// Answers every client until the test ends. Returns the questions.
     pub(crate) fn serve_at(self, listener: TcpListener) -> Asked {
-        let asked = Asked::default();
-        let questions = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for link in listener.incoming() {
-                let (script, link, questions) = (self.clone(), link.unwrap(), Arc::clone(&questions));
-                std::thread::spawn(move || script.talk(link, &questions));
-            }
-        });
+        let (server, asked) = self.listen(listener);
+        SERVERS.with_borrow_mut(|servers| servers.push(server));
         asked
     }
 
-    fn talk(&self, link: TcpStream, questions: &Mutex<Vec<String>>) {
-        let mut writer = link.try_clone().unwrap();
+    fn listen(self, listener: TcpListener) -> (Listening, Asked) {
+        let asked = Asked::default();
+        let questions = Arc::clone(&asked);
+        let server = Listening::on(listener, move |link| {
+            self.talk(link, &questions);
+            Ok(())
+        });
+        (server, asked)
+    }
+
+    fn talk(&self, link: Link<'_>, questions: &Mutex<Vec<String>>) {
+        let mut writer = link.socket;
         let mut reader = CommandReader::stream(link);
         let mut infos = 0;
         while let Ok(Some(command)) = reader.next_command() {
@@ -165,11 +171,19 @@ impl Script {
     }
 
     fn examine_with(self, options: &[&str]) -> Examined {
-        let (address, asked) = self.serve();
+        let (server, asked) = self.listen(TcpListener::bind("127.0.0.1:0").unwrap());
+        let address = format!("127.0.0.1:{}", server.port);
         let ran = run(&[&["doctor", &address, "--json", "--sample", "0.01"], options].concat());
+        drop(server);
         let asked = asked.lock().unwrap().clone();
         Examined::of(ran, asked)
     }
+}
+
+thread_local! {
+    /// Those of a test, which has a thread of its own. A thousand servers of all tests would be too many threads for a process
+    /// of 32 bits.
+    static SERVERS: RefCell<Vec<Listening>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The questions to a server.
@@ -250,6 +264,18 @@ fn a_good_server_is_good_and_nothing_of_it_is_changed() {
         let known = known || question == "CLIENT SETINFO LIB-NAME redtail";
         assert!(known || question.starts_with("CONFIG GET "), "{question}");
     }
+}
+
+#[test]
+fn a_scripted_server_ends_with_its_test() {
+    let test = std::thread::spawn(|| {
+        let (address, asked) = Script::healthy().serve();
+        run(&["doctor", &address, "--sample", "0.01"]).ok();
+        asked
+    });
+    let asked = test.join().unwrap();
+    assert!(!asked.lock().unwrap().is_empty());
+    assert_eq!(Arc::strong_count(&asked), 1, "the server has the other");
 }
 
 #[test]
