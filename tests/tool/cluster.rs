@@ -98,13 +98,13 @@ fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
     for (bytes, words) in [(alone, "the checkpoint of a single server"), (plain.into_bytes(), "does not begin with")] {
         fs::write(&path, &bytes).unwrap();
         let ran = made.run(&[]);
-        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(ran.err.contains(words), "{}", ran.err);
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
     fs::write(&path, cluster).unwrap();
     let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &path]);
-    assert!(ran.code == 1 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
 }
 
 #[test]

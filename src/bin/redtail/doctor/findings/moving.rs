@@ -39,7 +39,7 @@ fn format(subject: Subject<'_>, to: &Server) -> Option<Finding> {
         )
         .why("the data has to be moved as commands, and commands of later releases rewritten or left out")
         .fix(format!(
-            "redtail tail {} --from snapshot --empty-target --format resp --positions --target-version {option} | \
+            "redtail tail {} --from snapshot --empty-target --format resp --target-version {option} --positions | \
              redtail load NEW:6379",
             subject.target
         )),
