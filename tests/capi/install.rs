@@ -72,7 +72,7 @@ fn make_help_names_every_target_and_variable() {
     let targets = targets.split(' ').filter(|target| *target != "soname").map(|target| format!("make {target} "));
     let variables = makefile.lines().skip_while(|line| !line.is_empty()).skip(1).take_while(|line| !line.contains('#'));
     let variables: Vec<_> = variables.map(|line| line.split([' ', '=']).next().unwrap().to_owned()).collect();
-    assert!(variables.len() > 8 && help.starts_with("Builds and installs the C library"), "{variables:?}: {help}");
+    assert!(variables.len() > 8 && help.contains("Builds and installs the C library"), "{variables:?}: {help}");
     let padded = help.replace('\n', " \n");
     for name in targets.chain(variables) {
         assert!(padded.contains(&name), "{name} is not in make help:\n{help}");
