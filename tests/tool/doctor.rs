@@ -181,8 +181,8 @@ impl Script {
 }
 
 thread_local! {
-    /// Those of a test, which has a thread of its own. A thousand servers of all tests would be too many threads for a process
-    /// of 32 bits.
+    /// Those of a test, which has a thread of its own. A thousand servers of all tests would be too many threads for a
+    /// process of 32 bits.
     static SERVERS: RefCell<Vec<Listening>> = const { RefCell::new(Vec::new()) };
 }
 
