@@ -118,8 +118,9 @@ impl Script {
             let mut info = self.info.clone();
             if asked > 0
                 && let Some(offset) = info.get_mut("master_repl_offset")
+                && let Ok(number) = offset.parse::<u64>()
             {
-                *offset = (offset.parse::<u64>().unwrap() + self.grows).to_string();
+                *offset = (number + self.grows).to_string();
             }
             let text: String = info.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
             return format!("${}\r\n{text}\r\n", text.len());
@@ -181,8 +182,8 @@ impl Script {
 }
 
 thread_local! {
-    /// Those of a test, which has a thread of its own. A thousand servers of all tests would be too many threads for a
-    /// process of 32 bits.
+    /// The servers of a test, which has a thread of its own. Those of all tests would be more threads than a process of
+    /// 32 bits has room for.
     static SERVERS: RefCell<Vec<Listening>> = const { RefCell::new(Vec::new()) };
 }
 

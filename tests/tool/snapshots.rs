@@ -123,8 +123,8 @@ fn resp_makes_the_keys_again() {
     assert_eq!(ran.text(), String::from_utf8(expected.concat()).unwrap());
     assert_eq!(
         ran.err,
-        "redtail: emptied the target before the snapshot: all keys and functions\nredtail: no command recreates the \
-         times and frequencies of access, which the server uses for eviction\n"
+        "redtail: the output empties the target before the snapshot: all keys and functions\nredtail: no command \
+         recreates the times and frequencies of access, which the server uses for eviction\n"
     );
 }
 
