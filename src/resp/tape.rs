@@ -198,8 +198,8 @@ impl Tape {
     /// Fast path: splits off a whole command of a known shape.
     ///
     /// The progress in an unfinished command is kept: the command may then be open, and [`arguments`](Self::arguments)
-    /// continues there. A command whose name is not `wanted` is left untouched. `in_loop`, a constant: calls follow each
-    /// other, and an expected length of two digits is read in fewer steps.
+    /// continues there. A command whose name is not `wanted` is left untouched. `in_loop`, a constant: calls follow
+    /// each other, and an expected length of two digits is read in fewer steps.
     #[inline(always)]
     pub(super) fn fast<'a, K>(
         &mut self,
