@@ -44,17 +44,19 @@ pub(super) use call;
 pub(super) struct Guard {
     /// The error that each call returns at once: a panic, or invalid options.
     refused: Option<redtail_status>,
+    /// The address of the handle, if its fast path needs no preparation: no error, no message, not moved. Otherwise 0.
+    prepared: usize,
     message: Message,
 }
 
 impl Guard {
     pub(super) const fn new() -> Self {
-        Self { refused: None, message: Message::EMPTY }
+        Self { refused: None, prepared: 0, message: Message::EMPTY }
     }
 
     /// A guard that rejects every call.
     pub(super) fn closed(status: redtail_status, message: impl fmt::Display) -> Self {
-        let mut guard = Self { refused: Some(status), message: Message::EMPTY };
+        let mut guard = Self { refused: Some(status), prepared: 0, message: Message::EMPTY };
         guard.say(message);
         guard
     }
@@ -63,6 +65,7 @@ impl Guard {
     #[cold]
     pub(super) fn say(&mut self, message: impl fmt::Display) {
         let mut given = Message::EMPTY;
+        self.prepared = 0;
         self.message.length = 0;
         // A message that is too long is cut, which is not an error.
         let _ = write!(given, "{message}").and_then(|()| translate(given.as_str(), &mut self.message));
@@ -73,6 +76,17 @@ impl Guard {
     pub(super) fn clear(&mut self) {
         self.message.length = 0;
         self.message.text[0] = 0;
+    }
+
+    /// Notes that the handle at `address` is prepared for its fast path; 0 if none is.
+    #[inline]
+    pub(super) fn prepare(&mut self, address: usize) {
+        self.prepared = address;
+    }
+
+    #[inline]
+    pub(super) fn is_prepared(&self, address: usize) -> bool {
+        self.prepared == address
     }
 
     pub(super) const fn message(&self) -> *const c_char {
@@ -134,20 +148,22 @@ pub(super) unsafe fn checked_at_once<'a, H, A, B>(
     first: *mut A,
     second: *mut B,
 ) -> Option<(&'a mut H, Out<A>, Out<B>)> {
+    if !are_aligned(handle, first, second) || handle.is_null() || first.is_null() || second.is_null() {
+        return None;
+    }
+    // SAFETY: not NULL and aligned, as just checked; live and exclusive, as the caller promises.
+    Some((unsafe { &mut *handle }, Out(first), Out(second)))
+}
+
+/// Whether the three pointers are aligned as the strictest of their types.
+#[inline(always)]
+pub(super) fn are_aligned<H, A, B>(handle: *mut H, first: *mut A, second: *mut B) -> bool {
     let strictest = const {
         let (handle, first, second) = (align_of::<H>(), align_of::<A>(), align_of::<B>());
         let outputs = if first > second { first } else { second };
         if handle > outputs { handle } else { outputs }
     };
-    if (handle.addr() | first.addr() | second.addr()) & (strictest - 1) != 0
-        || handle.is_null()
-        || first.is_null()
-        || second.is_null()
-    {
-        return None;
-    }
-    // SAFETY: not NULL and aligned, as just checked; live and exclusive, as the caller promises.
-    Some((unsafe { &mut *handle }, Out(first), Out(second)))
+    (handle.addr() | first.addr() | second.addr()) & (strictest - 1) == 0
 }
 
 /// The same for data that other threads may read at once.
@@ -235,6 +251,13 @@ impl<T> Out<T> {
     #[inline]
     pub(super) fn new(pointer: *mut T) -> Option<Self> {
         if pointer.addr() & (align_of::<T>() - 1) != 0 || pointer.is_null() { None } else { Some(Self(pointer)) }
+    }
+
+    /// The same for a pointer that is aligned.
+    #[inline]
+    pub(super) fn new_aligned(pointer: *mut T) -> Option<Self> {
+        debug_assert!(pointer.is_aligned());
+        if pointer.is_null() { None } else { Some(Self(pointer)) }
     }
 
     pub(super) const fn pointer(&self) -> *mut T {

@@ -6,7 +6,7 @@ use crate::base::limits::TAPE_LENGTH;
 use crate::capi::basics::*;
 use crate::capi::boundary::{bytes, there};
 use crate::capi::names::name_of;
-use crate::resp::{Kind, Lexeme, Shape, Span, double_value, integer_value};
+use crate::resp::{Kind, Lexeme, Shape, Span, digits_value, double_value, integer_value};
 
 /// The grammar of the input.
 #[repr(C)]
@@ -265,16 +265,21 @@ impl redtail_token {
     #[inline(always)]
     pub(super) unsafe fn write(place: *mut Self, lexeme: Lexeme, input: &[u8], at: usize, depth: usize) {
         // Nearly all tokens are values.
-        if let Shape::Scalar(kind) = lexeme.shape {
+        let Shape::Scalar(kind) = lexeme.shape else {
             // SAFETY: as promised.
-            unsafe { Self::write_value(place, kind, lexeme, input, at, depth) }
-        } else {
-            // SAFETY: as promised.
-            unsafe { Self::write_other(place, lexeme, input, at, depth) }
+            return unsafe { Self::write_other(place, lexeme, input, at, depth) };
+        };
+        let text = input.get(lexeme.start..).unwrap_or_default();
+        let number = if kind == Kind::Integer { digits_value(text, lexeme.extent) } else { None };
+        // SAFETY: as promised.
+        unsafe { Self::write_value(place, kind, lexeme, input, at, depth, number.unwrap_or(0)) };
+        if number.is_none() && Self::is_incomplete(kind) {
+            // SAFETY: just written, over bytes that a parser has found.
+            unsafe { Self::complete(place) };
         }
     }
 
-    /// A value of this kind.
+    /// A value of this kind. If it [`is_incomplete`](Self::is_incomplete), [`complete`](Self::complete) is due.
     ///
     /// # Safety
     /// As [`write`](Self::write).
@@ -286,21 +291,46 @@ impl redtail_token {
         input: &[u8],
         at: usize,
         depth: usize,
+        number: u64,
     ) {
         let token = Self {
             step: REDTAIL_TOKEN_VALUE as c_int,
             kind: kind as c_int,
             depth: depth as u32,
+            integer: number as i64,
             bytes: part(input, lexeme.start, lexeme.extent),
             raw: part(input, at, lexeme.end - at),
             ..Self::NOTHING
         };
         // SAFETY: there is room, as promised.
         unsafe { place.write(token) };
-        if matches!(kind, Kind::Integer | Kind::Boolean | Kind::VerbatimString) {
-            // SAFETY: just written.
-            unsafe { &mut *place }.complete(kind, input.get(lexeme.start..).unwrap_or_default());
+    }
+
+    /// Whether a value of this kind has more than its positions.
+    #[inline(always)]
+    pub(super) fn is_incomplete(kind: Kind) -> bool {
+        matches!(kind, Kind::Integer | Kind::Boolean | Kind::VerbatimString)
+    }
+
+    /// Adds to a value what only some kinds have.
+    ///
+    /// # Safety
+    /// `token` points to a value whose bytes have not changed.
+    #[inline(never)]
+    pub(super) unsafe fn complete(token: *mut Self) -> redtail_status {
+        // SAFETY: as promised.
+        let token = unsafe { &mut *token };
+        // SAFETY: as promised.
+        let text = unsafe { bytes(token.bytes.data, token.bytes.len) }.unwrap_or_default();
+        if token.kind == REDTAIL_KIND_INTEGER as c_int {
+            token.integer = integer_value(text);
+        } else if token.kind == REDTAIL_KIND_BOOLEAN as c_int {
+            token.integer = i64::from(text == b"t");
+        } else if let &[a, b, c, _, ref text @ ..] = text {
+            token.format = [a as c_char, b as c_char, c as c_char, 0];
+            token.bytes = redtail_slice::of(text);
         }
+        REDTAIL_OK
     }
 
     /// Any other token.
@@ -308,7 +338,7 @@ impl redtail_token {
     /// # Safety
     /// As [`write`](Self::write).
     #[inline(always)]
-    pub(super) unsafe fn write_other(place: *mut Self, lexeme: Lexeme, input: &[u8], at: usize, depth: usize) {
+    unsafe fn write_other(place: *mut Self, lexeme: Lexeme, input: &[u8], at: usize, depth: usize) {
         let (step, kind, count) = match lexeme.shape {
             Shape::Begin(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, lexeme.extent),
             Shape::Stream(kind) => (REDTAIL_TOKEN_BEGIN, kind as c_int, usize::MAX),
@@ -323,19 +353,6 @@ impl redtail_token {
         let token = Self { step: step as c_int, kind, depth, format: [0; 4], count, integer: 0, bytes, raw };
         // SAFETY: there is room, as promised.
         unsafe { place.write(token) };
-    }
-
-    /// Adds what only some kinds have. `text` begins with the bytes of the token.
-    #[inline(never)]
-    fn complete(&mut self, kind: Kind, text: &[u8]) {
-        match (kind, text.get(..self.bytes.len).unwrap_or_default()) {
-            (Kind::Integer, number) => self.integer = integer_value(number),
-            (Kind::VerbatimString, &[a, b, c, _, ref text @ ..]) => {
-                self.format = [a as c_char, b as c_char, c as c_char, 0];
-                self.bytes = redtail_slice::of(text);
-            }
-            (_, truth) => self.integer = i64::from(truth == b"t"),
-        }
     }
 }
 

@@ -17,7 +17,8 @@ use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
 use crate::base::status::Status;
 use crate::capi::basics::*;
 use crate::capi::boundary::{
-    Guard, Guarded, Out, bytes, call, checked_at_once, enter_shared, listen_for_panics, make, refuse, release, there,
+    Guard, Guarded, Out, are_aligned, bytes, call, checked_at_once, enter, enter_shared, listen_for_panics, make,
+    refuse, release, there,
 };
 use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
@@ -25,8 +26,8 @@ use crate::capi::item::*;
 use crate::capi::limits;
 use crate::capi::view::{Rest, View};
 use crate::resp::{
-    Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, PartsItem, PartsParser, PartsPoll, Poll, Request,
-    RequestParser, TokenParser,
+    Args, Command, CommandParser, FoldTokens, FrameParser, InlineArg, InlineArgs, Lexeme, PartsItem, PartsParser,
+    PartsPoll, Poll, Request, RequestParser, TokenParser,
 };
 
 /// Finds complete commands or frames in bytes. One thread at a time. It allocates nothing after its creation.
@@ -222,27 +223,88 @@ pub unsafe extern "C" fn redtail_parser_next(
     input: *mut redtail_slice,
     item: *mut *const redtail_item,
 ) -> c_int {
-    let handle = parser;
-    // SAFETY: as the header asks.
-    if let Some((parser, input, item)) = unsafe { checked_at_once(parser, input, item) }
-        && matches!(parser.machine, Machine::Commands(_))
-        && parser.guard.refused().is_none()
-        // SAFETY: as the header asks.
-        && let redtail_slice { data, len } = unsafe { *input.pointer() }
-        && !data.is_null()
-        // SAFETY: as the header asks.
-        && let Some(bytes) = unsafe { bytes(data, len) }
-        && let Some(rest) = parser.fast(handle, bytes)
+    if are_aligned(parser, input, item)
+        // SAFETY: NULL or a live parser, as the header asks.
+        && let Some(checked) = unsafe { parser.as_ref() }
     {
-        parser.guard.clear();
+        if checked.guard.is_prepared(parser.addr()) {
+            // SAFETY: just checked.
+            return unsafe { next_command(parser, input, item) };
+        }
+        if matches!(checked.machine, Machine::Frames(_)) {
+            // SAFETY: just checked.
+            return unsafe { next_frame(parser, input, item) };
+        }
+    }
+    next_slow(parser, input, item)
+}
+
+/// The same for a command after another one. A function of its own, because the others need fewer registers.
+///
+/// # Safety
+/// The pointers are aligned, and the handle is not NULL.
+#[inline(never)]
+unsafe fn next_command(
+    parser: *mut redtail_parser,
+    input: *mut redtail_slice,
+    item: *mut *const redtail_item,
+) -> c_int {
+    // SAFETY: as promised, and as the header asks.
+    if let Some((input, bytes)) = unsafe { input_of(input) }
+        && let Some(item) = Out::new_aligned(item)
+        // SAFETY: as promised.
+        && let Some(rest) = unsafe { &mut *parser }.fast(bytes)
+    {
         input.set(redtail_slice::of(rest));
-        item.set(item_of(handle));
+        item.set(item_of(parser));
         return REDTAIL_OK as c_int;
     }
     next_slow(parser, input, item)
 }
 
-/// The same for an item that is no common command, and for a wrong call.
+/// The same for a frame.
+///
+/// # Safety
+/// As [`next_command`].
+#[inline(never)]
+unsafe fn next_frame(parser: *mut redtail_parser, input: *mut redtail_slice, item: *mut *const redtail_item) -> c_int {
+    let handle = parser;
+    // SAFETY: as promised, and as the header asks.
+    let (Some((input, bytes)), Some(item)) = (unsafe { input_of(input) }, Out::new_aligned(item)) else {
+        return next_slow(parser, input, item);
+    };
+    // SAFETY: as promised.
+    enter(Some(unsafe { &mut *parser }), |parser| {
+        parser.guard.clear();
+        let (used, status) = match parser.frame(bytes) {
+            Ok(found) => found,
+            Err(error) => return parser.fail(error),
+        };
+        input.set(redtail_slice::of(bytes.get(used..).unwrap_or_default()));
+        if status == REDTAIL_OK {
+            item.set(item_of(handle));
+        }
+        status
+    })
+}
+
+/// The input of a common call: its pointer, and the bytes.
+///
+/// # Safety
+/// `input` is aligned, and NULL or as the header asks.
+#[inline(always)]
+unsafe fn input_of<'a>(input: *mut redtail_slice) -> Option<(Out<redtail_slice>, &'a [u8])> {
+    let input = Out::new_aligned(input)?;
+    // SAFETY: as promised.
+    let redtail_slice { data, len } = unsafe { *input.pointer() };
+    if data.is_null() {
+        return None;
+    }
+    // SAFETY: as promised.
+    Some((input, unsafe { bytes(data, len) }?))
+}
+
+/// The same for any item, and for a wrong call.
 #[inline(never)]
 fn next_slow(parser: *mut redtail_parser, input: *mut redtail_slice, item: *mut *const redtail_item) -> c_int {
     let handle = parser;
@@ -326,19 +388,37 @@ pub unsafe extern "C" fn redtail_parser_tokens(
         let Machine::Tokens(machine) = &mut parser.machine else {
             return refuse(parser, REDTAIL_ERROR_STATE, "only REDTAIL_MODE_TOKENS delivers tokens");
         };
-        let (written, used, result) = machine.fold(unread, 0, |written, at, lexeme, depth| {
-            // SAFETY: within the room that the caller promises.
-            unsafe { redtail_token::write(tokens.add(written), lexeme, unread, at, depth) };
-            if written + 1 == capacity { ControlFlow::Break(written + 1) } else { ControlFlow::Continue(written + 1) }
-        });
+        let mut array = TokenArray { end: tokens.wrapping_add(capacity) };
+        let (next, used, result) = machine.fold(unread, tokens, &mut array);
         input.set(redtail_slice::of(unread.get(used..).unwrap_or_default()));
-        count.set(written);
+        count.set((next.addr() - tokens.addr()) / size_of::<redtail_token>());
         match result {
             Ok(Status::Complete(())) => REDTAIL_OK,
             Ok(Status::Incomplete { needed }) => parser.view.incomplete(needed),
             Err(error) => parser.fail(error),
         }
     })
+}
+
+/// An array of the caller.
+struct TokenArray {
+    end: *mut redtail_token,
+}
+
+impl<'a> FoldTokens<'a, *mut redtail_token> for TokenArray {
+    #[inline(always)]
+    fn token(
+        &mut self,
+        place: *mut redtail_token,
+        bytes: &'a [u8],
+        lexeme: Lexeme,
+        depth: usize,
+    ) -> ControlFlow<*mut redtail_token, *mut redtail_token> {
+        // SAFETY: within the room that the caller promises.
+        unsafe { redtail_token::write(place, lexeme, bytes, 0, depth) };
+        let next = place.wrapping_add(1);
+        if next == self.end { ControlFlow::Break(next) } else { ControlFlow::Continue(next) }
+    }
 }
 
 /// The next argument of the last item beyond its spans: the first call delivers argument REDTAIL_SPANS.
@@ -368,24 +448,32 @@ pub unsafe extern "C" fn redtail_parser_next_token(
     if let Some((parser, token, _)) = unsafe { checked_at_once(parser, token, token) }
         && let Machine::Frames(machine) = &parser.machine
         && parser.guard.refused().is_none()
-        // SAFETY: the frame's bytes have not changed, as the header asks.
-        && let Some(is_found) = unsafe { parser.view.recorded_token(machine.tape()) }
     {
-        if is_found {
+        let tape = machine.tape();
+        // SAFETY: the frame's bytes have not changed, as the header asks.
+        if let Some(kind) = unsafe { parser.view.recorded_value(tape) } {
             token.set(found);
+            if redtail_token::is_incomplete(kind) {
+                // SAFETY: just written, over bytes that have not changed.
+                return unsafe { redtail_token::complete(found.cast_mut()) } as c_int;
+            }
+            return REDTAIL_OK as c_int;
         }
-        return if is_found { REDTAIL_OK } else { REDTAIL_END } as c_int;
+        if parser.view.is_at_end(tape) {
+            return REDTAIL_END as c_int;
+        }
     }
-    read_token(parser, token)
+    other_token(parser, token)
 }
 
-/// The same for a frame without a tape, and for a wrong call.
+/// The same for any token, and for a wrong call.
 #[inline(never)]
-fn read_token(parser: *mut redtail_parser, token: *mut *const redtail_token) -> c_int {
+fn other_token(parser: *mut redtail_parser, token: *mut *const redtail_token) -> c_int {
     let found = token_of(parser);
     call!(parser, out token; {
+        let Machine::Frames(machine) = &parser.machine else { return REDTAIL_END };
         // SAFETY: the frame's bytes have not changed, as the header asks.
-        if !matches!(parser.machine, Machine::Frames(_)) || !unsafe { parser.view.read_token() } {
+        if !unsafe { parser.view.token(machine.tape()) } {
             return REDTAIL_END;
         }
         token.set(found);
@@ -536,22 +624,25 @@ impl redtail_parser {
     /// Finds one item. Returns the bytes after it and the status. `handle` points to the parser.
     #[inline(always)]
     fn next<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
-        match self.fast(handle, bytes) {
-            Some(rest) => (rest, REDTAIL_OK),
-            None => self.slow(handle, bytes),
+        if self.guard.is_prepared(handle.addr())
+            && let Some(rest) = self.fast(bytes)
+        {
+            return (rest, REDTAIL_OK);
         }
+        self.slow(handle, bytes)
     }
 
-    /// Fast path for almost every command. Returns the bytes after it. It can't panic.
+    /// Fast path for almost every command after another one. Returns the bytes after it. It can't panic.
     #[inline(always)]
-    fn fast<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+    fn fast<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let Machine::Commands(machine) = &mut self.machine else { return None };
         let (raw, rest, argc, ()) = machine.fast_if(bytes, |_| Some(()))?;
-        self.view.command(raw, argc, machine.offset(), within(handle, machine.spans().as_ptr()));
+        self.view.next_command(raw, argc, machine.offset());
         Some(rest)
     }
 
     fn slow<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
+        self.guard.prepare(0);
         let found = match &self.machine {
             Machine::Frames(_) => self.frame(bytes),
             _ => self.other(handle, bytes),
@@ -566,7 +657,7 @@ impl redtail_parser {
     #[inline(always)]
     fn frame(&mut self, bytes: &[u8]) -> Result<(usize, redtail_status), ProtocolError> {
         let Machine::Frames(machine) = &mut self.machine else { return Ok((0, REDTAIL_ERROR_STATE)) };
-        Ok(match machine.poll(bytes)? {
+        Ok(match machine.poll_inline(bytes)? {
             Poll::Complete { length, .. } => (length, self.view.frame(machine.frame(bytes), machine.offset())),
             Poll::Incomplete { needed, .. } => (0, self.view.incomplete(needed)),
         })
@@ -629,6 +720,9 @@ impl redtail_parser {
         (self.view.item.index, self.view.item.length) = (0, 0);
         self.view.command(command.raw(), command.argc(), offset, spans);
         if command.argc() <= REDTAIL_SPANS {
+            if matches!(self.machine, Machine::Commands(_)) {
+                self.guard.prepare(handle.addr());
+            }
             return REDTAIL_OK;
         }
         self.view.shown = redtail_slice::of(shown);

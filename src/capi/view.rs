@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use crate::capi::basics::*;
 use crate::capi::boundary::bytes;
 use crate::capi::item::*;
-use crate::resp::{ArgCursor, Element, Frame, Inline, Part, Shape, TokenParser};
+use crate::resp::{ArgCursor, Element, FoldTokens, Frame, Inline, Kind, Lexeme, Part, Shape, TokenParser};
 
 pub(super) struct View {
     pub(super) item: redtail_item,
@@ -44,7 +44,7 @@ struct Walk {
 
 impl Walk {
     const fn of(frame: redtail_slice) -> Self {
-        Self { frame, index: 0, at: 0, depth: 0, parser: None }
+        Self { frame, index: usize::MAX, at: 0, depth: 0, parser: None }
     }
 
     fn restart(&mut self, frame: redtail_slice) {
@@ -82,7 +82,7 @@ impl View {
     /// Removes the item.
     pub(super) fn nothing(&mut self) {
         self.rest = Rest::None;
-        self.walk.frame = redtail_slice::NONE;
+        (self.walk.frame, self.walk.index) = (redtail_slice::NONE, usize::MAX);
     }
 
     /// Starts the walk again. False if the last item is not a frame.
@@ -94,8 +94,16 @@ impl View {
         !frame.data.is_null()
     }
 
-    /// `spans` are those of the first arguments.
+    /// A command after another one: what they have in common stays.
     #[inline(always)]
+    pub(super) fn next_command(&mut self, raw: &[u8], argc: usize, offset: u64) {
+        let item = &mut self.item;
+        item.offset = offset;
+        item.raw = redtail_slice::of(raw);
+        item.argc = argc;
+    }
+
+    /// `spans` are those of the first arguments.
     pub(super) fn command(&mut self, raw: &[u8], argc: usize, offset: u64, spans: *const redtail_span) {
         let item = &mut self.item;
         item.spans = spans;
@@ -158,39 +166,54 @@ impl View {
         REDTAIL_NEED_MORE
     }
 
-    /// The next step of the walk through the last frame, from its tape; `Some(false)` after the last. `None` if there
-    /// is no tape. It can't panic.
+    /// Whether the walk has delivered every token of the tape.
+    #[inline(always)]
+    pub(super) fn is_at_end(&self, tape: &[Element]) -> bool {
+        self.walk.index == tape.len() && !tape.is_empty()
+    }
+
+    /// The next step of the walk through the last frame, if it is a value on its tape; its kind. It can't panic, and
+    /// calls no function: [`redtail_token::complete`] is left to the caller.
     ///
     /// # Safety
     /// The bytes shown last have not changed.
     #[inline(always)]
-    pub(super) unsafe fn recorded_token(&mut self, tape: &[Element]) -> Option<bool> {
+    pub(super) unsafe fn recorded_value(&mut self, tape: &[Element]) -> Option<Kind> {
         let walk = &mut self.walk;
-        if walk.frame.data.is_null() {
-            return None;
-        }
-        let Some(&element) = tape.get(walk.index) else { return (!tape.is_empty()).then_some(false) };
-        // SAFETY: the bytes of the frame shown last, which have not changed.
+        let element = *tape.get(walk.index)?;
+        let (kind, lexeme) = (element.value()?, element.lexeme());
+        // SAFETY: the bytes of the frame shown last, which have not changed. Without a frame the index is beyond any tape.
         let frame = unsafe { std::slice::from_raw_parts(walk.frame.data.cast(), walk.frame.len) };
-        if let Some(kind) = element.value() {
-            let lexeme = element.lexeme();
-            // SAFETY: the memory of a token.
-            unsafe { redtail_token::write_value(&raw mut self.token, kind, lexeme, frame, walk.at, walk.depth) };
-            (walk.index, walk.at) = (walk.index + 1, lexeme.end);
-        } else {
-            self.recorded_other(element, frame);
-        }
-        Some(true)
+        // SAFETY: the memory of a token.
+        unsafe { redtail_token::write_value(&raw mut self.token, kind, lexeme, frame, walk.at, walk.depth, 0) };
+        (walk.index, walk.at) = (walk.index + 1, lexeme.end);
+        Some(kind)
     }
 
-    /// A recorded token that is no value.
-    #[inline(never)]
-    fn recorded_other(&mut self, element: Element, frame: &[u8]) {
+    /// The next step of the walk. False after the last one, and if there is no frame.
+    ///
+    /// # Safety
+    /// As [`recorded_value`](Self::recorded_value).
+    pub(super) unsafe fn token(&mut self, tape: &[Element]) -> bool {
+        if let Some(&element) = tape.get(self.walk.index) {
+            // SAFETY: as promised. Without a frame the index is beyond any tape.
+            unsafe { self.recorded_token(element) };
+            return true;
+        }
+        // SAFETY: as promised.
+        tape.is_empty() && unsafe { self.read_token() }
+    }
+
+    /// # Safety
+    /// As [`recorded_value`](Self::recorded_value). There is a frame.
+    unsafe fn recorded_token(&mut self, element: Element) {
         let (walk, lexeme) = (&mut self.walk, element.lexeme());
+        // SAFETY: the bytes of the frame shown last, which have not changed.
+        let frame = unsafe { std::slice::from_raw_parts(walk.frame.data.cast(), walk.frame.len) };
         // An end has the depth of its beginning.
         walk.depth = walk.depth.wrapping_sub(usize::from(lexeme.shape == Shape::End));
         // SAFETY: the memory of a token.
-        unsafe { redtail_token::write_other(&raw mut self.token, lexeme, frame, walk.at, walk.depth) };
+        unsafe { redtail_token::write(&raw mut self.token, lexeme, frame, walk.at, walk.depth) };
         walk.depth += usize::from(matches!(lexeme.shape, Shape::Begin(_) | Shape::Stream(_)));
         (walk.index, walk.at) = (walk.index + 1, lexeme.end);
     }
@@ -198,8 +221,8 @@ impl View {
     /// The same for a frame without a tape: it has more tokens than the parser records. False if there is no frame.
     ///
     /// # Safety
-    /// As [`recorded_token`](Self::recorded_token).
-    pub(super) unsafe fn read_token(&mut self) -> bool {
+    /// As [`recorded_value`](Self::recorded_value).
+    unsafe fn read_token(&mut self) -> bool {
         // SAFETY: the bytes of the frame shown last, which have not changed.
         let frame = unsafe { bytes(self.walk.frame.data, self.walk.frame.len) };
         // Without a frame nothing is left of an earlier walk.
@@ -210,12 +233,20 @@ impl View {
             return false;
         }
         let token = &raw mut self.token;
-        let (is_found, used, _) = parser.fold(rest, false, |_, at, lexeme, depth| {
-            // SAFETY: the memory of a token.
-            unsafe { redtail_token::write(token, lexeme, rest, at, depth) };
-            ControlFlow::Break(true)
-        });
+        let (is_found, used, _) = parser.fold(rest, false, &mut First(token));
         self.walk.at += used;
         is_found
+    }
+}
+
+/// Writes the first token.
+struct First(*mut redtail_token);
+
+impl<'a> FoldTokens<'a, bool> for First {
+    #[inline(always)]
+    fn token(&mut self, _: bool, bytes: &'a [u8], lexeme: Lexeme, depth: usize) -> ControlFlow<bool, bool> {
+        // SAFETY: the memory of a token.
+        unsafe { redtail_token::write(self.0, lexeme, bytes, 0, depth) };
+        ControlFlow::Break(true)
     }
 }

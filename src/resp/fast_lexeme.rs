@@ -15,36 +15,72 @@ pub(super) const LONGEST_FAST: u64 = 999;
 /// The longest text that is searched here, in bytes.
 const LONGEST_TEXT: usize = 64;
 
+/// The eight bytes at index `at`.
+#[inline(always)]
+pub(super) fn first_word(bytes: &[u8], at: usize) -> Option<u64> {
+    // Positions have 32 bits. The cast tells the compiler that the sums do not overflow, here and below.
+    let at = at as u32 as usize;
+    Some(u64::from_le_bytes(*bytes.get(at..at + 8)?.first_chunk()?))
+}
+
 /// As [`fast_lexeme`], if the element begins with a short number: nearly all do.
 #[inline(always)]
 pub(super) fn short_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
-    // Positions have 32 bits. The cast tells the compiler that the sums below do not overflow.
-    let at = at as u32 as usize;
-    let head = u64::from_le_bytes(*bytes.get(at..at + 8)?.first_chunk()?);
-    let (kind, line) = (head as u8, head >> 8);
-    if kind == b'$' {
-        let (length, used) = short_length(line)?;
-        let start = at + 1 + used;
+    let head = first_word(bytes, at)?;
+    if head as u8 == b'$' {
+        let (length, used) = short_length(head >> 8)?;
+        let start = at as u32 as usize + 1 + used;
         let end = start + length + 2;
         let is_whole = bytes.get(end - 2..end)? == b"\r\n";
         return is_whole.then_some(Lexeme::new(Shape::Scalar(Kind::BulkString), start, length, end));
     }
-    if kind == b':' {
-        let length = short_integer(line)?;
-        return Some(Lexeme::new(Shape::Scalar(Kind::Integer), at + 1, length, at + 1 + length + 2));
+    short_scalar(head, at).or_else(|| short_begin(head, at))
+}
+
+/// A whole bulk string at the front with a length of one or two digits. Its first eight bytes are `head`.
+#[inline(always)]
+pub(super) fn short_bulk(head: u64, bytes: &[u8]) -> Option<Lexeme> {
+    // A digit has this bit set; CR has not.
+    let more = (head >> 20) as usize & 1;
+    // The first digit with the type before it, then the last digit with the CR LF after it. Both are below ten in a
+    // valid line.
+    let first = (((head as u32) << 16) ^ 0x3024_0000).rotate_left(8);
+    let units = (head >> 8 >> (8 * more)) as u32 & 0x00ff_ffff ^ 0x000a_0d30;
+    // Of two digits the first is not 0.
+    if first > 9 || units > 9 || (first as usize) < more {
+        return None;
     }
-    if kind == b'+' {
-        let length = short_text(line)?;
-        return Some(Lexeme::new(Shape::Scalar(Kind::SimpleString), at + 1, length, at + 1 + length + 2));
-    }
-    let (kind, per) = match kind {
+    let tens = first & (more as u32).wrapping_neg();
+    let (start, length) = (4 + more, (10 * tens + units) as usize);
+    let end = start + length + 2;
+    let is_whole = bytes.get(end - 2..end)? == b"\r\n";
+    is_whole.then_some(Lexeme::new(Shape::Scalar(Kind::BulkString), start, length, end))
+}
+
+/// An integer of at most five digits or a simple string of at most five bytes. Its first eight bytes are `head`.
+#[inline(always)]
+pub(super) fn short_scalar(head: u64, at: usize) -> Option<Lexeme> {
+    let (kind, length) = match head as u8 {
+        b':' => (Kind::Integer, short_integer(head >> 8)?),
+        b'+' => (Kind::SimpleString, short_text(head >> 8)?),
+        _ => return None,
+    };
+    let start = at as u32 as usize + 1;
+    Some(Lexeme::new(Shape::Scalar(kind), start, length, start + length + 2))
+}
+
+/// The head of a common aggregate, likewise.
+#[inline(always)]
+pub(super) fn short_begin(head: u64, at: usize) -> Option<Lexeme> {
+    let (kind, per) = match head as u8 {
         b'*' => (Kind::Array, 0),
         b'%' => (Kind::Map, 1),
         b'~' => (Kind::Set, 0),
         _ => return None,
     };
-    let (count, used) = short_length(line)?;
-    Some(Lexeme::new(Shape::Begin(kind), at + 1 + used, count << per, at + 1 + used))
+    let (count, used) = short_length(head >> 8)?;
+    let end = at as u32 as usize + 1 + used;
+    Some(Lexeme::new(Shape::Begin(kind), end, count << per, end))
 }
 
 /// The element at index `at`, if it is whole and common.
@@ -52,8 +88,7 @@ pub(super) fn short_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
 pub(super) fn fast_lexeme(bytes: &[u8], at: usize) -> Option<Lexeme> {
     let at = at as u32 as usize;
     let head = load(bytes, at)?;
-    let line = head >> 8;
-    let text = at + 1;
+    let (line, text) = (head >> 8, at + 1);
     let scalar = |kind, text, stop| Some(Lexeme::new(Shape::Scalar(kind), text, stop - text, stop + 2));
     match head as u8 {
         b'$' => {
@@ -137,12 +172,39 @@ fn line_ends(word: u64) -> u64 {
     find(u64::from(b'\r')) | find(u64::from(b'\n'))
 }
 
-#[inline(never)]
+/// The length of any integer at index `at`.
+#[inline(always)]
 fn long_integer(bytes: &[u8], at: usize) -> Option<usize> {
-    match number::integer(bytes.get(at..)?) {
+    let text = bytes.get(at..)?;
+    let digits = digits(text);
+    // Every number of 18 digits fits.
+    if (6..19).contains(&digits) && text.first() != Some(&b'0') && text.get(digits..digits + 2)? == b"\r\n" {
+        return Some(digits);
+    }
+    match number::integer(text) {
         Ok(Scanned::Whole { end }) => Some(end - 2),
         _ => None,
     }
+}
+
+/// The number of digits at the front.
+#[inline(always)]
+fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// The value of `length` digits at the front. `None` if they are not followed by enough bytes, or are no digits.
+#[inline(always)]
+pub fn digits_value(text: &[u8], length: usize) -> Option<u64> {
+    let word = u64::from_le_bytes(*text.first_chunk()?) ^ 0x3030_3030_3030_3030;
+    if length == 0 || length > 8 || word as u8 > 9 {
+        return None;
+    }
+    // The digits become the last ones of eight, which are then added in pairs.
+    let ones = word << (64 - 8 * length);
+    let tens = ones.wrapping_mul(10).wrapping_add(ones >> 8) & 0x00ff_00ff_00ff_00ff;
+    let hundreds = tens.wrapping_mul(100).wrapping_add(tens >> 16) & 0x0000_ffff_0000_ffff;
+    Some(hundreds.wrapping_mul(10_000).wrapping_add(hundreds >> 32) & 0xffff_ffff)
 }
 
 /// The length of the text at index `at`.
@@ -163,15 +225,14 @@ fn text_length(bytes: &[u8], at: usize) -> Option<usize> {
 #[inline(always)]
 fn decimal(bytes: &[u8], at: usize) -> Option<usize> {
     let text = bytes.get(at..)?;
-    let digits =
-        |from: usize| text.get(from..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let count = |from: usize| digits(text.get(from..).unwrap_or_default());
     let first = usize::from(text.first() == Some(&b'-'));
-    let mut end = first + digits(first);
+    let mut end = first + count(first);
     if end == first {
         return None;
     }
     if text.get(end) == Some(&b'.') {
-        let fraction = digits(end + 1);
+        let fraction = count(end + 1);
         if fraction == 0 {
             return None;
         }

@@ -110,6 +110,12 @@ impl FrameParser {
     /// # Errors
     /// As [`next`](Self::next).
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
+        self.poll_inline(input)
+    }
+
+    /// The same, compiled into its caller.
+    #[inline(always)]
+    pub(crate) fn poll_inline(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
         if let Some(error) = self.failed {
             return Err(error);
         }

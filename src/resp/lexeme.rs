@@ -30,11 +30,15 @@ pub enum Shape {
 }
 
 impl Lexeme {
+    /// The end of an aggregate with a count. It has no bytes.
+    pub(super) const END: Self = Self::new(Shape::End, 0, 0, 0);
+
     #[inline(always)]
     pub(super) const fn new(shape: Shape, start: usize, extent: usize, end: usize) -> Self {
         Self { shape, start, extent, end }
     }
 
+    #[inline(always)]
     pub(super) fn shifted(self, by: usize) -> Self {
         Self { start: self.start + by, end: self.end + by, ..self }
     }

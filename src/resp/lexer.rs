@@ -9,7 +9,9 @@ use memchr::memchr2;
 
 use crate::base::error::ProtocolErrorKind;
 use crate::base::limits::{Limits, MAX_COMMAND, MAX_DEPTH, MAX_ELEMENTS};
-use crate::resp::fast_lexeme::{LONGEST_FAST, MOST_FAST_ELEMENTS, fast_lexeme, short_lexeme};
+use crate::resp::fast_lexeme::{
+    LONGEST_FAST, MOST_FAST_ELEMENTS, fast_lexeme, first_word, short_begin, short_bulk, short_lexeme, short_scalar,
+};
 use crate::resp::kind::Kind;
 use crate::resp::lexeme::{Element, Lexeme, Shape};
 use crate::resp::number;
@@ -24,8 +26,8 @@ pub(super) struct Lexer {
     limits: Limits,
     /// A payload of at least this length is delivered in pieces.
     threshold: u64,
-    /// The length of an input up to which common elements fit every limit; 0 if a limit is too small for them.
-    window: usize,
+    /// Whether common elements fit every limit, but perhaps not [`Limits::command`] together.
+    is_wide: bool,
     state: State,
     pub(super) stack: DepthStack,
     /// The index of the current element in the input. Bytes before it are not read again.
@@ -41,7 +43,7 @@ enum State {
     Element,
     /// In a line of which `seen` bytes are valid.
     Line { kind: Kind, seen: usize, digits: NumberState },
-    /// In a payload that begins `start` bytes behind the type byte.
+    /// In a payload that begins `start` bytes after the type byte.
     Payload { start: usize, length: u64, of: Payload },
     /// At the `;` of a chunk, after `total` bytes of a streamed string.
     Chunk { total: u64 },
@@ -80,6 +82,12 @@ pub(super) enum Lex {
     Mark(u64),
 }
 
+/// A fold over the tokens of [`Lexer::tokens`]. A closure would not always be compiled into that loop.
+pub trait FoldTokens<'a, B> {
+    /// Takes the token at the front of `bytes`, inside `depth` open aggregates and strings. `Break` ends the fold.
+    fn token(&mut self, folded: B, bytes: &'a [u8], lexeme: Lexeme, depth: usize) -> ControlFlow<B, B>;
+}
+
 /// The length of the smallest chunk, which ends a streamed string.
 const LAST_CHUNK: u64 = 4;
 
@@ -92,10 +100,9 @@ impl Lexer {
             ..limits
         };
         let threshold = threshold.map_or(u64::MAX, |threshold| threshold.max(1));
-        let fits = limits.bulk.min(limits.reply_line as u64).min(threshold - 1) >= LONGEST_FAST
-            && limits.arguments >= MOST_FAST_ELEMENTS;
-        let window = if fits { as_size(limits.command) } else { 0 };
-        Self { limits, threshold, window, state: State::Element, stack: DepthStack::new(), at: 0, base: 0 }
+        let longest = limits.bulk.min(limits.reply_line as u64).min(threshold - 1).min(limits.command / 2);
+        let is_wide = longest >= LONGEST_FAST && limits.arguments >= MOST_FAST_ELEMENTS;
+        Self { limits, threshold, is_wide, state: State::Element, stack: DepthStack::new(), at: 0, base: 0 }
     }
 
     /// A lexer of bytes that a parser has validated.
@@ -149,73 +156,113 @@ impl Lexer {
         tape: &mut [Element],
         root: &mut Element,
     ) -> (usize, Result<Lex, ParseError>) {
-        self.tokens::<true, _>(input, recorded, |tokens, _, lexeme, depth| {
+        // The fast path leaves what exceeds the limit of a frame to the slow path.
+        let window = input.get(..as_size(self.limits.command)).unwrap_or(input);
+        let (mut at, mut most, mut tokens) = (self.at, self.most_common(), recorded);
+        loop {
+            let depth = self.stack.depth();
+            let lexeme = if self.stack.last().is_empty() {
+                if depth == 0 {
+                    self.stack.restart();
+                    self.at = 0;
+                    return (tokens, Ok(Lex::Whole(Lexeme::END.shifted(at))));
+                }
+                self.stack.close();
+                Lexeme::END.shifted(at)
+            } else if most > 0
+                && let Some(lexeme) = self.fast(window, at)
+            {
+                lexeme
+            } else {
+                self.at = at;
+                let lexeme = match self.slow(input) {
+                    Ok(Lex::Whole(lexeme)) => lexeme.shifted(at),
+                    other => return (tokens, other),
+                };
+                most = self.most_common();
+                lexeme
+            };
             let element = Element::of(lexeme);
-            if depth == 0 && !matches!(lexeme.shape, Shape::Begin(Kind::Attribute) | Shape::Chunk | Shape::End) {
+            if depth.min(self.stack.depth()) == 0
+                && !matches!(lexeme.shape, Shape::Begin(Kind::Attribute) | Shape::Chunk | Shape::End)
+            {
                 *root = element;
             }
             if let Some(place) = tape.get_mut(tokens) {
                 *place = element;
             }
-            ControlFlow::Continue(tokens + 1)
-        })
+            (tokens, at) = (tokens + 1, lexeme.end);
+        }
     }
 
-    /// Folds the tokens from the position. `each` receives the index of each one, the token, and the number of
-    /// aggregates around it, until it breaks. An aggregate with a count ends with a token without bytes.
-    ///
-    /// With `FRAME`, [`Limits::command`] applies to the frame instead of each token, and `Whole` is the end of the
-    /// frame.
+    /// Folds the tokens until `each` breaks: then the result is `Whole`. [`Limits::command`] applies to each token. An
+    /// aggregate with a count ends with a token without bytes.
     #[inline(always)]
-    pub(super) fn tokens<const FRAME: bool, B>(
+    pub(super) fn tokens<'a, B>(
         &mut self,
-        input: &[u8],
+        input: &'a [u8],
         mut folded: B,
-        mut each: impl FnMut(B, usize, Lexeme, usize) -> ControlFlow<B, B>,
+        each: &mut impl FoldTokens<'a, B>,
     ) -> (B, Result<Lex, ParseError>) {
-        let window = input.get(..self.window).unwrap_or(input);
-        let (mut at, mut begins) = (self.at, matches!(self.state, State::Element));
+        let (mut rest, mut most) = (input.get(self.at..).unwrap_or_default(), self.most_common());
         loop {
-            let depth = self.stack.depth();
-            let lexeme = if self.stack.last().is_empty() {
-                let end = Lexeme::new(Shape::End, at, 0, at);
-                if depth == 0 {
-                    self.stack.restart();
-                    if FRAME {
-                        self.at = 0;
-                        return (folded, Ok(Lex::Whole(end)));
-                    }
-                    continue;
-                }
+            let (shown, depth) = (rest, self.stack.depth());
+            let head = if self.stack.last().is_common(most) { first_word(rest, 0) } else { None };
+            // Nearly all elements are short bulk strings. Each call is compiled for the shape of its token.
+            let flow = if let Some(lexeme) = head.and_then(|head| short_bulk(head, rest)) {
+                self.stack.count_plain();
+                rest = rest.get(lexeme.end..).unwrap_or_default();
+                each.token(folded, shown, lexeme, depth)
+            } else if let Some(lexeme) = head.and_then(|head| short_begin(head, 0))
+                && depth < self.limits.depth
+            {
+                self.begin(lexeme);
+                rest = rest.get(lexeme.end..).unwrap_or_default();
+                each.token(folded, shown, lexeme, depth)
+            } else if let Some(lexeme) = head.and_then(|head| short_scalar(head, 0)) {
+                self.stack.count_plain();
+                rest = rest.get(lexeme.end..).unwrap_or_default();
+                each.token(folded, shown, lexeme, depth)
+            } else if self.stack.last().is_empty() && depth > 0 {
                 self.stack.close();
-                end
+                each.token(folded, shown, Lexeme::END, depth - 1)
             } else {
-                match if begins { self.fast(window, at) } else { None } {
-                    Some(lexeme) => lexeme,
-                    None => {
-                        self.at = at;
-                        if !FRAME {
-                            self.base = at;
-                        }
-                        let lex = self.slow(input);
-                        begins = matches!(self.state, State::Element);
-                        match lex {
-                            Ok(Lex::Whole(lexeme)) => lexeme,
-                            other => return (folded, other),
-                        }
-                    }
+                self.stack.refill();
+                if most > 0
+                    && let Some(lexeme) = self.fast_other(rest, 0)
+                {
+                    rest = rest.get(lexeme.end..).unwrap_or_default();
+                    each.token(folded, shown, lexeme, depth)
+                } else {
+                    self.at = input.len() - rest.len();
+                    self.base = self.at;
+                    let lexeme = match self.slow(input) {
+                        Ok(Lex::Whole(lexeme)) => lexeme,
+                        other => return (folded, other),
+                    };
+                    (rest, most) = (rest.get(lexeme.end..).unwrap_or_default(), self.most_common());
+                    each.token(folded, shown, lexeme, self.depth_around(depth, lexeme.shape))
                 }
             };
-            let depth = depth.min(self.stack.depth());
-            folded = match each(folded, at, lexeme, depth) {
-                ControlFlow::Continue(folded) => folded,
-                ControlFlow::Break(folded) => {
-                    self.at = lexeme.end;
-                    return (folded, Ok(Lex::Whole(lexeme)));
+            match flow {
+                ControlFlow::Continue(next) => folded = next,
+                ControlFlow::Break(last) => {
+                    self.at = input.len() - rest.len();
+                    return (last, Ok(Lex::Whole(Lexeme::END)));
                 }
-            };
-            at = lexeme.end;
+            }
         }
+    }
+
+    /// The number of open aggregates and strings around a token. There were `before` aggregates before it.
+    fn depth_around(&self, before: usize, shape: Shape) -> usize {
+        before.min(self.stack.depth()) + usize::from(shape == Shape::Chunk)
+    }
+
+    /// The most elements of a level on the fast path: none within an element.
+    #[inline(always)]
+    fn most_common(&self) -> u32 {
+        if self.is_wide && matches!(self.state, State::Element) { Level::MOST } else { 0 }
     }
 
     /// Restarts the count of positions: the caller removes the bytes before the position from the input.
@@ -231,30 +278,38 @@ impl Lexer {
             return None;
         }
         match short_lexeme(window, at) {
-            Some(lexeme) => self.accept(lexeme),
+            Some(lexeme) if !matches!(lexeme.shape, Shape::Begin(_)) => {
+                self.stack.count_plain();
+                Some(lexeme)
+            }
+            Some(_) if self.stack.depth() >= self.limits.depth => None,
+            Some(lexeme) => {
+                self.begin(lexeme);
+                Some(lexeme)
+            }
             None => self.fast_other(window, at),
         }
     }
 
+    /// The same for other scalars.
     #[inline(never)]
     fn fast_other(&mut self, window: &[u8], at: usize) -> Option<Lexeme> {
-        self.accept(fast_lexeme(window, at)?)
-    }
-
-    #[inline(always)]
-    fn accept(&mut self, lexeme: Lexeme) -> Option<Lexeme> {
-        match lexeme.shape {
-            Shape::Begin(_) if self.stack.depth() >= self.limits.depth => return None,
-            Shape::Begin(_) => {
-                self.stack.count_plain();
-                self.stack.open(Level::counted(lexeme.extent as u32));
-            }
-            _ => self.stack.count_plain(),
+        if !self.stack.is_plain() {
+            return None;
         }
+        let lexeme = fast_lexeme(window, at)?;
+        self.stack.count_plain();
         Some(lexeme)
     }
 
-    /// Reads the element at the position, or the next part of it. The caller moves the position to its end.
+    #[inline(always)]
+    fn begin(&mut self, lexeme: Lexeme) {
+        self.stack.count_plain();
+        self.stack.open(Level::counted(lexeme.extent as u32));
+    }
+
+    /// Reads the element at the position, or the next part of it. Its positions count from there. The caller moves the
+    /// position to its end.
     #[inline(never)]
     pub(super) fn slow(&mut self, input: &[u8]) -> Result<Lex, ParseError> {
         let rest = input.get(self.at..).unwrap_or_default();
@@ -268,7 +323,6 @@ impl Lexer {
             State::Failed => Ok(Lex::Refused(1)),
         };
         match lex {
-            Ok(Lex::Whole(lexeme)) => Ok(Lex::Whole(lexeme.shifted(self.at))),
             Ok(lex) => Ok(lex),
             Err(error) => {
                 self.state = State::Failed;

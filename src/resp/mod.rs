@@ -103,9 +103,13 @@ pub use crate::base::status::Status;
 #[doc(hidden)]
 pub use command::ArgCursor;
 #[doc(hidden)]
+pub use fast_lexeme::digits_value;
+#[doc(hidden)]
 pub use keys::find_keys;
 #[doc(hidden)]
 pub use lexeme::{Element, Lexeme, Shape};
+#[doc(hidden)]
+pub use lexer::FoldTokens;
 #[doc(hidden)]
 pub use number::{double_value, integer_value};
 #[doc(hidden)]

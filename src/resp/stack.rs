@@ -32,6 +32,9 @@ const PAIRED: u32 = 1 << 30;
 const STREAMED: u32 = 1 << 31;
 
 impl Level {
+    /// The most elements that it can count.
+    pub(super) const MOST: u32 = LEFT;
+
     pub(super) fn counted(elements: u32) -> Self {
         Self(elements & LEFT)
     }
@@ -67,6 +70,13 @@ impl Level {
         self.0 & (LEFT | STREAMED) == 0
     }
 
+    /// Whether it is counted, awaits an element, and is no push: one comparison. False for a level with more than `most`
+    /// elements.
+    #[inline(always)]
+    pub(super) fn is_common(self, most: u32) -> bool {
+        self.0.wrapping_sub(1) < most
+    }
+
     /// Whether an end mark is allowed here.
     pub(super) fn may_end(self) -> bool {
         self.0 & (STREAMED | ODD | ATTRIBUTED) == STREAMED
@@ -96,6 +106,14 @@ impl DepthStack {
     pub(super) fn restart(&mut self) {
         self.depth = 0;
         self.last = Level::counted(1);
+    }
+
+    /// Allows any number of frames after a whole one: a restart after each would take time.
+    #[inline(always)]
+    pub(super) fn refill(&mut self) {
+        if self.depth == 0 && self.last.is_empty() {
+            self.last = Level::counted(LEFT);
+        }
     }
 
     /// The number of open aggregates.
@@ -155,7 +173,7 @@ impl DepthStack {
 
     /// Whether no frame has begun, or the last one is complete.
     pub(super) fn is_between_frames(&self) -> bool {
-        self.depth == 0 && (self.last.is_empty() || self.last.0 == 1)
+        self.depth == 0 && !self.last.has(ATTRIBUTED)
     }
 
     /// The least number of bytes of the innermost level at the beginning of an element.

@@ -10,7 +10,7 @@ use crate::base::status::Status;
 use crate::resp::frame::Frame;
 use crate::resp::kind::Kind;
 use crate::resp::lexeme::{Element, Lexeme, Shape};
-use crate::resp::lexer::{Lex, Lexer};
+use crate::resp::lexer::{FoldTokens, Lex, Lexer};
 use crate::resp::number::as_size;
 use crate::resp::parse_error::ParseError;
 use crate::resp::poll::Poll;
@@ -165,7 +165,7 @@ impl TokenParser {
     /// As [`next`](Self::next).
     #[inline]
     pub fn poll(&mut self, input: &[u8]) -> Result<Poll, ProtocolError> {
-        let (found, _, result) = self.fold(input, self.found, |_, _, lexeme, _| ControlFlow::Break(lexeme));
+        let (found, _, result) = self.fold(input, self.found, &mut First);
         self.found = found;
         Ok(match result? {
             Status::Complete(()) => Poll::Complete { skipped: 0, length: found.end },
@@ -197,26 +197,24 @@ impl TokenParser {
     #[inline]
     pub fn batch<'a>(&mut self, input: &mut &'a [u8], mut each: impl FnMut(Token<'a>)) -> Result<usize, ProtocolError> {
         let shown = *input;
-        let (tokens, used, result) = self.fold(shown, 0, |tokens, at, lexeme, _| {
-            each(lexeme.token(shown, at));
-            ControlFlow::Continue(tokens + 1)
+        let mut each = Each(|tokens, token| {
+            each(token);
+            tokens + 1
         });
+        let (tokens, used, result) = self.fold(shown, 0, &mut each);
         *input = shown.get(used..).unwrap_or_default();
         result.map(|_| tokens)
     }
 
-    /// Folds the tokens until `each` breaks. It receives the index and positions of each, and the number of open
-    /// aggregates and strings around it. Returns the number of bytes used, and `Complete` if `each` broke.
+    /// Folds the tokens until `each` breaks: then the result is `Complete`. Returns the number of bytes used too.
     #[inline(always)]
-    pub(crate) fn fold<B>(
+    pub(crate) fn fold<'a, B>(
         &mut self,
-        input: &[u8],
+        input: &'a [u8],
         begin: B,
-        mut each: impl FnMut(B, usize, Lexeme, usize) -> ControlFlow<B, B>,
+        each: &mut impl FoldTokens<'a, B>,
     ) -> (B, usize, Result<Status<()>, ProtocolError>) {
-        let (folded, lex) = self.lexer.tokens::<false, B>(input, begin, |folded, at, lexeme, depth| {
-            each(folded, at, lexeme, depth + usize::from(lexeme.shape == Shape::Chunk))
-        });
+        let (folded, lex) = self.lexer.tokens(input, begin, each);
         let (offset, used) = (self.offset, self.lexer.rebase());
         self.offset += used as u64;
         let result = if let Ok(Lex::Whole(_)) = lex { Ok(Status::Complete(())) } else { self.judge(lex, offset) };
@@ -257,6 +255,26 @@ impl Lexeme {
             Shape::Chunk => Token::Chunk(input.get(self.start..self.start + self.extent).unwrap_or_default()),
             Shape::End => Token::End,
         }
+    }
+}
+
+/// Takes the first token.
+struct First;
+
+impl FoldTokens<'_, Lexeme> for First {
+    #[inline(always)]
+    fn token(&mut self, _folded: Lexeme, _bytes: &[u8], lexeme: Lexeme, _depth: usize) -> ControlFlow<Lexeme, Lexeme> {
+        ControlFlow::Break(lexeme)
+    }
+}
+
+/// Passes all tokens to a closure.
+struct Each<F>(F);
+
+impl<'a, B, F: FnMut(B, Token<'a>) -> B> FoldTokens<'a, B> for Each<F> {
+    #[inline(always)]
+    fn token(&mut self, folded: B, bytes: &'a [u8], lexeme: Lexeme, _depth: usize) -> ControlFlow<B, B> {
+        ControlFlow::Continue((self.0)(folded, lexeme.token(bytes, 0)))
     }
 }
 
@@ -310,8 +328,7 @@ impl<'a> Iterator for Tokens<'a> {
     fn fold<B, F: FnMut(B, Token<'a>) -> B>(self, begin: B, mut each: F) -> B {
         let bytes = self.bytes;
         if let Some(mut parser) = self.parser {
-            let each = |folded, at, lexeme: Lexeme, _| ControlFlow::Continue(each(folded, lexeme.token(bytes, at)));
-            return parser.fold(bytes, begin, each).0;
+            return parser.fold(bytes, begin, &mut Each(each)).0;
         }
         let each = |(at, folded), element: &Element| {
             let lexeme = element.lexeme();

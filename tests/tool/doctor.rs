@@ -398,7 +398,7 @@ fn a_move_is_examined_for_what_it_loses() {
     let examined = script().examine_with(&["--target-version", "redis-6.2"]);
     assert_eq!(examined.code, 3);
     examined.says("warn", &["redis 6.2.0 loads neither the dump.rdb nor the DUMP payloads of this server (REDIS0012)"]);
-    examined.says("warn", &["--format resp --target-version redis-6.2 "]);
+    examined.says("warn", &["--format resp --target-version redis-6.2 --positions | redtail load NEW:6379"]);
     examined.says("warn", &["commands that were called here since the last restart", ": FUNCTION, HEXPIRE\""]);
     examined.says("warn", &["redis 6.2.0 does not have types that this server may hold: vector sets\""]);
     examined.says("warn", &["redis 6.2.0 has no functions; this server has libraries: 2"]);
