@@ -242,7 +242,7 @@ pub unsafe extern "C" fn redtail_parser_next(
 /// The same for a command after another one. A function of its own, because the others need fewer registers.
 ///
 /// # Safety
-/// The pointers are aligned. The handle is not NULL, and it is prepared.
+/// The pointers are aligned, and the handle is not NULL.
 #[inline(never)]
 unsafe fn next_command(
     parser: *mut redtail_parser,
@@ -253,7 +253,7 @@ unsafe fn next_command(
     if let Some((input, bytes)) = unsafe { input_of(input) }
         && let Some(item) = Out::new_aligned(item)
         // SAFETY: as promised.
-        && let Some(rest) = unsafe { (*parser).fast(bytes) }
+        && let Some(rest) = unsafe { &mut *parser }.fast(bytes)
     {
         input.set(redtail_slice::of(rest));
         item.set(item_of(parser));
@@ -265,7 +265,7 @@ unsafe fn next_command(
 /// The same for a frame.
 ///
 /// # Safety
-/// The pointers are aligned, and the handle is not NULL.
+/// As [`next_command`].
 #[inline(never)]
 unsafe fn next_frame(parser: *mut redtail_parser, input: *mut redtail_slice, item: *mut *const redtail_item) -> c_int {
     let handle = parser;
@@ -625,8 +625,7 @@ impl redtail_parser {
     #[inline(always)]
     fn next<'a>(&mut self, handle: *mut Self, bytes: &'a [u8]) -> (&'a [u8], redtail_status) {
         if self.guard.is_prepared(handle.addr())
-            // SAFETY: just checked.
-            && let Some(rest) = unsafe { self.fast(bytes) }
+            && let Some(rest) = self.fast(bytes)
         {
             return (rest, REDTAIL_OK);
         }
@@ -634,16 +633,10 @@ impl redtail_parser {
     }
 
     /// Fast path for almost every command after another one. Returns the bytes after it. It can't panic.
-    ///
-    /// # Safety
-    /// The parser is prepared: its last item was a whole command.
     #[inline(always)]
-    unsafe fn fast<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let Machine::Commands(machine) = &mut self.machine else {
-            // SAFETY: only `command` prepares a parser, and only one of commands.
-            unsafe { std::hint::unreachable_unchecked() }
-        };
-        let (raw, rest, argc, ()) = machine.fast_after_whole(bytes, |_| Some(()))?;
+    fn fast<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let Machine::Commands(machine) = &mut self.machine else { return None };
+        let (raw, rest, argc, ()) = machine.fast_if(bytes, |_| Some(()))?;
         self.view.next_command(raw, argc, machine.offset());
         Some(rest)
     }

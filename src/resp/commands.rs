@@ -269,16 +269,6 @@ impl CommandParser {
         if self.tape.is_open() {
             return None;
         }
-        self.fast_after_whole(input, wanted)
-    }
-
-    /// The same directly after a whole command, when no command is open.
-    #[inline(always)]
-    pub(crate) fn fast_after_whole<'a, K>(
-        &mut self,
-        input: &'a [u8],
-        wanted: impl FnOnce(&[u8]) -> Option<K>,
-    ) -> Option<(&'a [u8], &'a [u8], usize, K)> {
         let (raw, rest, spans, kind) = self.tape.fast(input, wanted)?;
         self.offset += raw.len() as u64;
         Some((raw, rest, spans.len(), kind))

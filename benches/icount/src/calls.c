@@ -93,27 +93,3 @@ size_t calls_session(void *session, const char *data, size_t length, struct coun
     }
     return taken;
 }
-
-static int each_event(void *context, const redtail_event *event) {
-    struct counted *counted = context;
-    if (event->argc == 0) return 0;
-    counted->items++;
-    counted->bytes += event->raw.len + event->argc;
-    return 0;
-}
-
-/* Follows the server until it closes the connection, in batches. Returns whether it did. */
-int calls_follower(const char *address, const char *position, struct counted *counted) {
-    redtail_options options;
-    redtail_follower *follower;
-    int status;
-    redtail_options_init(&options, sizeof options);
-    options.start = REDTAIL_START_AT;
-    options.no_reconnect = 1;
-    if (redtail_position_parse(position, &options.position) != REDTAIL_OK) return 0;
-    follower = redtail_follower_new(&options);
-    status = redtail_follower_connect(follower, address);
-    while (status == REDTAIL_OK) status = redtail_follower_batch(follower, each_event, counted);
-    redtail_follower_free(follower);
-    return status == REDTAIL_CLOSED;
-}

@@ -7,10 +7,9 @@
 #[path = "../../corpora/mod.rs"]
 mod corpora;
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::io;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -41,7 +40,6 @@ const METHODS: &[(&str, Method)] = &[
     ("c_walk", c_walk),
     ("c_tokens", c_tokens),
     ("c_session", c_session),
-    ("c_follower", c_follower),
     ("session", session),
     ("session_batch", session_batch),
     ("follower", follower),
@@ -195,7 +193,6 @@ unsafe extern "C" {
     fn calls_new(mode: c_int) -> *mut c_void;
     fn calls_new_session() -> *mut c_void;
     fn calls_session(session: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
-    fn calls_follower(address: *const c_char, position: *const c_char, counted: *mut Counted) -> c_int;
     fn calls_next(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
     fn calls_batch(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
     fn calls_walk(parser: *mut c_void, data: *const u8, length: usize, counted: *mut Counted) -> usize;
@@ -231,22 +228,6 @@ fn c_tokens(corpus: &[u8], piece: usize) -> (u64, u64) {
 fn c_session(corpus: &[u8], piece: usize) -> (u64, u64) {
     // SAFETY: a constructor without preconditions.
     through(unsafe { calls_new_session() }, calls_session, corpus, piece)
-}
-
-/// The follower in C, in batches, over a server on a thread of its own, whose instructions are not counted.
-fn c_follower(corpus: &[u8], piece: usize) -> (u64, u64) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = CString::new(listener.local_addr().expect("an address").to_string()).expect("no NUL");
-    let position = CString::new(POSITION).expect("no NUL");
-    let mut server = server(corpus, piece);
-    let mut counted = Counted::default();
-    std::thread::scope(|scope| {
-        scope.spawn(move || server.serve(&listener).expect("a connection"));
-        // SAFETY: texts that end with NUL, and a counter.
-        let is_closed = unsafe { calls_follower(address.as_ptr(), position.as_ptr(), &raw mut counted) };
-        assert_eq!(is_closed, 1, "the stream was not read to its end");
-    });
-    (counted.items, counted.bytes)
 }
 
 fn in_c(mode: c_int, call: Call, corpus: &[u8], piece: usize) -> (u64, u64) {
@@ -433,15 +414,9 @@ fn count(event: Event<'_>, commands: &mut u64, sum: &mut u64) {
 }
 
 fn follow(corpus: &[u8], piece: usize) -> Follower<InMemory> {
-    let position = POSITION.parse().expect("a position");
-    Follower::with_stream(server(corpus, piece)).start(Start::At(position)).connect().expect("a connection in memory")
-}
-
-/// The position from which the followers resume.
-const POSITION: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9:100:0";
-
-fn server(corpus: &[u8], piece: usize) -> InMemory {
-    InMemory { to_send: Vec::new(), stream: corpus.to_vec(), at: 0, piece, streams: false }
+    let position = "26e9aa58837d8095338f33e660463dbdf56c86c9:100:0".parse().expect("a position");
+    let server = InMemory { to_send: Vec::new(), stream: corpus.to_vec(), at: 0, piece, streams: false };
+    Follower::with_stream(server).start(Start::At(position)).connect().expect("a connection in memory")
 }
 
 /// A server that answers the handshake, sends the stream in pieces, and closes the connection.
@@ -451,24 +426,6 @@ struct InMemory {
     at: usize,
     piece: usize,
     streams: bool,
-}
-
-impl InMemory {
-    /// Is this server for one connection, until the client has closed it.
-    fn serve(&mut self, listener: &TcpListener) -> io::Result<()> {
-        let (mut socket, _) = listener.accept()?;
-        let mut buffer = vec![0; self.piece];
-        while !self.streams {
-            let received = socket.read(&mut buffer)?;
-            self.write_all(&buffer[..received])?;
-            while let count @ 1.. = self.read(&mut buffer)? {
-                socket.write_all(&buffer[..count])?;
-            }
-        }
-        socket.shutdown(Shutdown::Write)?;
-        io::copy(&mut socket, &mut io::sink())?;
-        Ok(())
-    }
 }
 
 impl Read for InMemory {
