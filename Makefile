@@ -9,7 +9,11 @@
 #   make tool                     $(BUILD)/redtail; with TLS: make tool TOOL_FEATURES=cli,tls
 #   make install-tool PREFIX=/usr/local DESTDIR=
 #   make uninstall-tool
-#   make header                   include/redtail.h and redtail_cdef.h, after a change in src/capi
+#   make header                   include/redtail.h, after a change in src/capi
+#   make help                     this text
+#
+# Variables: PREFIX (/usr/local), LIBDIR, INCLUDEDIR, BINDIR, MANDIR (below PREFIX), DESTDIR, FEATURES (capi),
+# TOOL_FEATURES (cli), TARGET, CARGO, INSTALL, CC, CXX, STRIP.
 #
 # Each also for another machine: make TARGET=aarch64-unknown-linux-gnu. The C compiler and strip are then those of GNU for
 # this target (aarch64-linux-gnu-gcc), or the linker that cargo's environment names, or CC and STRIP.
@@ -67,7 +71,7 @@ STRIP = $(if $(call installed_target,$(LIBRARY_BUILT)),$(call gnu_name,$(call in
 
 # Phony, because cargo knows best whether there is something to do. The debug information has the types of the interface,
 # for abidiff and debuggers.
-.PHONY: all check soname install uninstall tool install-tool uninstall-tool header
+.PHONY: all check soname install uninstall tool install-tool uninstall-tool header help
 all:
 	CARGO='$(CARGO)' packaging/cargo-into $(BUILD)/new libredtail.a rustc --release --lib --features $(FEATURES) $(for_target) \
 		--crate-type staticlib -- -Cdebuginfo=2
@@ -79,6 +83,10 @@ all:
 check:
 	$(for_tests) $(CARGO) test --features capi,header --test capi
 	$(for_tests) $(CARGO) test --features capi --lib capi
+
+# The comment at the top.
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 # The name of the shared library, for packages.
 soname:
@@ -114,7 +122,9 @@ install: $(LIBRARY_BUILT)
 	$(if $(call differs,FEATURES,$(LIBRARY_BUILT)),$(MAKE) all)
 	$(call complete,$(LIBRARY_FILES))
 	$(INSTALL) -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/redtail
-	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp include/redtail_cdef.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 include/redtail.h include/redtail.hpp $(DESTDIR)$(INCLUDEDIR)
+	packaging/cdef include/redtail.h >$(DESTDIR)$(INCLUDEDIR)/redtail_cdef.h
+	chmod 644 $(DESTDIR)$(INCLUDEDIR)/redtail_cdef.h
 	$(INSTALL) -m 644 $(BUILD)/libredtail.a $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 755 $(BUILD)/libredtail.so $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)
 	$(STRIP) $(DESTDIR)$(LIBDIR)/libredtail.a $(DESTDIR)$(LIBDIR)/libredtail.so.$(VERSION)

@@ -1,6 +1,6 @@
-//! Nothing, unless the feature `header` is on: then the C headers are generated from the sources of the C interface, as
-//! `redtail.h` and `redtail_cdef.h` in the build's own folder, and also at the path `REDTAIL_HEADER`. (`make header` sets
-//! it; a test compares the result with the headers that are checked in.)
+//! Nothing, unless the feature `header` is on: then the C header is generated from the sources of the C interface, as
+//! `redtail.h` in the build's own folder, and also at the path `REDTAIL_HEADER`. (`make header` sets it; a test compares the
+//! result with the header that is checked in.)
 //!
 //! Each file is a section of the header, under the comment at its top.
 
@@ -97,52 +97,12 @@ extern "C" {
             }
         }
         header.push_str(BOTTOM);
-        write_both("redtail.h", "REDTAIL_HEADER_BUILT", &header);
-        write_both("redtail_cdef.h", "REDTAIL_CDEF_BUILT", &cdef(&header));
-    }
-
-    /// Writes a header to the folder of the build, and beside REDTAIL_HEADER if that is set.
-    fn write_both(name: &str, variable: &str, header: &str) {
-        let built = format!("{}/{name}", env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
-        fs::write(&built, header).expect("write the header");
-        println!("cargo::rustc-env={variable}={built}");
+        let built = format!("{}/redtail.h", env::var("OUT_DIR").expect("cargo sets OUT_DIR"));
+        fs::write(&built, &header).expect("write the header");
+        println!("cargo::rustc-env=REDTAIL_HEADER_BUILT={built}");
         if let Some(wanted) = env::var_os("REDTAIL_HEADER") {
-            fs::write(Path::new(&wanted).with_file_name(name), header).expect("write the header beside REDTAIL_HEADER");
+            fs::write(wanted, header).expect("write the header at REDTAIL_HEADER");
         }
-    }
-
-    /// The declarations alone, for parsers of C without a preprocessor: no comments, no directives, no attributes. Numbers
-    /// that the header defines are constants.
-    fn cdef(header: &str) -> String {
-        let mut text = String::new();
-        let (mut comment, mut continued) = (false, false);
-        for line in header.lines() {
-            let code = line.trim();
-            let directive = continued || code.starts_with('#');
-            continued = directive && code.ends_with('\\');
-            let in_comment = comment || code.starts_with("/*");
-            comment = in_comment && !code.ends_with("*/");
-            if in_comment {
-                continue;
-            }
-            if directive {
-                text.extend(code.strip_prefix("#define ").and_then(constant));
-            } else if !code.is_empty() && !code.starts_with("extern \"C\"") && !code.starts_with("} /* extern") {
-                text.push_str(&line.replace("REDTAIL_API ", ""));
-                text.push('\n');
-            }
-        }
-        text
-    }
-
-    fn constant(define: &str) -> Option<String> {
-        let (name, value) = define.split_once(' ')?;
-        let (kind, value) = match value {
-            "UINT64_MAX" => ("uint64_t", u64::MAX.to_string()),
-            "INT64_MIN" => ("int64_t", i64::MIN.to_string()),
-            number => ("int", number.parse::<i32>().ok()?.to_string()),
-        };
-        Some(format!("static const {kind} {name} = {value};\n"))
     }
 
     fn declarations(file: &str, source: &str) -> String {

@@ -28,7 +28,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Start::Now,
         Err(error) => return Err(format!("{file}: {error}").into()),
     };
-    let builder = Follower::builder(target).start(start).ack(Ack::Applied);
+    // A wrong address ends the first run at once. A later run waits for a server that is down or loads its data.
+    let builder = Follower::builder(target).start(start).ack(Ack::Applied).retry_first(matches!(start, Start::At(_)));
     let mut follower = builder.on_gap(OnGap::Continue).connect()?;
     let mut saved = None;
     // `Event::Idle` after a second without an event; `None` only after a stop.

@@ -153,7 +153,10 @@ typedef enum redtail_status {
     REDTAIL_ERROR_ADDRESS = -8,
     /** The first connection failed. redtail_follower_connect may be called again. */
     REDTAIL_ERROR_CONNECT = -9,
-    /** The connection was lost, and no attempt to reconnect is left. */
+    /**
+     * The connection was lost or could not be made, and no attempt is left. Before the first success there is one
+     * attempt, unless redtail_options.retry_first is set; the message is then "can't connect: ...".
+     */
     REDTAIL_ERROR_LOST = -10,
     /** The server refuses until its configuration changes: a password, a permission, a setting. */
     REDTAIL_ERROR_REFUSED = -11,
@@ -199,21 +202,22 @@ typedef struct redtail_limits {
     size_t struct_size;
     /** Maximum length of a bulk string in bytes. Default 512 MiB. */
     uint64_t bulk;
-    /** Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1. */
+    /** Maximum length of a command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is an error. */
     uint64_t command;
     /**
      * Maximum number of arguments of a command, or elements of an aggregate. Default 2^24; maximum of an aggregate
      * 2^27 - 1.
      */
     uint64_t arguments;
-    /** Maximum nesting depth of aggregates. Default and maximum 1024. */
+    /** Maximum nesting depth of aggregates in a frame. (A command has one level.) Default 1024; more is an error. */
     size_t depth;
     /** Maximum length of an inline command or annotation in bytes. Default 64 KiB. */
     size_t line;
     /** Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB. */
     size_t reply_line;
     /**
-     * Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; maximum 256 MiB. Each
+     * Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; more than 256 MiB is
+     * an error. Each
      * template requires 28 bytes and 4 for each of its fields. Each field name, of any number of templates, requires
      * its length plus 12. Memory is allocated only for the templates that a snapshot has.
      */
@@ -891,7 +895,7 @@ REDTAIL_API const char *redtail_command_specs_message(const redtail_command_spec
  *
  * Returns REDTAIL_OK and sets learned to the number of descriptions. REDTAIL_NEED_MORE: the reply is incomplete.
  * REDTAIL_ERROR_REFUSED: an error reply, whose text is the message. REDTAIL_ERROR_UNEXPECTED: another reply, or bytes
- * behind the reply. REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the bytes are no RESP. REDTAIL_ERROR_ARGUMENT: a
+ * after the reply. REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the bytes are no RESP. REDTAIL_ERROR_ARGUMENT: a
  * pointer is NULL.
  */
 REDTAIL_API int redtail_command_specs_learn(redtail_command_specs *specs,
@@ -1740,7 +1744,10 @@ typedef enum redtail_start {
 
 /** The reaction to lost history. The gap is always delivered as an event. */
 typedef enum redtail_on_gap {
-    /** End with REDTAIL_ERROR_HISTORY_LOST. */
+    /**
+     * End with REDTAIL_ERROR_HISTORY_LOST. The primary has forked once for the refused resume: do not restart with
+     * the same position.
+     */
     REDTAIL_ON_GAP_STOP = 0,
     /** Continue with the writes from now on. */
     REDTAIL_ON_GAP_CONTINUE = 1,
@@ -1766,7 +1773,8 @@ typedef enum redtail_ack {
 
 /**
  * Options of a session or follower. Filled by the caller, copied by the library; 0 and NULL select the defaults.
- * redtail_options_init sets all fields.
+ * redtail_options_init sets all fields. An option is never ignored: one that has no effect beside another one is
+ * REDTAIL_ERROR_ARGUMENT, and the message names both.
  */
 typedef struct redtail_options {
     /** sizeof(redtail_options) */
@@ -1779,24 +1787,34 @@ typedef struct redtail_options {
     int ack;
     /**
      * 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe: a full resynchronisation that
-     * the library aborts. The primary writes its data to its own disk once.
+     * the library aborts. The primary writes its data to its own disk once. Only with REDTAIL_START_NOW or
+     * REDTAIL_ON_GAP_CONTINUE.
      */
     int allow_probe;
-    /** 1: retry if the first attempt fails for a temporary reason. */
+    /**
+     * 1: retry if the first attempt fails for a temporary reason, for example because no server listens yet.
+     * 0: such a failure is an error at once.
+     */
     int retry_first;
     /** 1: request an aborted snapshot again. For each attempt the primary forks and sends all data. */
     int retry_snapshot;
-    /** 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED. */
+    /**
+     * 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED. Excludes the options of
+     * retries: retry_first, retry_snapshot, retry_refused_ms and those of the back-off.
+     */
     int no_reconnect;
-    /** 1: use only one connection, and never reconnect. A start that requires a second connection is an error. */
+    /**
+     * 1: use only one connection, and never reconnect. A start that requires a second connection is an error.
+     * Excludes the same options as no_reconnect.
+     */
     int single_link;
     /** 1: deliver SELECT, PING and REPLCONF as REDTAIL_EVENT_CONTROL. */
     int control;
     /** The port of this replica in the output of INFO and ROLE; 0: none. */
     uint16_t listening_port;
     /**
-     * For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It
-     * is part of the struct, so a binding needs no memory of its own for it.
+     * For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. With
+     * another start it is an error. It is part of the struct, so a binding needs no memory of its own for it.
      */
     redtail_position position;
     /**
@@ -1821,7 +1839,10 @@ typedef struct redtail_options {
      * repl-ping-replica-period (default 10 s). With a lower value, healthy connections are lost.
      */
     uint64_t silence_ms;
-    /** Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100. */
+    /**
+     * Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100; at most
+     * backoff_longest_ms.
+     */
     uint64_t backoff_first_ms;
     /** Longest pause between two attempts, in milliseconds. Default 10,000. */
     uint64_t backoff_longest_ms;
@@ -1833,9 +1854,15 @@ typedef struct redtail_options {
      * read after that second). It grows for longer commands and shrinks again.
      */
     size_t buffer_size;
-    /** Follower only: timeout of a connection attempt to one address, in milliseconds. Default 5,000. */
+    /**
+     * Follower only, an error for a session: timeout of a connection attempt to one address, in milliseconds.
+     * Default 5,000.
+     */
     uint64_t connect_timeout_ms;
-    /** Follower only: timeout of a write, in milliseconds. Default 10,000; REDTAIL_FOREVER: none. */
+    /**
+     * Follower only, an error for a session: timeout of a write, in milliseconds. Default 10,000; REDTAIL_FOREVER:
+     * none.
+     */
     uint64_t write_timeout_ms;
     /** NULL: the defaults. */
     const redtail_limits *limits;
@@ -1843,10 +1870,13 @@ typedef struct redtail_options {
     int snapshot_items;
     /**
      * 1: deliver items also from a snapshot with damaged values. Skipped data is
-     * REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error.
+     * REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error. Only with snapshot_items.
      */
     int lenient;
-    /** Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS. */
+    /**
+     * Follower only, an error for a session: TLS settings. NULL: no TLS. An error if the library was built without
+     * TLS.
+     */
     const redtail_tls *tls;
     /**
      * After a refusal that a person can fix (a wrong password, a missing permission, an answer of something that is
@@ -1873,7 +1903,12 @@ REDTAIL_API int redtail_options_init(redtail_options *options,
 
 /** The kinds of events. Ignore unknown kinds: later versions add some. */
 typedef enum redtail_event_kind {
-    /** The next request makes the primary fork: see forking. Sets the message. */
+    /**
+     * The next request makes the primary fork: see forking. Sets the message. Not delivered before a resume
+     * (REDTAIL_START_AT, a reconnect): the primary alone decides whether it resumes. If it no longer has the history,
+     * it waits repl-diskless-sync-delay (5 seconds by default), forks, and only then refuses, with every on_gap. The
+     * result is REDTAIL_EVENT_GAP; with REDTAIL_ON_GAP_STOP then REDTAIL_ERROR_HISTORY_LOST.
+     */
     REDTAIL_EVENT_FORKING = 1,
     /** The primary accepted the replica, and the stream begins: see attached. Once on every connection. */
     REDTAIL_EVENT_ATTACHED = 2,
@@ -2184,9 +2219,9 @@ REDTAIL_API redtail_session *redtail_session_new(const redtail_options *options)
 /**
  * Creates a session over a recorded connection. Its input is all bytes that a server sent after PSYNC or SYNC,
  * beginning with the reply. The session sends nothing and is connected from the start: do not call
- * redtail_session_connected. An error of the recorded connection ends the session. offset: the replication offset
- * before the first byte of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise
- * REDTAIL_UNKNOWN.
+ * redtail_session_connected. An error of the recorded connection ends the session. The options of the start, of the
+ * login and of reconnects do not count, because the bytes decide. offset: the replication offset before the first byte
+ * of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise REDTAIL_UNKNOWN.
  *
  * Returns NULL as redtail_session_new.
  */
@@ -2225,9 +2260,11 @@ REDTAIL_API int redtail_session_connected(redtail_session *session,
 
 /**
  * Reports the end of a connection or a failed connect. reason: NULL if the primary closed the connection; otherwise
- * the message of the system, for example from strerror. Call it once for each connection or connect. Do not call it
- * for a connection that the session itself ended with REDTAIL_RECONNECT. redtail_session_next still delivers the
- * events that were received before, then REDTAIL_EVENT_DISCONNECTED or an error.
+ * the message of the system, for example from strerror. The session does not know the address: add it to the reason.
+ * Call it once for each connection or connect. Do not call it for a connection that the session itself ended with
+ * REDTAIL_RECONNECT. redtail_session_next still delivers the events that were received before, then
+ * REDTAIL_EVENT_DISCONNECTED or an error. A failed first connect is an error (REDTAIL_ERROR_LOST), unless
+ * redtail_options.retry_first is set.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
  */
@@ -2251,7 +2288,8 @@ REDTAIL_API int redtail_session_space(redtail_session *session,
  * redtail_session_space. For calls between the two see "A READ IN THE BACKGROUND" above.
  *
  * Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the space; REDTAIL_ERROR_STATE if there is
- * no connection. A read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
+ * no connection, or no space: redtail_session_space was not called, or its space is reported already or invalid. A
+ * read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
  */
 REDTAIL_API int redtail_session_received(redtail_session *session,
                                          size_t count);
@@ -2334,7 +2372,7 @@ REDTAIL_API int redtail_session_deadline_ms(redtail_session *session,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * offset, also of the bytes after it that no event delivers (PING, SELECT). If the primary has requested an
  * acknowledgement that this commit makes possible (WAIT), redtail_session_to_send returns it at once: send it. A
  * position of a history that has ended with a gap is ignored.
  *
@@ -2591,7 +2629,7 @@ REDTAIL_API int redtail_follower_batch(redtail_follower *follower,
 
 /**
  * Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
- * offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+ * offset, also of the bytes after it that no event delivers (PING, SELECT). If the primary has requested an
  * acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise the next one, within a second,
  * has the position. A position of a history that has ended with a gap is ignored. Other threads use
  * redtail_handle_commit.

@@ -1,4 +1,4 @@
-/* Prints every write of a server of this machine, in an epoll loop of its own (Linux), until Ctrl-C: "epoll 6379".
+/* Prints every write of a server, in an epoll loop of its own (Linux), until Ctrl-C: "epoll 127.0.0.1:6379".
  *
  * One thread waits for the server and for signals, and for whatever else you add. It reconnects.
  */
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static redtail_session *session;
+static redtail_session *session; static struct sockaddr_in address;
 static int loop, server = -1;
 
 static uint64_t now_ms(void) {
@@ -34,9 +34,7 @@ static void hang_up(void) { server = (close(server), -1); /* epoll forgets it */
 
 static void lost(const char *reason) { hang_up(), redtail_session_disconnected(session, reason); }
 
-static void dial(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+static void dial(void) {
     server = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (server < 0 || (connect(server, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS)) {
         lost(strerror(errno));
@@ -81,8 +79,17 @@ static void print_event(const redtail_event *event) {
     fflush(stdout);
 }
 
+static int read_address(const char *text, struct sockaddr_in *address) { /* a name needs getaddrinfo, which blocks */
+    char ip[16]; unsigned port; int end = 0;
+    if (sscanf(text, "%15[0-9.]:%5u%n", ip, &port, &end) != 2 || text[end] || port < 1 || port > 65535) return 0;
+    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    return inet_pton(AF_INET, ip, &address->sin_addr) == 1;
+}
+
 int main(int argc, char **argv) {
-    int port = argc > 1 ? atoi(argv[1]) : 6379, status = REDTAIL_OK;
+    if (!read_address(argc > 1 ? argv[1] : "127.0.0.1:6379", &address))
+        return fprintf(stderr, "usage: epoll IP:PORT, for example epoll 127.0.0.1:6379\n"), 2;
+    int status = REDTAIL_OK;
     sigset_t stops;
     sigemptyset(&stops), sigaddset(&stops, SIGINT), sigaddset(&stops, SIGTERM);
     sigprocmask(SIG_BLOCK, &stops, NULL);
@@ -98,7 +105,7 @@ int main(int argc, char **argv) {
         if (status != REDTAIL_NEED_MORE && server >= 0) hang_up();
         if (status != REDTAIL_NEED_MORE && status != REDTAIL_RECONNECT) break;
         redtail_session_deadline_ms(session, &deadline);
-        if (status == REDTAIL_RECONNECT && deadline <= now_ms()) dial(port);
+        if (status == REDTAIL_RECONNECT && deadline <= now_ms()) dial();
         if (server >= 0) send_bytes();
         if (server < 0 && status == REDTAIL_NEED_MORE) continue; /* the connection was lost */
         int wait = deadline > (now = now_ms()) ? (int)(deadline - now) : 0;

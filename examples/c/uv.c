@@ -1,4 +1,4 @@
-/* Prints every write of a server of this machine, in a libuv loop, until Ctrl-C: "uv 6379". Link with -luv.
+/* Prints every write of a server, in a libuv loop, until Ctrl-C: "uv 127.0.0.1:6379". Link with -luv.
  *
  * libuv reads for the program, so a timer counts the time without received bytes. It reconnects.
  */
@@ -13,7 +13,8 @@ static redtail_session *session;
 static uv_loop_t *loop;
 static uv_tcp_t server;
 static uv_timer_t redial, second;
-static int port, status, is_open, is_connected;
+static struct sockaddr_in address;
+static int status, is_open, is_connected;
 
 static void dial(uv_timer_t *timer);
 
@@ -73,9 +74,7 @@ static void on_connect(uv_connect_t *request, int failure) {
 
 static void dial(uv_timer_t *timer) {
     static uv_connect_t request;
-    struct sockaddr_in address;
     (void)timer;
-    uv_ip4_addr("127.0.0.1", port, &address);
     is_open = uv_tcp_init(loop, &server) == 0;
     int failure = uv_tcp_connect(&request, &server, (const struct sockaddr *)&address, on_connect);
     if (failure < 0) on_connect(&request, failure);
@@ -88,11 +87,22 @@ static void on_second(uv_timer_t *timer) {
 
 static void on_signal(uv_signal_t *signal, int number) { (void)number, uv_stop(signal->loop); }
 
+/* Reads IP:PORT. */
+static int read_address(const char *text) {
+    char ip[INET_ADDRSTRLEN];
+    int port, end = 0;
+    if (sscanf(text, "%15[0-9.]:%5d%n", ip, &port, &end) != 2 || text[end] || port < 1 || port > 65535) return 0;
+    return uv_ip4_addr(ip, port, &address) == 0;
+}
+
 int main(int argc, char **argv) {
     uv_signal_t interrupt;
+    if (!read_address(argc > 1 ? argv[1] : "127.0.0.1:6379")) {
+        fprintf(stderr, "usage: uv IP:PORT, for example uv 127.0.0.1:6379\n");
+        return 2;
+    }
     loop = uv_default_loop();
     session = redtail_session_new(NULL); /* NULL only without memory */
-    port = argc > 1 ? atoi(argv[1]) : 6379;
     signal(SIGPIPE, SIG_IGN);
     uv_timer_init(loop, &redial), uv_timer_init(loop, &second), uv_signal_init(loop, &interrupt);
     uv_timer_start(&second, on_second, 1000, 1000);

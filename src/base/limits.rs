@@ -67,6 +67,10 @@ pub(crate) const MAX_ELEMENTS: u64 = (1 << 27) - 1;
 /// as this value.
 pub const MAX_COMMAND: u64 = u32::MAX as u64;
 
+/// The most memory for hash templates, in bytes. Positions and numbers of bits in it have 32 bits, and a byte of a key
+/// counts as nine bits. A larger [`Limits::templates`] counts as this value.
+pub(crate) const MAX_TEMPLATES: usize = 256 << 20;
+
 /// The number of arguments whose positions the parser keeps. [`Command::arg`](crate::Command::arg) finds a later
 /// argument by a walk from the last of these.
 pub const TAPE_LENGTH: usize = 64;

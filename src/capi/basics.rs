@@ -60,7 +60,8 @@ pub enum redtail_status {
     REDTAIL_ERROR_ADDRESS = -8,
     /// The first connection failed. redtail_follower_connect may be called again.
     REDTAIL_ERROR_CONNECT = -9,
-    /// The connection was lost, and no attempt to reconnect is left.
+    /// The connection was lost or could not be made, and no attempt is left. Before the first success there is one
+    /// attempt, unless redtail_options.retry_first is set; the message is then "can't connect: ...".
     REDTAIL_ERROR_LOST = -10,
     /// The server refuses until its configuration changes: a password, a permission, a setting.
     REDTAIL_ERROR_REFUSED = -11,
@@ -121,18 +122,19 @@ pub struct redtail_limits {
     pub struct_size: usize,
     /// Maximum length of a bulk string in bytes. Default 512 MiB.
     pub bulk: u64,
-    /// Maximum length of a command or frame in bytes. Default 1 GiB; maximum 4 GiB - 1.
+    /// Maximum length of a command or frame in bytes. Default 1 GiB; more than 4 GiB - 1 is an error.
     pub command: u64,
     /// Maximum number of arguments of a command, or elements of an aggregate. Default 2^24; maximum of an aggregate
     /// 2^27 - 1.
     pub arguments: u64,
-    /// Maximum nesting depth of aggregates. Default and maximum 1024.
+    /// Maximum nesting depth of aggregates in a frame. (A command has one level.) Default 1024; more is an error.
     pub depth: usize,
     /// Maximum length of an inline command or annotation in bytes. Default 64 KiB.
     pub line: usize,
     /// Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB.
     pub reply_line: usize,
-    /// Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; maximum 256 MiB. Each
+    /// Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; more than 256 MiB is
+    /// an error. Each
     /// template requires 28 bytes and 4 for each of its fields. Each field name, of any number of templates, requires
     /// its length plus 12. Memory is allocated only for the templates that a snapshot has.
     pub templates: usize,

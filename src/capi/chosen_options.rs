@@ -23,6 +23,21 @@ pub(super) struct ChosenOptions {
     pub(super) tls: ChosenTls,
 }
 
+impl ChosenOptions {
+    /// The same for a session, which has no socket.
+    pub(super) fn without_socket(self) -> Result<Self, String> {
+        let of_sockets = [
+            ("tls", self.tls.is_set()),
+            ("connect_timeout_ms", self.timeouts.connect.is_some()),
+            ("write_timeout_ms", self.timeouts.write.is_some()),
+        ];
+        match of_sockets.iter().find(|(_, is_set)| *is_set) {
+            Some((name, _)) => Err(format!("{name} is set, but a session has no socket: only a follower uses {name}")),
+            None => Ok(self),
+        }
+    }
+}
+
 impl Default for ChosenOptions {
     fn default() -> Self {
         Self {
@@ -77,6 +92,7 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
     if buffer > LARGEST_BUFFER {
         return Err(format!("buffer_size is {buffer}: at most {LARGEST_BUFFER}"));
     }
+    check_pairs(&given)?;
     // SAFETY: as promised, for each of the pointers in it.
     let (label, limits, login) = unsafe { (label(&given)?, limits::read(given.limits)?, login(&given)?) };
     let options = Options {
@@ -92,7 +108,7 @@ pub(super) unsafe fn read(options: *const redtail_options, pauses: Backoff) -> R
         parts: (given.parts > 0).then_some(given.parts),
         label,
         listening_port: (given.listening_port > 0).then_some(given.listening_port),
-        backoff: backoff(&given, pauses),
+        backoff: backoff(&given, pauses)?,
         silence,
         seed: crate::io::random(),
         limits,
@@ -150,18 +166,54 @@ unsafe fn login(given: &redtail_options) -> Result<Login, String> {
     unsafe { login::read(given.user, given.password, given.password_len) }
 }
 
-fn backoff(given: &redtail_options, default: Backoff) -> Backoff {
+fn backoff(given: &redtail_options, default: Backoff) -> Result<Backoff, String> {
     if given.no_reconnect != 0 {
-        return Backoff::OFF;
+        return Ok(Backoff::OFF);
     }
-    Backoff {
-        first: if given.backoff_first_ms > 0 { Duration::from_millis(given.backoff_first_ms) } else { default.first },
-        longest: if given.backoff_longest_ms > 0 {
-            Duration::from_millis(given.backoff_longest_ms)
-        } else {
-            default.longest
-        },
-        attempts: (given.backoff_attempts > 0).then_some(given.backoff_attempts),
+    let or_default = |ms: u64, default| if ms > 0 { Duration::from_millis(ms) } else { default };
+    let (first, longest) =
+        (or_default(given.backoff_first_ms, default.first), or_default(given.backoff_longest_ms, default.longest));
+    if given.backoff_first_ms > 0 && first > longest {
+        let (first, longest) = (first.as_millis(), longest.as_millis());
+        return Err(format!("backoff_first_ms is {first}, more than backoff_longest_ms, which is {longest}: set both"));
+    }
+    Ok(Backoff { first, longest, attempts: (given.backoff_attempts > 0).then_some(given.backoff_attempts) })
+}
+
+/// Refuses an option that another one leaves without effect: an option is never ignored.
+fn check_pairs(given: &redtail_options) -> Result<(), String> {
+    if given.position.replid[0] != 0 && given.start != REDTAIL_START_AT as c_int {
+        return Err("position is set, but start does not use it: set start to REDTAIL_START_AT".into());
+    }
+    if given.lenient != 0 && given.snapshot_items == 0 {
+        return Err("lenient is set, but snapshots are delivered as bytes: set snapshot_items".into());
+    }
+    let (is_now, continues) =
+        (given.start == REDTAIL_START_NOW as c_int, given.on_gap == REDTAIL_ON_GAP_CONTINUE as c_int);
+    if given.allow_probe != 0 && !is_now && !continues {
+        return Err("allow_probe is set, but only REDTAIL_START_NOW and REDTAIL_ON_GAP_CONTINUE use a probe".into());
+    }
+    if given.start == REDTAIL_START_SYNC as c_int && given.on_gap != REDTAIL_ON_GAP_STOP as c_int {
+        return Err("on_gap is set, but a stream of REDTAIL_START_SYNC has no position to resume from".into());
+    }
+    let off = match (given.no_reconnect, given.single_link) {
+        (0, 0) => return Ok(()),
+        (0, _) => "single_link",
+        _ => "no_reconnect",
+    };
+    let of_reconnects = [
+        ("retry_first", given.retry_first != 0),
+        ("retry_snapshot", given.retry_snapshot != 0),
+        ("retry_refused_ms", given.retry_refused_ms > 0),
+        ("backoff_first_ms", given.backoff_first_ms > 0),
+        ("backoff_longest_ms", given.backoff_longest_ms > 0),
+        ("backoff_attempts", given.backoff_attempts > 0),
+    ];
+    match of_reconnects.iter().find(|(_, is_set)| *is_set) {
+        Some((name, _)) => {
+            Err(format!("{name} and {off} are set, but {off} excludes every retry: set only one of them"))
+        }
+        None => Ok(()),
     }
 }
 

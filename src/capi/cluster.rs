@@ -431,7 +431,9 @@ const LONGEST_REFRESH_MS: u64 = 31_536_000_000;
 
 pub(super) const fn cluster_status(error: &ClusterError) -> redtail_status {
     match error {
-        ClusterError::NoNode | ClusterError::SingleLink => REDTAIL_ERROR_ARGUMENT,
+        ClusterError::NoNode | ClusterError::SingleLink | ClusterError::StartAt | ClusterError::Options(_) => {
+            REDTAIL_ERROR_ARGUMENT
+        }
         ClusterError::Target(_) => REDTAIL_ERROR_ADDRESS,
         ClusterError::Silent { .. } => REDTAIL_ERROR_CONNECT,
         ClusterError::Thread(_) => REDTAIL_ERROR_MEMORY,

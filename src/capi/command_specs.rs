@@ -54,7 +54,7 @@ pub unsafe extern "C" fn redtail_command_specs_message(specs: *const redtail_com
 ///
 /// Returns REDTAIL_OK and sets learned to the number of descriptions. REDTAIL_NEED_MORE: the reply is incomplete.
 /// REDTAIL_ERROR_REFUSED: an error reply, whose text is the message. REDTAIL_ERROR_UNEXPECTED: another reply, or bytes
-/// behind the reply. REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the bytes are no RESP. REDTAIL_ERROR_ARGUMENT: a
+/// after the reply. REDTAIL_ERROR_PROTOCOL or REDTAIL_ERROR_LIMIT: the bytes are no RESP. REDTAIL_ERROR_ARGUMENT: a
 /// pointer is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_command_specs_learn(

@@ -12,7 +12,10 @@ use crate::capi::rdb_item::redtail_rdb_item;
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_event_kind {
-    /// The next request makes the primary fork: see forking. Sets the message.
+    /// The next request makes the primary fork: see forking. Sets the message. Not delivered before a resume
+    /// (REDTAIL_START_AT, a reconnect): the primary alone decides whether it resumes. If it no longer has the history,
+    /// it waits repl-diskless-sync-delay (5 seconds by default), forks, and only then refuses, with every on_gap. The
+    /// result is REDTAIL_EVENT_GAP; with REDTAIL_ON_GAP_STOP then REDTAIL_ERROR_HISTORY_LOST.
     REDTAIL_EVENT_FORKING = 1,
     /// The primary accepted the replica, and the stream begins: see attached. Once on every connection.
     REDTAIL_EVENT_ATTACHED = 2,

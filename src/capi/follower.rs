@@ -336,7 +336,7 @@ pub unsafe extern "C" fn redtail_follower_batch(
 }
 
 /// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
-/// offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+/// offset, also of the bytes after it that no event delivers (PING, SELECT). If the primary has requested an
 /// acknowledgement that this commit makes possible (WAIT), this call sends it. Otherwise the next one, within a second,
 /// has the position. A position of a history that has ended with a gap is ignored. Other threads use
 /// redtail_handle_commit.

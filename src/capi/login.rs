@@ -13,6 +13,9 @@ pub(super) unsafe fn read(user: *const c_char, password: *const c_char, len: usi
         // SAFETY: as promised.
         login.user = Some(unsafe { text(user) }.map_err(|what| format!("user {what}"))?.to_owned());
     }
+    if password.is_null() && len > 0 {
+        return Err(format!("password_len is {len}, but password is NULL"));
+    }
     if !password.is_null() {
         // SAFETY: as promised.
         let password = unsafe {

@@ -35,7 +35,8 @@ pub enum redtail_start {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum redtail_on_gap {
-    /// End with REDTAIL_ERROR_HISTORY_LOST.
+    /// End with REDTAIL_ERROR_HISTORY_LOST. The primary has forked once for the refused resume: do not restart with
+    /// the same position.
     REDTAIL_ON_GAP_STOP = 0,
     /// Continue with the writes from now on.
     REDTAIL_ON_GAP_CONTINUE = 1,
@@ -62,7 +63,8 @@ pub(super) use redtail_on_gap::*;
 pub(super) use redtail_start::*;
 
 /// Options of a session or follower. Filled by the caller, copied by the library; 0 and NULL select the defaults.
-/// redtail_options_init sets all fields.
+/// redtail_options_init sets all fields. An option is never ignored: one that has no effect beside another one is
+/// REDTAIL_ERROR_ARGUMENT, and the message names both.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_options {
@@ -75,22 +77,26 @@ pub struct redtail_options {
     /// One of redtail_ack.
     pub ack: c_int,
     /// 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe: a full resynchronisation that
-    /// the library aborts. The primary writes its data to its own disk once.
+    /// the library aborts. The primary writes its data to its own disk once. Only with REDTAIL_START_NOW or
+    /// REDTAIL_ON_GAP_CONTINUE.
     pub allow_probe: c_int,
-    /// 1: retry if the first attempt fails for a temporary reason.
+    /// 1: retry if the first attempt fails for a temporary reason, for example because no server listens yet.
+    /// 0: such a failure is an error at once.
     pub retry_first: c_int,
     /// 1: request an aborted snapshot again. For each attempt the primary forks and sends all data.
     pub retry_snapshot: c_int,
-    /// 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED.
+    /// 1: never reconnect. If the server closes the connection, the result is REDTAIL_CLOSED. Excludes the options of
+    /// retries: retry_first, retry_snapshot, retry_refused_ms and those of the back-off.
     pub no_reconnect: c_int,
     /// 1: use only one connection, and never reconnect. A start that requires a second connection is an error.
+    /// Excludes the same options as no_reconnect.
     pub single_link: c_int,
     /// 1: deliver SELECT, PING and REPLCONF as REDTAIL_EVENT_CONTROL.
     pub control: c_int,
     /// The port of this replica in the output of INFO and ROLE; 0: none.
     pub listening_port: u16,
-    /// For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. It
-    /// is part of the struct, so a binding needs no memory of its own for it.
+    /// For REDTAIL_START_AT: a copy of a saved position, or what redtail_position_parse read from its text. With
+    /// another start it is an error. It is part of the struct, so a binding needs no memory of its own for it.
     pub position: redtail_position,
     /// The address of this replica in the output of INFO and ROLE: 1 to 255 bytes without blanks. Default
     /// redtail.invalid.
@@ -108,7 +114,8 @@ pub struct redtail_options {
     /// 60,000, minimum 1,000; REDTAIL_FOREVER: no limit. A primary without writes sends a PING every
     /// repl-ping-replica-period (default 10 s). With a lower value, healthy connections are lost.
     pub silence_ms: u64,
-    /// Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100.
+    /// Pause before the first reconnect, in milliseconds. It doubles with each attempt. Default 100; at most
+    /// backoff_longest_ms.
     pub backoff_first_ms: u64,
     /// Longest pause between two attempts, in milliseconds. Default 10,000.
     pub backoff_longest_ms: u64,
@@ -118,18 +125,21 @@ pub struct redtail_options {
     /// until a read fills them, and again after a second without data (a read in the background: from the first
     /// read after that second). It grows for longer commands and shrinks again.
     pub buffer_size: usize,
-    /// Follower only: timeout of a connection attempt to one address, in milliseconds. Default 5,000.
+    /// Follower only, an error for a session: timeout of a connection attempt to one address, in milliseconds.
+    /// Default 5,000.
     pub connect_timeout_ms: u64,
-    /// Follower only: timeout of a write, in milliseconds. Default 10,000; REDTAIL_FOREVER: none.
+    /// Follower only, an error for a session: timeout of a write, in milliseconds. Default 10,000; REDTAIL_FOREVER:
+    /// none.
     pub write_timeout_ms: u64,
     /// NULL: the defaults.
     pub limits: *const redtail_limits,
     /// 1: deliver a snapshot as REDTAIL_EVENT_SNAPSHOT_ITEM, in keys and elements. 0: as bytes.
     pub snapshot_items: c_int,
     /// 1: deliver items also from a snapshot with damaged values. Skipped data is
-    /// REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error.
+    /// REDTAIL_RDB_ITEM_SKIPPED. 0: such a snapshot is an error. Only with snapshot_items.
     pub lenient: c_int,
-    /// Follower only: TLS settings. NULL: no TLS. An error if the library was built without TLS.
+    /// Follower only, an error for a session: TLS settings. NULL: no TLS. An error if the library was built without
+    /// TLS.
     pub tls: *const redtail_tls,
     /// After a refusal that a person can fix (a wrong password, a missing permission, an answer of something that is
     /// not a server), connect again after this pause in milliseconds. Each refusal is REDTAIL_EVENT_DISCONNECTED with

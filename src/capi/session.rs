@@ -78,9 +78,9 @@ pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) ->
 
 /// Creates a session over a recorded connection. Its input is all bytes that a server sent after PSYNC or SYNC,
 /// beginning with the reply. The session sends nothing and is connected from the start: do not call
-/// redtail_session_connected. An error of the recorded connection ends the session. offset: the replication offset
-/// before the first byte of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise
-/// REDTAIL_UNKNOWN.
+/// redtail_session_connected. An error of the recorded connection ends the session. The options of the start, of the
+/// login and of reconnects do not count, because the bytes decide. offset: the replication offset before the first byte
+/// of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise REDTAIL_UNKNOWN.
 ///
 /// Returns NULL as redtail_session_new.
 #[unsafe(no_mangle)]
@@ -99,7 +99,7 @@ unsafe fn over(options: *const redtail_options, session: impl FnOnce(Options) ->
     make(|| {
         // SAFETY: as promised.
         let chosen = unsafe { chosen_options::read(options, Backoff::default()) };
-        let (chosen, guard) = match chosen {
+        let (chosen, guard) = match chosen.and_then(ChosenOptions::without_socket) {
             Ok(chosen) => (chosen, Guard::new()),
             Err(message) => {
                 let none = ChosenOptions { buffer: 0, ..ChosenOptions::default() };
@@ -175,9 +175,11 @@ pub unsafe extern "C" fn redtail_session_connected(session: *mut redtail_session
 }
 
 /// Reports the end of a connection or a failed connect. reason: NULL if the primary closed the connection; otherwise
-/// the message of the system, for example from strerror. Call it once for each connection or connect. Do not call it
-/// for a connection that the session itself ended with REDTAIL_RECONNECT. redtail_session_next still delivers the
-/// events that were received before, then REDTAIL_EVENT_DISCONNECTED or an error.
+/// the message of the system, for example from strerror. The session does not know the address: add it to the reason.
+/// Call it once for each connection or connect. Do not call it for a connection that the session itself ended with
+/// REDTAIL_RECONNECT. redtail_session_next still delivers the events that were received before, then
+/// REDTAIL_EVENT_DISCONNECTED or an error. A failed first connect is an error (REDTAIL_ERROR_LOST), unless
+/// redtail_options.retry_first is set.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if the reason is not UTF-8.
 #[unsafe(no_mangle)]
@@ -228,17 +230,24 @@ pub unsafe extern "C" fn redtail_session_space(
 /// redtail_session_space. For calls between the two see "A READ IN THE BACKGROUND" above.
 ///
 /// Returns REDTAIL_OK; REDTAIL_ERROR_ARGUMENT if count is 0 or larger than the space; REDTAIL_ERROR_STATE if there is
-/// no connection. A read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
+/// no connection, or no space: redtail_session_space was not called, or its space is reported already or invalid. A
+/// read of 0 bytes is the end of the connection: call redtail_session_disconnected instead.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn redtail_session_received(session: *mut redtail_session, count: usize) -> c_int {
     call!(session; {
-        if count == 0 || count > session.engine.room() {
+        let most = session.engine.room();
+        let missing = match (session.engine.is_connected(), most) {
+            (false, _) => Some("there is no connection: redtail_session_connected comes first"),
+            (true, 0) if count > 0 => Some("there is no space: redtail_session_space comes before each read"),
+            (true, _) => None,
+        };
+        if let Some(message) = missing {
+            return refuse(session, REDTAIL_ERROR_STATE, message);
+        }
+        if count == 0 || count > most {
             return refuse(session, REDTAIL_ERROR_ARGUMENT, format_args!(
                 "{count} bytes can't have been received: between 1 and what redtail_session_space gave"
             ));
-        }
-        if !session.engine.is_connected() {
-            return refuse(session, REDTAIL_ERROR_STATE, "there is no link: redtail_session_connected comes first");
         }
         session.engine.received(count);
         session.silent = false;
@@ -381,7 +390,7 @@ pub unsafe extern "C" fn redtail_session_deadline_ms(session: *mut redtail_sessi
 }
 
 /// Commits a position: you have stored everything up to it. With REDTAIL_ACK_APPLIED the acknowledgement contains its
-/// offset, also of the bytes behind it that no event delivers (PING, SELECT). If the primary has requested an
+/// offset, also of the bytes after it that no event delivers (PING, SELECT). If the primary has requested an
 /// acknowledgement that this commit makes possible (WAIT), redtail_session_to_send returns it at once: send it. A
 /// position of a history that has ended with a gap is ignored.
 ///

@@ -71,6 +71,13 @@ pub(super) struct ChosenTls {
 }
 
 impl ChosenTls {
+    pub(super) const fn is_set(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
     /// For the servers.
     pub(super) fn on<S: Dial>(&self, builder: Builder<S>) -> Builder<S> {
         #[cfg(feature = "tls")]

@@ -66,6 +66,8 @@ pub struct BufferedSession {
     /// The capacity that the buffer returns to.
     capacity: usize,
     limit: usize,
+    /// The length of the last [`space`](Self::space), until its bytes are reported; 0: there is none to report for.
+    lent: usize,
     /// The number of bytes of the last event. They are dropped at the next call, because the event borrows them.
     pending: usize,
     /// The least number of bytes that the session waits for; 0 while the buffer may hold events.
@@ -178,6 +180,7 @@ impl BufferedSession {
             capacity,
             session,
             buffer: buffer.growing_to(capacity),
+            lent: 0,
             pending: 0,
             needed: 0,
             was_idle: false,
@@ -268,12 +271,19 @@ impl BufferedSession {
         }
         let limit = if self.needed > 0 { self.limit } else { self.capacity.max(self.buffer.capacity()) };
         self.buffer.make_room(self.needed.max(1), limit)?;
-        Ok(self.buffer.space())
+        let space = self.buffer.space();
+        self.lent = space.len();
+        Ok(space)
     }
 
     /// The first `count` bytes of the last [`space`](Self::space) were received. A larger `count` than the length of
-    /// the space counts as that length.
+    /// the space counts as that length. One call for each `space`: a further call adds no bytes, and neither does a
+    /// call after the space became invalid, with [`connected`](Self::connected) or [`Step::Connect`].
     pub fn received(&mut self, count: usize) {
+        let count = count.min(std::mem::take(&mut self.lent));
+        if count == 0 {
+            return;
+        }
         let before = self.buffer.len();
         self.was_idle = self.session.idle_ms() >= IDLE_MS;
         self.buffer.filled(count);
@@ -283,10 +293,10 @@ impl BufferedSession {
         let _ = recorder.received(self.buffer.readable().get(before..).unwrap_or_default(), self.received_ms);
     }
 
-    /// The length that [`space`](Self::space) had.
+    /// The length that [`space`](Self::space) had; 0 if [`received`](Self::received) would add no bytes.
     #[doc(hidden)]
-    pub fn room(&mut self) -> usize {
-        self.buffer.space().len()
+    pub const fn room(&self) -> usize {
+        self.lent
     }
 
     /// The `received_ms` that events carry from now on, and the time of the bytes in the recording: by convention
@@ -523,6 +533,7 @@ impl BufferedSession {
     /// Drops the bytes received on a connection that is no longer usable.
     fn discard(&mut self) {
         self.closing = None;
+        self.lent = 0;
         self.pending = 0;
         self.needed = 0;
         self.peeked = false;

@@ -210,7 +210,8 @@ impl<P> CheckpointFile<P> {
 }
 
 impl<P: CheckpointPosition> CheckpointFile<P> {
-    /// Reads the file, if it exists. `target` names the server or cluster followed; the next save writes it.
+    /// Reads the file, if it exists. `target` names the server or cluster followed; the next save of another position
+    /// writes it.
     ///
     /// A temporary file is written to its folder and removed, so that a position which could never be saved is reported
     /// before a server is asked for anything. The file is not locked: use it in one follower at a time.
@@ -285,7 +286,8 @@ impl<P: CheckpointPosition> CheckpointFile<P> {
         if position.lines().is_empty() {
             return Ok(());
         }
-        if self.saved.as_ref().is_some_and(|saved| saved.position == position && saved.target == self.target) {
+        // Also a position of another target: this one may not have accepted it.
+        if self.saved.as_ref().is_some_and(|saved| saved.position == position) {
             return Ok(());
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -24,9 +24,9 @@ use crate::rdb::{Decoder, Item, Poll, RdbError};
 ///         assert_eq!(key.name.bytes, b"hello");
 ///     }
 /// }
-/// let mut behind = String::new();
-/// std::io::Read::read_to_string(&mut reader.into_rest(), &mut behind)?;
-/// assert_eq!(behind, "*1\r\n$4\r\nPING\r\n");
+/// let mut after = String::new();
+/// std::io::Read::read_to_string(&mut reader.into_rest(), &mut after)?;
+/// assert_eq!(after, "*1\r\n$4\r\nPING\r\n");
 /// # Ok::<(), redtail::io::ReadError>(())
 /// ```
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl<R: Read> SnapshotReader<R> {
         Self { decoder: Box::new(self.decoder.with_templates(templates)), ..self }
     }
 
-    /// The next item, borrowed until the next call; `None` behind the end of the snapshot.
+    /// The next item, borrowed until the next call; `None` after the end of the snapshot.
     ///
     /// # Errors
     /// [`ReadError::Snapshot`] for bytes that are not a snapshot, or end early; and [`ReadError::Io`].
@@ -83,8 +83,8 @@ impl<R: Read> SnapshotReader<R> {
         }
     }
 
-    /// The next bytes of the snapshot instead of its items, borrowed until the next call; `None` behind its end. Their
-    /// structure is parsed and their checksum is verified, as for items. After an item, the bytes behind it.
+    /// The next bytes of the snapshot instead of its items, borrowed until the next call; `None` after its end. Their
+    /// structure is parsed and their checksum is verified, as for items. After an item, the bytes after it.
     ///
     /// ```
     /// use redtail::io::SnapshotReader;
@@ -130,7 +130,7 @@ impl<R: Read> SnapshotReader<R> {
         }
     }
 
-    /// The rest of the source, behind the bytes consumed: behind the snapshot, once [`next_item`](Self::next_item) has
+    /// The rest of the source, after the bytes consumed: after the snapshot, once [`next_item`](Self::next_item) has
     /// returned `None`.
     pub fn into_rest(mut self) -> impl Read {
         self.feed.drop_pending();

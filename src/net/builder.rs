@@ -303,8 +303,17 @@ impl<S: Source> Builder<S> {
     /// Connects, so that a wrong address is reported here. The handshake follows in the first call of `next_event`.
     ///
     /// # Errors
-    /// [`Error::Target`], [`Error::Login`], or [`Error::Connect`] unless [`retry_first`](Self::retry_first) is set.
+    /// [`Error::Target`], [`Error::Options`], [`Error::Login`], or [`Error::Connect`] unless
+    /// [`retry_first`](Self::retry_first) is set.
     pub fn connect(self) -> Result<Follower<S::Transport>, Error> {
+        match self.options.contradiction() {
+            Some(message) => Err(Error::Options(message)),
+            None => self.connect_checked(),
+        }
+    }
+
+    /// As [`connect`](Self::connect), for options that were checked where the caller chose them.
+    pub(crate) fn connect_checked(self) -> Result<Follower<S::Transport>, Error> {
         let Self { source, options, login, buffer, handle, recorder } = self;
         let Opened { name, connector } = source.open(&login, &handle, &options.label)?;
         let follower = Follower::start(name, connector, Box::new(move || login.ask()), options, buffer, handle)?;

@@ -40,6 +40,9 @@ pub enum Error {
     /// a failed attempt to reconnect.
     #[error("can't get user and password: {0}")]
     Login(io::Error),
+    /// An option has no effect beside another one. The message names both.
+    #[error("{0}")]
+    Options(&'static str),
     /// There is no memory for the buffer, or its limit is too small for the parser's limits.
     #[error(transparent)]
     Buffer(#[from] BufferFull),

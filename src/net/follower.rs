@@ -163,7 +163,43 @@ impl<T: Transport> Follower<T> {
         is_drained
     }
 
-    /// The last position to resume from.
+    /// The position to store once the work on the event returned last is done: the one after that event. Inside a
+    /// transaction, and inside a command delivered in parts, it is the one before their first event, because the
+    /// stream does not resume in their middle.
+    ///
+    /// [`StreamCommand::position`](crate::StreamCommand::position) is the same position where it is `Some`. This one
+    /// also advances over PING and SELECT, which no event delivers by default, so it is the one to store while nothing
+    /// is written. `None` before the first attach of a start without a position, during the snapshot of
+    /// [`Start::Snapshot`](crate::Start::Snapshot), and after SYNC.
+    ///
+    /// ```
+    /// use redtail::replay::{Primary, Recording};
+    /// use redtail::{Event, Follower, Start};
+    ///
+    /// let recording = Recording::of([&["SET", "a", "1"][..], &["MULTI"], &["SET", "b", "2"], &["EXEC"]])?;
+    /// let start = recording.first().start_position();
+    /// let primary = Primary::serve(recording)?;
+    /// let mut follower = Follower::builder(primary.address().to_string()).start(Start::At(start)).connect()?;
+    /// let mut stored = None;
+    /// while let Some(event) = follower.next_event()? {
+    ///     let is_last = matches!(event, Event::Exec(_));
+    ///     let own = match event {
+    ///         Event::Attached(attached) => attached.position, // store this one too: later writes are then not lost
+    ///         Event::Command(command) | Event::Multi(command) | Event::Exec(command) => command.position(),
+    ///         _ => None,
+    ///     };
+    ///     // The work on the event is done.
+    ///     match own {
+    ///         Some(after_it) => assert_eq!(follower.position(), Some(after_it)),
+    ///         None => assert_eq!(follower.position(), stored), // in the transaction: still the one before MULTI
+    ///     }
+    ///     stored = follower.position();
+    ///     if is_last {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn position(&self) -> Option<Position> {
         self.engine.position()
     }
@@ -172,7 +208,7 @@ impl<T: Transport> Follower<T> {
     /// history that a gap has ended is ignored. Other threads have [`Handle::commit`].
     ///
     /// If the primary has requested an acknowledgement that this commit makes possible, it is sent at once. Otherwise
-    /// the next acknowledgement has the position, within a second. Bytes behind the position that no event delivers
+    /// the next acknowledgement has the position, within a second. Bytes after the position that no event delivers
     /// (PING, SELECT) are acknowledged with it.
     pub fn commit(&mut self, position: Position) {
         self.engine.commit(position);

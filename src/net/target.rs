@@ -81,7 +81,7 @@ impl fmt::Display for Target {
 #[non_exhaustive]
 pub enum TargetError {
     /// There is no port.
-    #[error("{0:?} has no port: write host:port, for example {0}:6379, or unix:PATH")]
+    #[error("{0:?} has no port: write host:port, for example {example}, or unix:PATH", example = example(.0))]
     NoPort(String),
     /// There is no host.
     #[error("{0:?} has no host: write host:port, for example 127.0.0.1:6379, or unix:PATH")]
@@ -99,6 +99,13 @@ pub enum TargetError {
     #[error("this is a URL: write host:port or unix:PATH")]
     Url,
     /// User or password before an `@`. The message does not repeat them.
-    #[error("an address has no user or password: write host:port, and give the login separately")]
+    #[error("an address has no user or password: write host:port, and set user and password as options")]
     Login,
+}
+
+/// An address for a message: the text with a port, if that is an address.
+fn example(text: &str) -> String {
+    let with_port = format!("{text}:6379");
+    let is_address = !text.contains(char::is_whitespace) && with_port.parse::<Target>().is_ok();
+    if is_address { with_port } else { "127.0.0.1:6379".into() }
 }

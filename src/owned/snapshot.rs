@@ -36,7 +36,7 @@ pub struct Collector {
     before: Vec<u8>,
     /// The name of an auxiliary field whose value is awaited.
     aux_name: Option<Vec<u8>>,
-    key: Option<WholeKey>,
+    key: Option<Box<WholeKey>>,
     kind: Option<Type>,
     /// The name of the key alone exceeds the limit.
     nameless: bool,
@@ -86,6 +86,29 @@ impl Collector {
     /// Takes the next item. Returns what it completes.
     #[inline]
     pub fn take(&mut self, item: Item<'_>) -> Option<Whole> {
+        if let Item::Text(text) = item
+            && self.take_element(text)
+        {
+            return None;
+        }
+        self.take_any(item)
+    }
+
+    /// Fast path for an element that is a whole text. Returns false if it is not one, or if it is too large.
+    #[inline]
+    fn take_element(&mut self, text: Text<'_>) -> bool {
+        let held = self.held.saturating_add(size(text.length));
+        let roles = matches!(text.role, Role::Value | Role::Element | Role::Member | Role::Field | Role::FieldValue);
+        let taken = roles && text.is_whole() && held <= self.limit && self.omitting.is_none();
+        if taken {
+            self.held = held;
+            self.element(text.role, text.bytes.to_vec());
+        }
+        taken
+    }
+
+    #[inline(never)]
+    fn take_any(&mut self, item: Item<'_>) -> Option<Whole> {
         if self.omitting.is_some() {
             return self.pass_over(item);
         }
@@ -95,7 +118,6 @@ impl Collector {
         })
     }
 
-    #[inline]
     fn collect(&mut self, item: Item<'_>) -> Result<Option<Whole>, Omission> {
         match item {
             Item::Text(text) => return self.text(text),
@@ -106,13 +128,14 @@ impl Collector {
             Item::KeyEnd => {
                 self.held = 0;
                 self.shared.clear();
-                return Ok(self.key.take().map(|key| Whole::Key(Box::new(key))));
+                return Ok(self.key.take().map(Whole::Key));
             }
             Item::Skipped { error, .. } => return Err(Omission::Damaged(error)),
             Item::Raw { bytes: raw, last } => {
                 self.hold(raw.len())?;
-                match (&mut self.key, &mut self.module_aux, self.metadata.last_mut()) {
-                    (Some(WholeKey { value: Value::Module { raw: bytes, .. }, .. }), ..)
+                let value = self.key.as_mut().map(|key| &mut key.value);
+                match (value, &mut self.module_aux, self.metadata.last_mut()) {
+                    (Some(Value::Module { raw: bytes, .. }), ..)
                     | (None, Some((_, _, bytes)), _)
                     | (None, None, Some(Metadata { raw: bytes, .. })) => bytes.extend_from_slice(raw),
                     _ => {}
@@ -195,7 +218,8 @@ impl Collector {
         self.held = 0;
         let aux_name = self.aux_name.take();
         Some(Whole::Omitted(match self.key.take() {
-            Some(WholeKey { db, name, .. }) => {
+            Some(key) => {
+                let WholeKey { db, name, .. } = *key;
                 Omitted { db, name: (!self.nameless).then_some(name), kind: self.kind, reason }
             }
             None => Omitted { db: 0, name: aux_name, kind: None, reason },
@@ -206,7 +230,7 @@ impl Collector {
         let module = ModuleId(0);
         self.nameless = name_size(key) > self.limit;
         self.kind = Some(key.kind);
-        self.key = Some(WholeKey {
+        self.key = Some(Box::new(WholeKey {
             db: key.db,
             name: Vec::new(),
             number: key.number,
@@ -227,7 +251,7 @@ impl Collector {
                 Type::PathHash => Value::PathHash(Vec::new()),
                 Type::Rate => Value::Rate(0),
             },
-        });
+        }));
         self.extend_name(key.name);
     }
 

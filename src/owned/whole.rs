@@ -44,7 +44,7 @@ pub enum Whole {
         module: ModuleId,
         /// 1 before the keys, 2 after them.
         when: u64,
-        /// The bytes behind that, undecoded.
+        /// The bytes after that, undecoded.
         raw: Vec<u8>,
     },
     /// Data that was passed over. The keys after it follow.

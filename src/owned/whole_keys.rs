@@ -9,7 +9,7 @@ use crate::owned::whole::Whole;
 /// An iterator over the keys of a snapshot, and over its libraries, auxiliary fields and module data, from any
 /// [`Read`].
 ///
-/// It ends behind the snapshot, and after the first error. A key that exceeds the limit or is damaged is passed over
+/// It ends after the snapshot, and after the first error. A key that exceeds the limit or is damaged is passed over
 /// and named ([`Whole::Omitted`]), and the keys after it follow.
 ///
 /// ```

@@ -8,7 +8,7 @@ use core::ops::ControlFlow;
 use crate::rdb::decoder::Decoder;
 use crate::rdb::item::{Item, Role, Text};
 use crate::rdb::packed::Short;
-use crate::rdb::primitives::{Peek, StringHeader};
+use crate::rdb::primitives::{DecimalText, Peek, StringHeader};
 use crate::rdb::sizes::WHOLE_TEXT;
 use crate::rdb::state::{AfterPacked, DecoderState, FoundItem, UpcomingKey};
 use crate::rdb::template_memory::TemplateMemory;
@@ -89,6 +89,9 @@ impl<M: TemplateMemory> Decoder<M> {
 
     #[inline(always)]
     fn packed_run(&mut self, input: &mut &[u8], each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        if let (&[Column::Text(role)], Some(width)) = (self.columns, self.walk.number_width()) {
+            return self.number_run(input, role, width, each);
+        }
         let (mut flow, mut column) = (ControlFlow::Continue(()), self.column);
         let (bytes, _) = self.window.buffered(input);
         let mut rest = bytes;
@@ -104,6 +107,10 @@ impl<M: TemplateMemory> Decoder<M> {
                     text_item(role, self.decimal.text())
                 }
                 (Some(Column::PackedScore), Short::Integer(value)) => Item::Score(value as f64),
+                (Some(Column::PackedScore), Short::Text { head, length }) => {
+                    let Ok(score) = score(rest.get(head..head + length).unwrap_or_default()) else { break };
+                    Item::Score(score)
+                }
                 _ => break,
             };
             rest = rest.get(size..).unwrap_or_default();
@@ -115,6 +122,37 @@ impl<M: TemplateMemory> Decoder<M> {
         self.column = column;
         let used = bytes.len() - rest.len();
         let used = self.window.pass(used);
+        *input = input.get(used..).unwrap_or_default();
+        flow
+    }
+
+    /// The same for the numbers of an intset, each of `width` bytes.
+    #[inline(never)]
+    fn number_run(
+        &mut self,
+        input: &mut &[u8],
+        role: Role,
+        width: usize,
+        each: &mut impl FnMut(Item<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let (mut flow, mut count) = (ControlFlow::Continue(()), 0);
+        let mut decimal = DecimalText::NONE;
+        let (bytes, _) = self.window.buffered(input);
+        for number in bytes.chunks_exact(width) {
+            decimal.set(match *number {
+                [a, b] => i16::from_le_bytes([a, b]).into(),
+                [a, b, c, d] => i32::from_le_bytes([a, b, c, d]).into(),
+                [a, b, c, d, e, f, g, h] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
+                _ => break,
+            });
+            count += 1;
+            flow = each(text_item(role, decimal.text()));
+            if flow.is_break() {
+                break;
+            }
+        }
+        self.walk.passed_numbers(count as u64);
+        let used = self.window.pass(count * width);
         *input = input.get(used..).unwrap_or_default();
         flow
     }
@@ -148,19 +186,19 @@ impl<M: TemplateMemory> Decoder<M> {
     /// The same for an integer or a compressed string.
     #[inline(never)]
     fn coded_text(&mut self, input: &[u8], role: Role) -> Option<(FoundItem, usize)> {
-        let mut peek = Peek { bytes: input, used: 0 };
-        match peek.header().ok()? {
-            StringHeader::Integer(value) => {
-                self.decimal.set(value);
-                Some((text(role, TextRange::Number, self.decimal.text().len()), peek.used))
+        if let Some(0xc3) = input.first() {
+            let (packed, at) = length(input, 1)?;
+            let (length, at) = length(input, at)?;
+            if packed == 0 || length == 0 || length > WHOLE_TEXT {
+                return None;
             }
-            StringHeader::Lzf { packed, length } if length <= WHOLE_TEXT as u64 => {
-                let (packed, length) = (usize::try_from(packed).ok()?, length as usize);
-                let end = self.window.decompress_whole(input, peek.used, packed, length)?;
-                Some((text(role, TextRange::Window(0, length), length), end))
-            }
-            _ => None,
+            let end = self.window.decompress_whole(input, at, packed, length)?;
+            return Some((text(role, TextRange::Window(0, length), length), end));
         }
+        let mut peek = Peek { bytes: input, used: 0 };
+        let StringHeader::Integer(value) = peek.header().ok()? else { return None };
+        self.decimal.set(value);
+        Some((text(role, TextRange::Number, self.decimal.text().len()), peek.used))
     }
 
     /// Finds a column of a row that is not packed.
@@ -230,11 +268,17 @@ fn text(role: Role, range: TextRange, length: usize) -> FoundItem {
 /// The range of a plain, fully buffered string with a length of one or two bytes. `at` is the index of the length.
 #[inline(always)]
 fn plain(input: &[u8], at: usize) -> Option<(usize, usize)> {
-    let (start, length) = match *input.get(at..)? {
-        [length @ 0..=63, ..] => (at + 1, usize::from(length)),
-        [high @ 64..=127, low, ..] => (at + 2, usize::from(high & 63) << 8 | usize::from(low)),
-        _ => return None,
-    };
+    let (length, start) = length(input, at)?;
     let end = start + length;
     (end <= input.len()).then_some((start, end))
+}
+
+/// A length of one or two bytes, and the index after it.
+#[inline(always)]
+fn length(input: &[u8], at: usize) -> Option<(usize, usize)> {
+    match *input.get(at..)? {
+        [length @ 0..=63, ..] => Some((usize::from(length), at + 1)),
+        [high @ 64..=127, low, ..] => Some((usize::from(high & 63) << 8 | usize::from(low), at + 2)),
+        _ => None,
+    }
 }

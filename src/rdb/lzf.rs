@@ -219,7 +219,9 @@ impl Window {
         }
         let Some(mut lzf) = self.lzf else { return Halt::Need(1) };
         let halt = loop {
-            while lzf.literal == 0 && self.fast_instruction(&mut lzf, cursor).is_some() {}
+            if lzf.literal == 0 {
+                self.fast_instructions(&mut lzf, cursor);
+            }
             match self.instruction(&mut lzf, cursor) {
                 Ok(true) => {}
                 Ok(false) => break Halt::Need(1),
@@ -230,46 +232,24 @@ impl Window {
         halt
     }
 
-    /// Fast path for one instruction, if input and window have spare room. It copies more than needed; the next
-    /// instruction overwrites the excess.
+    /// Fast path for instructions, as long as input and window have spare room. Each copies more than needed; the next
+    /// one overwrites the excess.
     #[inline(always)]
-    fn fast_instruction(&mut self, lzf: &mut Compressed, cursor: &mut Cursor<'_>) -> Option<()> {
-        let [control, rest @ ..] = cursor.input.get(cursor.at..)?.first_chunk::<{ 1 + SPARE }>()?;
-        let (used, count) = if *control < 32 {
-            let count = usize::from(*control) + 1;
-            *self.bytes.get_mut(self.write..)?.first_chunk_mut()? = *rest;
-            (1 + count, count)
-        } else {
-            let [first, second, ..] = *rest;
-            let (count, low, used) = match control >> 5 {
-                7 => (usize::from(first) + 9, second, 3),
-                count => (usize::from(count) + 2, first, 2),
-            };
-            let distance = (usize::from(control & 31) << 8 | usize::from(low)) + 1;
-            let start = self.write.checked_sub(distance)?;
-            if distance < SPARE {
-                return None;
-            }
-            // A reference that reaches into its own output repeats its beginning. The beginning is read anew each time:
-            // processors are slow to read bytes that were just written in other portions.
-            let (mut lap, mut at) = (0, 0);
-            while lap + at < count {
-                let chunk: [u8; SPARE] = *self.bytes.get(start + at..)?.first_chunk()?;
-                *self.bytes.get_mut(self.write + lap + at..)?.first_chunk_mut()? = chunk;
-                (lap, at) = match at + SPARE {
-                    end if end >= distance => (lap + distance, 0),
-                    end => (lap, end.min(distance - SPARE)),
-                };
-            }
-            (used, count)
-        };
-        if used as u64 > lzf.packed || count as u64 > lzf.missing {
-            return None;
+    fn fast_instructions(&mut self, lzf: &mut Compressed, cursor: &mut Cursor<'_>) {
+        let (input, bytes) = (cursor.rest(), &mut self.bytes);
+        let (mut at, mut write) = (0, self.write);
+        let at_most = usize::try_from(lzf.packed).unwrap_or(usize::MAX);
+        let write_most = usize::try_from(lzf.missing).unwrap_or(usize::MAX).saturating_add(write);
+        while write < write_most
+            && let Some((used, count)) = input.get(at..).and_then(|input| fast_instruction(input, bytes, write))
+            && at + used <= at_most
+            && write + count <= write_most
+        {
+            (at, write) = (at + used, write + count);
         }
-        lzf.packed -= used as u64;
-        cursor.at += used;
-        self.gave(lzf, count);
-        Some(())
+        lzf.packed -= at as u64;
+        cursor.at += at;
+        self.gave(lzf, write - self.write);
     }
 
     /// One instruction. Returns false if the window is full or the string is complete.
@@ -365,6 +345,48 @@ impl Window {
         self.read -= keep;
         self.write -= keep;
     }
+}
+
+/// Runs the instruction at the front of `input`. Its bytes are written at `write`. Returns the number of bytes that it
+/// uses up, and of those that it gives.
+#[inline(always)]
+fn fast_instruction(input: &[u8], bytes: &mut [u8; WINDOW], write: usize) -> Option<(usize, usize)> {
+    let [control, rest @ ..] = input.first_chunk::<{ 1 + SPARE }>()?;
+    if *control < 32 {
+        let count = usize::from(*control) + 1;
+        *bytes.get_mut(write..)?.first_chunk_mut()? = *rest;
+        return Some((1 + count, count));
+    }
+    let [first, second, ..] = *rest;
+    let (count, low, used) = match control >> 5 {
+        7 => (usize::from(first) + 9, second, 3),
+        count => (usize::from(count) + 2, first, 2),
+    };
+    let distance = (usize::from(control & 31) << 8 | usize::from(low)) + 1;
+    let start = write.checked_sub(distance)?;
+    if distance < SPARE.min(count) {
+        return None;
+    }
+    copy_chunk(bytes, start, write)?;
+    // A reference that reaches into its own output repeats its beginning. The beginning is read anew each time:
+    // processors are slow to read bytes that were just written in other portions.
+    let (mut lap, mut done) = (0, SPARE);
+    while lap + done < count {
+        if done >= distance {
+            (lap, done) = (lap + distance, 0);
+        }
+        let from = done.min(distance - SPARE);
+        copy_chunk(bytes, start + from, write + lap + from)?;
+        done = from + SPARE;
+    }
+    Some((used, count))
+}
+
+#[inline(always)]
+fn copy_chunk(bytes: &mut [u8; WINDOW], from: usize, to: usize) -> Option<()> {
+    let chunk: [u8; SPARE] = *bytes.get(from..)?.first_chunk()?;
+    *bytes.get_mut(to..)?.first_chunk_mut()? = chunk;
+    Some(())
 }
 
 fn broken<T>(why: &'static str) -> Attempt<T> {

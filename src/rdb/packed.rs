@@ -95,6 +95,12 @@ impl PackedWalk {
         self.begun
     }
 
+    /// The length of a number in bytes, if the string is an intset whose header was read.
+    #[inline(always)]
+    pub(super) fn number_width(&self) -> Option<usize> {
+        (self.begun && self.form == PackedForm::Intset).then_some(self.width.into())
+    }
+
     /// Fast path: the element at the front of `bytes` and its size, if it is common and fully buffered.
     #[inline(always)]
     pub(super) fn short(&self, bytes: &[u8]) -> Option<(Short, usize)> {
@@ -211,6 +217,12 @@ impl PackedWalk {
         self.seen += 1;
         self.before = size;
         self.value = !self.value;
+    }
+
+    /// Counts numbers of an intset.
+    #[inline(always)]
+    pub(super) fn passed_numbers(&mut self, count: u64) {
+        self.seen += count;
     }
 
     /// Checks the end mark. `left` bytes of the string are left after it.

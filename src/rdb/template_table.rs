@@ -1,5 +1,6 @@
 //! The hash templates of a snapshot, in memory of the caller.
 
+use crate::base::limits::MAX_TEMPLATES;
 use crate::rdb::error::RdbErrorKind;
 use crate::rdb::primitives::{Attempt, Halt, invalid};
 use crate::rdb::template_memory::TemplateMemory;
@@ -39,8 +40,6 @@ pub(super) struct Names {
     pub(super) done: usize,
 }
 
-/// The most bytes. Positions and numbers of bits have 32 bits, and a byte of a key counts as nine bits.
-const MOST: usize = 256 << 20;
 /// Distinguishes a record from the position of one.
 const RECORD: u32 = 1 << 31;
 const KEY: usize = 16;
@@ -222,7 +221,7 @@ impl<M: TemplateMemory> Templates<M> {
     }
 
     fn limit(&self) -> usize {
-        self.memory.limit().min(MOST)
+        self.memory.limit().min(MAX_TEMPLATES)
     }
 
     fn write(&mut self, at: usize, bytes: &[u8]) {

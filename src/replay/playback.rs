@@ -45,9 +45,9 @@ pub struct Playback {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cut {
-    /// Behind the byte of the stream with this replication offset. A connection whose stream begins at or behind it is
+    /// After the byte of the stream with this replication offset. A connection whose stream begins there or later is
     /// closed in front of the stream.
     Offset(u64),
-    /// Behind this number of bytes of the answer to PSYNC or SYNC: reply line, snapshot and stream together.
+    /// After this number of bytes of the answer to PSYNC or SYNC: reply line, snapshot and stream together.
     AnswerBytes(u64),
 }

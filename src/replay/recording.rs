@@ -62,7 +62,7 @@ impl Recording {
     }
 
     /// Makes a recording of these commands, each a list of arguments, for tests: an empty snapshot at offset 0 of
-    /// database 0, and the commands behind it. The offset after a command is the sum of the lengths so far, each as
+    /// database 0, and the commands after it. The offset after a command is the sum of the lengths so far, each as
     /// RESP encodes it.
     ///
     /// ```

@@ -15,12 +15,12 @@ pub(super) enum Part {
 /// The position of a follower in the recording.
 pub(super) enum Found {
     At(SegmentOffset),
-    /// Not in the recording, which continues behind it with this segment.
+    /// Not in the recording, which continues after it with this segment.
     Behind(usize),
 }
 
 /// Finds the position after `offset` in the history of this id. The end of a segment counts only in the last one:
-/// behind any other there is a gap.
+/// after any other there is a gap.
 pub(super) fn find(shared: &Shared, id: &[u8], offset: u64) -> Found {
     let segments = shared.recording.segments();
     let last = segments.len().saturating_sub(1);

@@ -75,7 +75,7 @@ impl Segment {
         Position::new(self.replid(), self.start, self.db)
     }
 
-    /// The offset of the stream's last byte. What was recorded behind it, a command or transaction that is not whole,
+    /// The offset of the stream's last byte. What was recorded after it, a command or transaction that is not whole,
     /// is left out: it can be resumed from there.
     pub fn end_offset(&self) -> u64 {
         self.stream.last().map_or(self.start, |piece| piece.offset + piece.bytes.length)

@@ -38,7 +38,7 @@ struct State {
     /// The furthest that any follower was sent.
     reached: SegmentOffset,
     played: bool,
-    /// Bytes of PINGs behind the end, and when the next one is due.
+    /// Bytes of PINGs after the end, and when the next one is due.
     pings: u64,
     next_ping: Option<Instant>,
     /// Why the last client that was not admitted was not.
@@ -69,7 +69,7 @@ impl Shared {
         self.left.notify_all();
     }
 
-    /// Bytes of PINGs there are behind the end.
+    /// The bytes of PINGs after the end.
     pub(super) fn pings(&self) -> u64 {
         self.state().pings
     }

@@ -202,7 +202,7 @@ mod tests {
         commits.commit(Position::new(A, 130, None));
         assert_eq!(commits.offset(200), 130);
         commits.commit(Position::new(A, 190, None));
-        assert_eq!(commits.offset(200), 150, "the bytes behind it are of the new history");
+        assert_eq!(commits.offset(200), 150, "the bytes after it are of the new history");
         commits.rewind(Some(third), 180);
         commits.commit(Position::new(A, 190, None));
         assert_eq!(commits.offset(200), 150);
@@ -220,7 +220,7 @@ mod tests {
         commits.rewind(Some(B), 150);
         commits.rewind(Some(third), 120);
         commits.commit(Position::new(A, 140, None));
-        assert_eq!(commits.offset(200), 120, "the bytes behind it are of the third history");
+        assert_eq!(commits.offset(200), 120, "the bytes after it are of the third history");
     }
 
     #[test]

@@ -116,13 +116,16 @@ pub enum SessionError {
          empty one for a nopass user"
     )]
     PasswordMissing,
-    /// The connection was lost, and no attempt is left or reconnection is off.
-    #[error("{}{reason}{}", subject_of(reason), failed_attempts(*attempts))]
+    /// The connection was lost or could not be made, and no attempt is left or reconnection is off. Before the first
+    /// success there is one attempt, unless [`Options::retry_first`](crate::Options::retry_first) is set.
+    #[error("{}{reason}{}", subject_of(reason, *answered), failed_attempts(*attempts))]
     Lost {
         /// The reason of the last disconnect.
         reason: DisconnectReason,
         /// The number of failed attempts in a row.
         attempts: u32,
+        /// Whether anything was received on the last connection. If not, it may never have been made.
+        answered: bool,
     },
 }
 
@@ -209,9 +212,10 @@ fn heard_from(heard: &Excerpt<80>) -> Excerpt<400> {
 }
 
 /// The system's message does not name its subject.
-const fn subject_of(reason: &DisconnectReason) -> &'static str {
+const fn subject_of(reason: &DisconnectReason, answered: bool) -> &'static str {
     match reason {
-        DisconnectReason::Io(_) => "the link failed: ",
+        DisconnectReason::Io(_) if answered => "the connection failed: ",
+        DisconnectReason::Io(_) => "can't connect: ",
         DisconnectReason::Closed
         | DisconnectReason::Silence(_)
         | DisconnectReason::Refused(_)

@@ -32,7 +32,10 @@ use crate::resp::{Command, Part};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The next request makes the primary fork.
+    /// The next request makes the primary fork. Not delivered before a resume, because the primary alone decides
+    /// whether it resumes. If it no longer has the history, it waits for its `repl-diskless-sync-delay` (5 s by
+    /// default), forks, and only then refuses, with every [`OnGap`](crate::OnGap). (Servers before 7.0 that permit INFO
+    /// are not asked: INFO shows the refusal.)
     Forking(Forking),
     /// The primary has accepted us. Once on every connection, before its first command.
     Attached(Attached),
@@ -59,8 +62,8 @@ pub enum Event<'a> {
     Control(StreamCommand<'a>),
     /// Writes were lost between two positions.
     Gap(Gap),
-    /// The connection was lost. Events behind `resume` are void: they are delivered again or, by another primary,
-    /// never. So are those behind an attach with [`AttachMethod::Rewound`].
+    /// The connection was lost. Events after `resume` are void: they are delivered again or, by another primary,
+    /// never. So are those after an attach with [`AttachMethod::Rewound`].
     Disconnected(Disconnected),
     /// No event arrived in the time given to `next_timeout`.
     Idle(Idle),
@@ -108,7 +111,7 @@ impl<'a> StreamCommand<'a> {
     }
 
     /// The position after this command, to resume from; `None` inside a transaction (its EXEC has one) and while the
-    /// history is unknown.
+    /// history is unknown. A follower's own `position` is always the one to store once the work on an event is done.
     pub fn position(&self) -> Option<Position> {
         let lineage = self.lineage.filter(|_| self.resumable)?;
         Some(lineage.position(self.offset, self.db))
@@ -595,7 +598,8 @@ pub enum DisconnectReason {
     Io(Excerpt<200>),
     /// No byte arrived for this long.
     Silence(Duration),
-    /// The primary refused for now, with its message.
+    /// The primary refuses for a time, with its message: it loads its data (LOADING), or has too many clients. The next
+    /// attempt follows; after the first one only with [`Options::retry_first`](crate::Options::retry_first).
     Refused(Excerpt<200>),
     /// The primary refused, or something else answered, until a person fixes it: the other side's message, then advice.
     /// Only with [`Options::retry_refused`](crate::Options::retry_refused).

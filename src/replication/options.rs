@@ -27,8 +27,9 @@ pub struct Options {
     /// Whether [`Start::Now`] may fall back to a probe on servers before 7.0 without a backlog: the primary then dumps
     /// its data set to its own disk once. Default: no.
     pub allow_probe: bool,
-    /// Whether to retry after a temporary failure of the first attempt. Default: no, so that a wrong address or
-    /// password is reported at once.
+    /// Whether to retry after a temporary failure of the first attempt, such as a server that is down or loads its data
+    /// (LOADING). Default: no, so that a wrong address is reported at once. A program that resumes at a saved position
+    /// has reached its server before, and is better off with it.
     pub retry_first: bool,
     /// Whether to request a snapshot again if one ends early. Default: no, since each attempt makes the primary fork
     /// and send its data set.
@@ -70,6 +71,35 @@ pub struct Options {
     pub seed: u64,
     /// The limits of the parser.
     pub limits: Limits,
+}
+
+impl Options {
+    /// The reason why an option has no effect beside another one, with the remedy.
+    #[cfg(feature = "std")]
+    pub(crate) const fn contradiction(&self) -> Option<&'static str> {
+        let reconnects = !self.single_link && !matches!(self.backoff.attempts, Some(0));
+        if self.lenient && matches!(self.snapshot, SnapshotForm::Bytes) {
+            return Some("lenient has no effect on a snapshot delivered as bytes: set snapshot to SnapshotForm::Items");
+        }
+        if self.allow_probe && !matches!(self.start, Start::Now) && !matches!(self.on_gap, OnGap::Continue) {
+            return Some("allow_probe has no effect on this start: it is for Start::Now and OnGap::Continue");
+        }
+        if matches!(self.start, Start::Sync) && !matches!(self.on_gap, OnGap::Stop) {
+            return Some("on_gap has no effect on Start::Sync, whose stream has no position to resume from");
+        }
+        if reconnects {
+            return None;
+        }
+        if self.retry_first {
+            Some("retry_first has no effect where reconnection is off: remove one of them")
+        } else if self.retry_snapshot {
+            Some("retry_snapshot has no effect where reconnection is off: remove one of them")
+        } else if self.retry_refused.is_some() {
+            Some("retry_refused has no effect where reconnection is off: remove one of them")
+        } else {
+            None
+        }
+    }
 }
 
 impl Default for Options {

@@ -113,8 +113,8 @@ impl Position {
         Self { history, ..self }
     }
 
-    /// The same position, with the offset of the last byte that may have changed data. An offset behind the position is
-    /// the position's own.
+    /// The same position, with the offset of the last byte that may have changed data. An offset beyond the position's
+    /// own counts as the position's own.
     #[must_use]
     pub const fn with_data_offset(self, data_offset: u64) -> Self {
         Self { data_offset: if data_offset < self.offset { data_offset } else { self.offset }, ..self }
@@ -217,7 +217,7 @@ pub enum PositionError {
     /// The offset of the last data is no number, or larger than the offset.
     #[error("a position may end with the offset of the last data, a number of bytes up to its offset")]
     DataOffset,
-    /// There is more text behind it.
+    /// There is more text after it.
     #[error("a position reads replid:offset:db, then :history and :data_offset where they differ, and nothing more")]
     Trailing,
 }

@@ -83,7 +83,7 @@ pub(crate) fn judge(asked: Question, message: &[u8]) -> Verdict {
     }
     let code = message.split(|&b| b == b' ').next().unwrap_or_default();
     match code {
-        b"NOAUTH" => Fatal("the server asks for a password: give one (and a user, if it has ACL users)"),
+        b"NOAUTH" => Fatal("the server asks for a password: set the password (and the user, if it has ACL users)"),
         b"WRONGPASS" => Fatal("wrong user or password, or the user is disabled: compare with ACL GETUSER name"),
         b"NOPERM" if asked.is_optional() => Continue,
         b"NOPERM" => Fatal(
@@ -104,7 +104,7 @@ fn judge_plain(asked: Question, message: &[u8]) -> Verdict {
         return Fatal("wrong password");
     }
     if says("operation not permitted") {
-        return Fatal("the server asks for a password: give one");
+        return Fatal("the server asks for a password: set the password");
     }
     if asked == Question::Auth
         && (says("AUTH <password> called without any password") || says("Client sent AUTH, but no password is set"))

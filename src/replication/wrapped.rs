@@ -115,7 +115,7 @@ fn only_command(commands: &[u8]) -> Option<BulkStrings<'_>> {
     walked.rest.is_empty().then_some(arguments)
 }
 
-/// The number behind `mark`, and the bytes after its line.
+/// The number after `mark`, and the bytes after its line.
 fn header(mark: u8, bytes: &[u8]) -> Option<(usize, &[u8])> {
     let line = bytes.strip_prefix(&[mark])?;
     // More digits than any length has.

@@ -212,7 +212,7 @@ impl CommandParser {
         let mut commands = 0;
         loop {
             if !self.tape.is_open() {
-                while let Some((raw, rest, spans, ())) = self.tape.fast(input, |_| Some(())) {
+                while let Some((raw, rest, spans, ())) = self.tape.fast(input, true, |_| Some(())) {
                     *input = rest;
                     self.offset += raw.len() as u64;
                     commands += 1;
@@ -269,7 +269,7 @@ impl CommandParser {
         if self.tape.is_open() {
             return None;
         }
-        let (raw, rest, spans, kind) = self.tape.fast(input, wanted)?;
+        let (raw, rest, spans, kind) = self.tape.fast(input, false, wanted)?;
         self.offset += raw.len() as u64;
         Some((raw, rest, spans.len(), kind))
     }

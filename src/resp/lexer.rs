@@ -43,7 +43,7 @@ enum State {
     Element,
     /// In a line of which `seen` bytes are valid.
     Line { kind: Kind, seen: usize, digits: NumberState },
-    /// In a payload that begins `start` bytes behind the type byte.
+    /// In a payload that begins `start` bytes after the type byte.
     Payload { start: usize, length: u64, of: Payload },
     /// At the `;` of a chunk, after `total` bytes of a streamed string.
     Chunk { total: u64 },

@@ -106,8 +106,8 @@ fn plain_words(bytes: &[u8]) -> usize {
 /// The lowest bit of each of eight bytes.
 const EACH: u64 = 0x0101_0101_0101_0101;
 
-/// Eight bytes: the top bit of the first one that needs an escape is set, and none before it. Bits behind it have no
-/// meaning: a difference borrows from the byte behind.
+/// Eight bytes: the top bit of the first one that needs an escape is set, and none before it. Bits after it have no
+/// meaning: a difference borrows from the byte after.
 fn marks(word: u64) -> u64 {
     let below = |limit: u64, word: u64| word.wrapping_sub(EACH * limit) & !word;
     let equal = |byte: u8| below(1, word ^ (EACH * u64::from(byte)));
@@ -135,7 +135,7 @@ mod tests {
                 for byte in 0..=u8::MAX {
                     let mut bytes = vec![b'~'; length];
                     bytes[at] = byte;
-                    // A byte behind it that needs an escape changes nothing.
+                    // A byte after it that needs an escape changes nothing.
                     bytes[length - 1] = if at + 1 < length { 0xff } else { byte };
                     let plain = (0x20..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\';
                     let first = if plain && at + 1 < length { length - 1 } else { at };

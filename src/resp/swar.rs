@@ -43,6 +43,17 @@ pub(super) fn fast_argument(command: &[u8], at: usize) -> Option<(usize, usize)>
     Some((at + 6 + more, (10 * tens + units) as usize))
 }
 
+/// As [`fast_argument`], for a length of two digits. Fewer steps lead from the load to the result.
+#[inline(always)]
+pub(super) fn two_digits(command: &[u8], at: usize) -> Option<(usize, usize)> {
+    let at = at as u32 as usize;
+    let bytes: &[u8; 8] = command.get(at..at + 8)?.first_chunk()?;
+    let (tens, units) = (u32::from(bytes[3]).wrapping_sub(0x30), u32::from(bytes[4]).wrapping_sub(0x30));
+    let line = u64::from_le_bytes(*bytes) & 0x00ff_ff00_00ff_ffff;
+    let fits = line == u64::from_le_bytes(*b"\r\n$\0\0\r\n\0") && tens.wrapping_sub(1) < 9 && units < 10;
+    fits.then_some((at + 7, (10 * tens + units) as usize))
+}
+
 #[inline(always)]
 fn three_digits(word: u64) -> Option<usize> {
     let left = word ^ u64::from_le_bytes(*b"\r\n$000\r\n");

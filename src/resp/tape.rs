@@ -10,8 +10,8 @@ use crate::resp::number::as_size;
 use crate::resp::number::{Length, Scanned};
 use crate::resp::parse_error::{ParseError, shift};
 use crate::resp::span::Span;
-use crate::resp::swar::{fast_argument, fast_count, long_argument};
-use crate::resp::templates::Templates;
+use crate::resp::swar::{fast_argument, fast_count, long_argument, two_digits};
+use crate::resp::templates::{TemplateMatch, Templates};
 
 /// A count line.
 pub(super) enum Count {
@@ -198,15 +198,18 @@ impl Tape {
     /// Fast path: splits off a whole command of a known shape.
     ///
     /// The progress in an unfinished command is kept: the command may then be open, and [`arguments`](Self::arguments)
-    /// continues there. A command whose name is not `wanted` is left untouched.
+    /// continues there. A command whose name is not `wanted` is left untouched. `in_loop`, a constant: calls follow each
+    /// other, and an expected length of two digits is read in fewer steps.
     #[inline(always)]
     pub(super) fn fast<'a, K>(
         &mut self,
         input: &'a [u8],
+        in_loop: bool,
         wanted: impl FnOnce(&[u8]) -> Option<K>,
     ) -> Option<FastCommand<'a, '_, K>> {
         let start = self.templates.find(input, &mut self.spans)?;
-        let here = hop(&mut self.spans, self.fast_length, input, start.argc, (start.index, start.at, 0));
+        let here = if in_loop { expected(&mut self.spans, input, &start) } else { (start.index, start.at, 0) };
+        let here = hop(&mut self.spans, self.fast_length, input, start.argc, here);
         if here.0 == start.argc
             && let Some((raw, rest)) = split_at_end(input, here.1)
         {
@@ -421,6 +424,19 @@ fn hop(spans: &mut [Span], longest: usize, command: &[u8], argc: usize, mut here
         here = (here.0 + 1, start + length, length as u64);
     }
     here
+}
+
+/// The argument after those of the template, if its length is as expected.
+#[inline(always)]
+fn expected(spans: &mut [Span], command: &[u8], start: &TemplateMatch) -> TapePosition {
+    if start.two_digits
+        && let Some((payload, length)) = two_digits(command, start.at)
+        && let Some(span) = spans.get_mut(start.index)
+    {
+        *span = Span { start: payload as u32, length: length as u32 };
+        return (start.index + 1, payload + length, length as u64);
+    }
+    (start.index, start.at, 0)
 }
 
 /// Splits after the CR LF at `at`, which ends the command. `None` if no CR LF is there.

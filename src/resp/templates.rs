@@ -49,6 +49,8 @@ pub(super) struct TemplateMatch {
     pub(super) index: usize,
     pub(super) at: usize,
     pub(super) slot: usize,
+    /// The next length is expected to have two digits.
+    pub(super) two_digits: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +58,9 @@ struct Template {
     head: u64,
     /// The last length of the argument after the known ones.
     length: u32,
-    /// How often it was the same.
+    /// How often it was the same, and how often it had two digits, in a row.
     streak: u8,
+    two_digits: u8,
     argc: u8,
     /// The number of known arguments: the name, and those of the length lines.
     index: u8,
@@ -111,16 +114,11 @@ impl Templates {
             (slot, self.all.get_mut(slot)?)
         };
         (self.current, self.expected) = (slot as u8, template.next);
-        let mut differs = 0;
-        for header in template.headers.iter().take(template.checks.into()) {
-            differs |= header.differs(window);
-        }
-        if differs != 0 && !template.shrink(window) {
+        if !template.fits(window) && !template.shrink(window) {
             return None;
         }
         *spans.first_chunk_mut()? = template.spans;
-        let argc = template.argc as usize & MOST_ARGUMENTS;
-        Some(TemplateMatch { argc, index: template.index as usize, at: template.at as usize, slot })
+        Some(template.found(slot))
     }
 
     /// The slot of a shape that was not expected.
@@ -155,6 +153,7 @@ impl Templates {
         let Some(next) = spans.get(usize::from(template.index)) else { return };
         template.streak = if next.length == template.length { template.streak + 1 } else { 0 };
         template.length = next.length;
+        template.two_digits = if matches!(next.length, 10..=99) { STREAK.min(template.two_digits + 1) } else { 0 };
         if template.streak == STREAK {
             template.grow(command, *next);
         }
@@ -188,6 +187,7 @@ impl Template {
             at: 8 + name,
             length: 0,
             streak: 0,
+            two_digits: 0,
             headers: [LengthLine { word: 0, mask: 0, at: 0 }; HEADERS],
             checks: 0,
             spans,
@@ -231,6 +231,28 @@ impl Template {
         Some(new)
     }
 
+    /// Whether the length lines are those of the command.
+    #[inline(always)]
+    fn fits(&self, window: &[u8; WINDOW]) -> bool {
+        let mut differs = 0;
+        for header in self.headers.iter().take(self.checks.into()) {
+            differs |= header.differs(window);
+        }
+        differs == 0
+    }
+
+    #[inline(always)]
+    fn found(&self, slot: usize) -> TemplateMatch {
+        let argc = self.argc as usize & MOST_ARGUMENTS;
+        TemplateMatch {
+            argc,
+            index: self.index as usize,
+            at: self.at as usize,
+            slot,
+            two_digits: self.two_digits >= STREAK,
+        }
+    }
+
     /// Forgets the length lines from the first one that differs. Returns false if the shape is another one.
     #[cold]
     fn shrink(&mut self, window: &[u8; WINDOW]) -> bool {
@@ -243,14 +265,14 @@ impl Template {
         self.checks -= lost;
         self.index -= lost;
         self.at = self.spans.get(usize::from(self.index) - 1).map_or(0, |span| span.start + span.length);
-        self.streak = 0;
+        (self.streak, self.two_digits) = (0, 0);
         true
     }
 
     /// Adds the argument after the known ones, `next`, whose length has been constant.
     #[cold]
     fn grow(&mut self, command: &[u8], next: Span) {
-        self.streak = 0;
+        (self.streak, self.two_digits) = (0, 0);
         let header = command
             .first_chunk::<WINDOW>()
             .and_then(|window| LengthLine::of(window, self.at, next.start.saturating_sub(self.at)));

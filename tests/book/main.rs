@@ -195,7 +195,7 @@ fn public_types_have_an_example() {
                 }
                 _ => {}
             }
-            // The documentation of another item begins behind the end of one.
+            // The documentation of another item begins after the end of one.
             if line.is_empty() || line.starts_with('}') {
                 has_example = false;
             }

@@ -20,7 +20,7 @@
 /* Its keys are not determined. */
 #define MOVABLE "*6\r\n$6\r\nq.eval\r\n:-3\r\n*2\r\n+write\r\n+movablekeys\r\n:1\r\n:1\r\n:1\r\n"
 
-/* The bytes in memory of their own size, so that a read behind them is found. */
+/* The bytes in memory of their own size, so that a read after them is found. */
 static int learn(redtail_command_specs *specs, const char *reply, size_t len, size_t *learned) {
     char *copy = malloc(len + (len == 0));
     int status;

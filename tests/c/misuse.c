@@ -355,7 +355,7 @@ static void parser(void) {
     CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
     redtail_parser_free(parser);
 
-    /* The last number there is, and bytes behind it. */
+    /* The last number there is, and bytes after it. */
     parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
     IS(REDTAIL_OK, redtail_parser_start_at(parser, INT64_MAX));
     input = slice("*1\r\n$4\r\nPING\r\n*x");
@@ -757,6 +757,7 @@ static void session(void) {
     redtail_session *session;
     redtail_options options;
     redtail_position position;
+    redtail_tls tls;
     const redtail_event *event = NULL;
     const char *out;
     char *space;
@@ -806,6 +807,44 @@ static void session(void) {
     WRONG(user, "\xc0\x80", "UTF-8");
     WRONG(user, "cdc", "the user cdc has no password");
     WRONG(buffer_size, SIZE_MAX, "buffer_size");
+    /* An option is never ignored. */
+    CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
+    WRONG(position, position, "set start to REDTAIL_START_AT");
+    WRONG(lenient, 1, "set snapshot_items");
+    WRONG(password_len, 6, "password_len is 6, but password is NULL");
+    WRONG(backoff_first_ms, 10001, "backoff_first_ms is 10001, more than backoff_longest_ms, which is 10000");
+    WRONG(connect_timeout_ms, 1, "only a follower uses connect_timeout_ms");
+    WRONG(write_timeout_ms, REDTAIL_FOREVER, "only a follower uses write_timeout_ms");
+    memset(&tls, 0, sizeof tls);
+    tls.struct_size = sizeof tls;
+    WRONG(tls, &tls, *redtail_features() == 0 ? "built without TLS" : "only a follower uses tls");
+    options.start = REDTAIL_START_SNAPSHOT;
+    WRONG(allow_probe, 1, "allow_probe is set, but only REDTAIL_START_NOW");
+    options.start = REDTAIL_START_SYNC;
+    WRONG(on_gap, REDTAIL_ON_GAP_SNAPSHOT, "has no position to resume from");
+    options.start = REDTAIL_START_NOW;
+    options.single_link = 1;
+    WRONG(retry_first, 1, "retry_first and single_link are set");
+    options.single_link = 0;
+    options.no_reconnect = 1;
+    WRONG(retry_first, 1, "retry_first and no_reconnect are set");
+    WRONG(retry_snapshot, 1, "retry_snapshot and no_reconnect are set");
+    WRONG(retry_refused_ms, 1, "retry_refused_ms and no_reconnect are set");
+    WRONG(backoff_first_ms, 1, "backoff_first_ms and no_reconnect are set");
+    WRONG(backoff_longest_ms, 1, "backoff_longest_ms and no_reconnect are set");
+    WRONG(backoff_attempts, 1, "backoff_attempts and no_reconnect are set");
+    options.no_reconnect = 0;
+#define WRONG_LIMIT(field, value, word)     \
+    do {                                    \
+        redtail_limits limits;              \
+        memset(&limits, 0, sizeof limits);  \
+        limits.struct_size = sizeof limits; \
+        limits.field = value;               \
+        WRONG(limits, &limits, word);       \
+    } while (0)
+    WRONG_LIMIT(depth, 1025, "limits.depth is 1025: at most 1024");
+    WRONG_LIMIT(command, UINT64_C(1) << 32, "limits.command is 4294967296: at most 4294967295");
+    WRONG_LIMIT(templates, 268435457, "limits.templates is 268435457: at most 268435456");
     memset(&position, 0, sizeof position);
     options.start = REDTAIL_START_AT;
     WRONG(position, position, "position");
@@ -861,13 +900,19 @@ static void session(void) {
     IS(REDTAIL_OK, redtail_session_sent(session, 3));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_sent(session, SIZE_MAX));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(session, 0));
+    /* The space from before the connection is invalid. */
+    IS(REDTAIL_ERROR_STATE, redtail_session_received(session, 1));
+    CHECK(strstr(redtail_session_message(session), "redtail_session_space comes before each read") != NULL);
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(session, 0));
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(session, len + 1));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_received(session, SIZE_MAX));
     IS(REDTAIL_OK, redtail_session_silent(session));
     IS(REDTAIL_NEED_MORE, redtail_session_next(session, 10, &event));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_session_disconnected(session, "\xff\xff"));
     IS(REDTAIL_OK, redtail_session_disconnected(session, "the reason"));
     IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 11, &event));
-    CHECK(strstr(redtail_session_message(session), "the reason") != NULL);
+    CHECK(strcmp(redtail_session_message(session), "can't connect: the reason") == 0);
     /* After the end. */
     IS(REDTAIL_ERROR_LOST, redtail_session_next(session, 12, &event));
     IS(REDTAIL_ERROR_STATE, redtail_session_connected(session, 12));
@@ -887,6 +932,34 @@ static void session(void) {
     IS(REDTAIL_OK, redtail_session_to_send(session, &out, &len));
     CHECK(len == 0);
     redtail_session_free(session);
+    /* Each space is reported once: a second report adds no bytes. */
+    session = redtail_session_new_recorded(&options, 5);
+    IS(REDTAIL_ERROR_STATE, redtail_session_received(session, 5));
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    memcpy(space, "+CONT", 5);
+    IS(REDTAIL_OK, redtail_session_received(session, 5));
+    IS(REDTAIL_ERROR_STATE, redtail_session_received(session, 5));
+    IS(REDTAIL_NEED_MORE, redtail_session_next(session, 0, &event));
+    IS(REDTAIL_ERROR_STATE, redtail_session_received(session, 5));
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    memcpy(space, "INUE\r\n", 6);
+    IS(REDTAIL_OK, redtail_session_received(session, 6));
+    IS(REDTAIL_OK, redtail_session_next(session, 0, &event));
+    CHECK(event->kind == REDTAIL_EVENT_ATTACHED);
+    IS(REDTAIL_NEED_MORE, redtail_session_next(session, 0, &event));
+    redtail_session_free(session);
+    event = NULL;
+    /* A reconnect takes the space away. */
+    session = redtail_session_new(&options);
+    IS(REDTAIL_OK, redtail_session_connected(session, 0));
+    IS(REDTAIL_OK, redtail_session_space(session, &space, &len));
+    IS(REDTAIL_OK, redtail_session_disconnected(session, NULL));
+    IS(REDTAIL_OK, redtail_session_next(session, 0, &event));
+    IS(REDTAIL_RECONNECT, redtail_session_next(session, 0, &event));
+    IS(REDTAIL_OK, redtail_session_connected(session, 1000));
+    IS(REDTAIL_ERROR_STATE, redtail_session_received(session, 1));
+    redtail_session_free(session);
+    event = NULL;
     /* The session has ended before anybody reads the message. */
     options.retry_first = 0;
     session = redtail_session_new(&options);
@@ -938,6 +1011,13 @@ static void follower(void) {
     CHECK(redtail_follower_handle(follower) == NULL);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_batch(follower, NULL, NULL));
     CHECK(strstr(redtail_follower_message(follower), "ack is 9") != NULL);
+    redtail_follower_free(follower);
+
+    options.ack = 0;
+    CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &options.position) == REDTAIL_OK);
+    follower = redtail_follower_new(&options);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "127.0.0.1:1"));
+    CHECK(strstr(redtail_follower_message(follower), "set start to REDTAIL_START_AT") != NULL);
     redtail_follower_free(follower);
 
     /* Without TLS in the library the message says that; with it, the message names the field. There is never a
@@ -1002,6 +1082,7 @@ static void follower(void) {
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, NULL));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_connect(follower, "\xff:1"));
     IS(REDTAIL_ERROR_ADDRESS, redtail_follower_connect(follower, ""));
+    CHECK(strstr(redtail_follower_message(follower), "for example 127.0.0.1:6379") != NULL);
     IS(REDTAIL_ERROR_ADDRESS, redtail_follower_connect(follower, "localhost"));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_login(follower, "\xff", NULL, 0));
     IS(REDTAIL_ERROR_ARGUMENT, redtail_follower_login(follower, "u", NULL, 0));

@@ -201,6 +201,7 @@ static void options_that_cannot_be(void) {
     options.ack = 0;
     IS(REDTAIL_OK, redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position));
     options.position = position;
+    refused(REDTAIL_ERROR_ARGUMENT, "set start to REDTAIL_START_AT", &options, &of);
     options.start = REDTAIL_START_AT;
     refused(REDTAIL_ERROR_ARGUMENT, "is for one primary", &options, &of);
 }

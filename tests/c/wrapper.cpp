@@ -412,6 +412,10 @@ static void primaries() {
     }
     CHECK(seen == "sEt DEL " && after_set && after_set != follower.position() && *follower.position() == follower.position());
     CHECK(redtail::position(after_set.text()) == after_set);
+    redtail::options ignored;
+    ignored.position = after_set; /* without a start at it */
+    redtail::follower refused(ignored);
+    CHECK(thrown([&] { refused.connect(primary.address()); }) == REDTAIL_ERROR_ARGUMENT);
 
 #if __cplusplus >= 202002L
     static_assert(std::ranges::input_range<redtail::follower> && std::ranges::input_range<decltype(follower.events())>);

@@ -100,6 +100,7 @@ fn compiled(source: &str, how: How) -> PathBuf {
         .arg(library.join("libredtail.a"))
         .args(["-lm", "-ldl", "-lgcc_s"])
         .args(source.ends_with("/uv.c").then_some("-luv"))
+        .args(source.ends_with("/sqlite.c").then_some("-lsqlite3"))
         .arg("-o")
         .arg(&fresh);
     run(&mut command);

@@ -19,7 +19,7 @@ impl Example {
         let (mut lines, mut left) = (Vec::new(), words.to_vec());
         while !left.is_empty() {
             let line = self.line();
-            assert!(!line.is_empty(), "it has ended; {left:?} is missing behind {lines:?}");
+            assert!(!line.is_empty(), "it has ended; {left:?} is missing after {lines:?}");
             if let Some(at) = left.iter().position(|words| says(&line, words)) {
                 left.swap_remove(at);
             }
@@ -29,7 +29,7 @@ impl Example {
     }
 }
 
-/// Behind the name of the shard.
+/// After the name of the shard.
 fn says(line: &str, words: &str) -> bool {
     line.split_once(' ').is_some_and(|(_, rest)| rest.starts_with(words))
 }
@@ -226,7 +226,7 @@ fn sentinel_a_program_finds_its_primary_again() {
     sentinel.call(&["ACL", "SETUSER", "default", "-subscribe"]);
     let args = ["1", "secret", "other", "127.0.0.1:1", &sentinel.address()].map(String::from);
     let mut program = Example::start(plain(), &args);
-    // Each behind the first word: "attached", and the context of the warning.
+    // Each after the first word: "attached", and the context of the warning.
     program.all_of(&["2", "SUBSCRIBE is denied"]);
     ends(program, &old);
     sentinel.call(&["ACL", "SETUSER", "default", "+subscribe"]);

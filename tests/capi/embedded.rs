@@ -117,7 +117,7 @@ fn hello_in_cpp_prints_each_write_at_once() {
 
 /// The declarations without a preprocessor, and calls through them.
 #[test]
-#[ignore = "needs python3 with cffi: tests/tools"]
+#[ignore = "needs make, and python3 with cffi: tests/tools"]
 fn python_calls_the_library_through_cffi() {
     let primary = Primary::serve(Recording::parse(WRITES).unwrap()).unwrap();
     // The system's Python has the modules that tests/tools installs; another Python may be first on the PATH.
@@ -127,7 +127,7 @@ fn python_calls_the_library_through_cffi() {
     let mut python = Command::new(python);
     python
         .arg(root().join("tests/c/hello.py"))
-        .arg(root().join("include/redtail_cdef.h"))
+        .arg(crate::install::prefix().join("include/redtail_cdef.h"))
         .arg(crate::build::library(How::Debug).join("libredtail.so"))
         .arg(primary.address().to_string());
     assert_eq!(stdout(python.stderr(Stdio::inherit())), "attached\nSET k v\nDEL k\n70 0\n");

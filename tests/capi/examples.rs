@@ -14,7 +14,7 @@ use crate::server::{Kind, Server};
 /// Follows, survives a lost connection, and ends well after an interrupt.
 fn follows_and_reconnects(command_of: impl Fn() -> Command) {
     let server = Server::start(Kind::Redis70);
-    let mut example = Example::start(command_of(), &[server.port.to_string()]);
+    let mut example = Example::start(command_of(), &[server.address()]);
     attached(&server, 1);
     server.call(&["SET", "k", "a\0b"]);
     assert_eq!(example.line(), "SET k a\0b");
@@ -26,10 +26,21 @@ fn follows_and_reconnects(command_of: impl Fn() -> Command) {
     assert_eq!(example.line(), "DEL k");
     let errors = example.interrupt();
     assert!(errors.starts_with("the server closed the connection; trying again in "), "{errors}");
-    let refused = command_of().arg("1").output().unwrap();
+    let refused = command_of().arg("127.0.0.1:1").output().unwrap();
     let errors = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1), "{errors}");
-    assert!(errors.to_lowercase().contains("connection refused"), "{errors}");
+    assert!(errors.to_lowercase().contains("can't connect: connection refused"), "{errors}");
+    needs_addresses(command_of);
+}
+
+/// A text that is no address is never a port.
+pub(crate) fn needs_addresses(command_of: impl Fn() -> Command) {
+    for wrong in ["6379", "127.0.0.1", "127.0.0.1:", ":6379", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:6379x", ""] {
+        let output = command_of().arg(wrong).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {errors}");
+        assert!(errors.starts_with("usage: ") && errors.contains("127.0.0.1:6379"), "{wrong}: {errors}");
+    }
 }
 
 #[cfg(target_os = "linux")]

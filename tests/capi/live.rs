@@ -147,14 +147,14 @@ fn what_the_tail_example_says_when_it_is_refused() {
 fn the_embed_example_follows_two_and_comes_back() {
     for command in ways("examples/c/embed.c") {
         let (mut one, two) = (Server::start(Kind::Redis70), Server::start(Kind::Redis70));
-        let ports = [one.port.to_string(), two.port.to_string()];
-        let mut example = Example::start(command(), &ports);
+        let addresses = [one.address(), two.address()];
+        let mut example = Example::start(command(), &addresses);
         attached(&one, 1);
         attached(&two, 1);
         one.call(&["SET", "from", "one"]);
-        assert_eq!(example.line(), format!("{} {} SET from one", one.port, one.offset()));
+        assert_eq!(example.line(), format!("{} {} SET from one", one.address(), one.offset()));
         two.call(&["SET", "from", "two"]);
-        assert_eq!(example.line(), format!("{} {} SET from two", two.port, two.offset()));
+        assert_eq!(example.line(), format!("{} {} SET from two", two.address(), two.offset()));
         // The links break; writes made meanwhile arrive after the reconnect.
         for server in [&one, &two] {
             server.call(&["MULTI"]);
@@ -173,7 +173,11 @@ fn the_embed_example_follows_two_and_comes_back() {
         assert!(wait(&mut child, PATIENCE).expect("it ends with its standard output").success());
         let mut words = String::new();
         child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-        assert!(words.contains(&format!("{}: the server closed the connection; trying again in", ports[0])), "{words}");
+        assert!(
+            words.contains(&format!("{}: the server closed the connection; trying again in", addresses[0])),
+            "{words}"
+        );
+        crate::examples::needs_addresses(&command);
     }
 }
 
@@ -192,7 +196,7 @@ fn the_embed_example_holds_its_sources_back() {
     for (round, command) in ways("examples/c/embed.c").into_iter().enumerate() {
         let server = Server::start(Kind::Redis70);
         let other = Server::start(Kind::Redis70);
-        let example = Example::start(command(), &[server.port.to_string(), other.port.to_string()]);
+        let example = Example::start(command(), &[server.address(), other.address()]);
         attached(&server, 1);
         // Far more than the queue, the receive buffer and the sockets between hold; nobody reads what it prints.
         let (value, count) = ("x".repeat(10_000), if round == 0 { 3_000 } else { 1_500 });
@@ -244,7 +248,7 @@ fn the_embed_example_reconnects_after_its_queue_was_full() {
             }
             shy
         });
-        let mut example = Example::start(command(), &[port.to_string(), full.port.to_string()]);
+        let mut example = Example::start(command(), &[format!("127.0.0.1:{port}"), full.address()]);
         attached(&full, 1);
         let mut client = full.client();
         for number in 0..1_000 {

@@ -33,6 +33,7 @@ mod process;
 mod programs;
 mod replay;
 mod snapshots;
+mod sqlite;
 mod starts;
 
 // The harness of the live tests; not all of it is needed here.
@@ -41,6 +42,8 @@ mod starts;
 mod client;
 #[path = "../live/cluster/load.rs"]
 mod cluster_load;
+#[path = "../help/exactly_once.rs"]
+mod exactly_once;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../help/folder.rs"]
 mod folder;

@@ -17,6 +17,8 @@ mod cargo;
 #[path = "../live/client.rs"]
 mod client;
 mod embedded;
+#[path = "../help/exactly_once.rs"]
+mod exactly_once;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../help/folder.rs"]
 mod folder;
@@ -32,5 +34,6 @@ mod programs;
 mod server;
 mod snapshot;
 mod sqlite;
+mod sqlite_starts;
 mod texts;
 mod workers;

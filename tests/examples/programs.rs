@@ -1,6 +1,6 @@
 //! The examples as programs: how they are built, started and killed.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -33,6 +33,12 @@ pub(crate) fn sqlite() -> &'static Path {
     })
 }
 
+fn command(program: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::piped());
+    command
+}
+
 fn run(command: &mut Command) {
     let output = command.output().expect("cargo");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -46,13 +52,33 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(program: &Path, args: &[&str]) -> Running {
-        let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("start a program");
-        let output = BufReader::new(child.stdout.take().expect("its standard output is a pipe"));
+        let mut child = command(program, args).stdout(Stdio::piped()).spawn().expect("start a program");
+        let output = child.stdout.take().expect("its standard output is a pipe");
+        Running::reading(child, output)
+    }
+
+    /// Its lines are those of its standard error.
+    pub(crate) fn start_for_messages(program: &Path, args: &[&str]) -> Running {
+        let mut child = command(program, args).stderr(Stdio::piped()).spawn().expect("start a program");
+        let output = child.stderr.take().expect("its standard error is a pipe");
+        Running::reading(child, output)
+    }
+
+    fn reading(child: Child, output: impl Read + Send + 'static) -> Running {
         let (send, lines) = channel();
+        let output = BufReader::new(output);
         thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
         Running { child, lines }
+    }
+
+    /// Its exit code, once it has ended.
+    pub(crate) fn code(&mut self) -> Option<i32> {
+        self.child.try_wait().expect("ask for the state of a program")?.code()
+    }
+
+    /// Reads lines up to one that begins with this text.
+    pub(crate) fn says(&self, text: &str) {
+        while !self.line().starts_with(text) {}
     }
 
     /// Its next line.

@@ -130,7 +130,7 @@ fn workers_save_no_position_of_work_that_is_not_done() {
     for number in 0..count {
         client.call(&["SET", &format!("key{}", number % 20), &format!("{number}{value}")]);
     }
-    // Some lines fit into the pipe. A position behind other work would be saved with theirs.
+    // Some lines fit into the pipe. A position after other work would be saved with theirs.
     eventually("a position is saved", || saved() != first);
     unread.kill().unwrap();
     let mut done = String::new();

@@ -8,7 +8,7 @@ use redtail::{Builder, Follower};
 
 pub(crate) const ID: &str = "26e9aa58837d8095338f33e660463dbdf56c86c9";
 
-/// A listener, and the thread of the server behind it.
+/// A listener, and the thread of its server.
 pub(crate) struct Peer {
     pub(crate) address: String,
     thread: Option<JoinHandle<()>>,

@@ -11,7 +11,8 @@ use std::{io, thread};
 use redtail::net::{Login, Transport};
 use redtail::owned::OwnedEvent;
 use redtail::{
-    Ack, Backoff, Checkpoint, DisconnectReason, Error, Event, Follower, Handle, Limits, SessionError, Start,
+    Ack, Backoff, Builder, Checkpoint, DisconnectReason, Error, Event, Follower, Handle, Limits, OnGap, SessionError,
+    Start,
 };
 
 use crate::peer::{ID, Peer, info};
@@ -433,6 +434,27 @@ fn a_start_that_needs_two_connections_is_refused_on_one() {
         Err(Error::Session(error)) => assert_eq!(*error, SessionError::SecondLinkNeeded),
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn an_option_without_effect_is_refused() {
+    type Choose = fn(Builder) -> Builder;
+    let cases: [(Choose, &str); 6] = [
+        (|of| of.lenient(true), "set snapshot to SnapshotForm::Items"),
+        (|of| of.allow_probe(true).start(Start::Snapshot), "it is for Start::Now and OnGap::Continue"),
+        (|of| of.start(Start::Sync).on_gap(OnGap::Continue), "on_gap has no effect on Start::Sync"),
+        (|of| of.reconnect(Backoff::OFF).retry_first(true), "retry_first has no effect"),
+        (|of| of.reconnect(Backoff::OFF).retry_snapshot(true), "retry_snapshot has no effect"),
+        (|of| of.reconnect(Backoff::OFF).retry_refused(Duration::from_secs(1)), "retry_refused has no effect"),
+    ];
+    for (choose, message) in cases {
+        let error = choose(Follower::builder("127.0.0.1:1")).connect().unwrap_err();
+        assert!(matches!(error, Error::Options(_)) && error.to_string().contains(message), "{error}");
+    }
+    let options = options! { retry_first: true };
+    let stream = TcpStream::connect(&*Peer::start(|_| false).address).unwrap();
+    let error = Follower::with_stream(stream).options(options).connect().unwrap_err();
+    assert!(matches!(error, Error::Options(_)), "{error}");
 }
 
 #[test]

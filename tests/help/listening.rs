@@ -16,7 +16,13 @@ pub(crate) struct Listening {
 impl Listening {
     /// Listens on this port; 0 picks a free one.
     pub(crate) fn at(port: u16, serve: impl Fn(Link<'_>) -> io::Result<()> + Send + Sync + 'static) -> Listening {
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        Listening::on(TcpListener::bind(("127.0.0.1", port)).unwrap(), serve)
+    }
+
+    pub(crate) fn on(
+        listener: TcpListener,
+        serve: impl Fn(Link<'_>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Listening {
         let port = listener.local_addr().unwrap().port();
         let (stopped, serve) = (Arc::<AtomicBool>::default(), Arc::new(serve));
         let is_stopped = stopped.clone();

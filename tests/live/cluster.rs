@@ -660,7 +660,7 @@ fn status(name: &str) -> usize {
 /// The processor time of this process, in milliseconds.
 fn processor_ms() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
-    let fields: Vec<&str> = stat.rsplit(')').next().expect("behind its name").split_whitespace().collect();
+    let fields: Vec<&str> = stat.rsplit(')').next().expect("after its name").split_whitespace().collect();
     // Fields 14 and 15 of proc(5), in ticks of 10 ms.
     [fields[11], fields[12]].iter().map(|ticks| ticks.parse::<u64>().expect("a number") * 10).sum()
 }

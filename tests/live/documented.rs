@@ -50,7 +50,7 @@ case $1 in
 tail | record) 
     case "$*" in
     *--count* | *--until*) exec {tool} "$@" ;;
-    # Behind the whole snapshot, which has 100 keys.
+    # After the whole snapshot, which has 100 keys.
     *--positions*) exec {tool} "$@" --count 200 ;;
     *) exec {tool} "$@" --count 3 ;;
     esac ;;

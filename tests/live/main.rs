@@ -35,6 +35,7 @@ mod help;
 mod liveness;
 mod load;
 mod load_cluster;
+mod load_guards;
 mod memory;
 mod migrate;
 mod million;

@@ -472,7 +472,7 @@ fn an_input_that_leaves_a_gap_is_refused() {
     assert_eq!(target.call(&["EXISTS", "b"]).int(), 0);
 }
 
-/// Nothing behind the last position is applied, nor is a transaction that the source has dropped.
+/// Nothing after the last position is applied, nor is a transaction that the source has dropped.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_broken_input_leaves_the_target_at_its_last_position() {
@@ -490,7 +490,7 @@ fn a_broken_input_leaves_the_target_at_its_last_position() {
     let ran = Tool::run(&["load", &target.address()], &commands(&lines.concat()));
     let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
     assert_eq!(ran.status.code(), Some(1), "{errors}");
-    assert!(errors.contains("the input ends without a position behind its last 2 commands"), "{errors}");
+    assert!(errors.contains("the input ends without a position after its last 2 commands"), "{errors}");
     assert!(errors.contains(&format!("continue with redtail tail --from {}", at(30))), "{errors}");
     assert_eq!(position(&target, KEY), Some(at(30)));
     let mut client = target.client();
@@ -499,7 +499,7 @@ fn a_broken_input_leaves_the_target_at_its_last_position() {
     assert_eq!(client.call(&["DBSIZE"]).int(), 1);
 }
 
-/// A refused SELECT would leave the commands behind it in another database.
+/// A refused SELECT would leave the commands after it in another database.
 #[test]
 #[ignore = "needs real servers: tests/run"]
 fn a_database_that_the_target_lacks_ends_the_load() {
@@ -515,7 +515,7 @@ fn a_database_that_the_target_lacks_ends_the_load() {
     let mut client = target.client();
     client.call(&["SELECT", "1"]);
     assert_eq!((client.call(&["GET", "a"]).text(), client.call(&["DBSIZE"]).int()), ("1".into(), 1));
-    // Without transactions as well: nothing behind it is applied.
+    // Without transactions as well: nothing after it is applied.
     let plain = commands("SELECT 1\nSET c 1\nSELECT 2\nSET a 2\n");
     for options in [&[][..], &["--on-error", "continue"]] {
         let ran = Tool::run(&[&["load", &target.address()], options].concat(), &plain);

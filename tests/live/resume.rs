@@ -79,10 +79,10 @@ fn a_transaction_cut_anywhere_comes_again_as_a_whole() {
             else {
                 panic!("{:?}", new[lost])
             };
-            assert_eq!(lost, told_before, "{kind:?}, cut behind {:?}: {new:?}", String::from_utf8_lossy(cut));
+            assert_eq!(lost, told_before, "{kind:?}, cut after {:?}: {new:?}", String::from_utf8_lossy(cut));
             let complete = told_before == 5;
             let expected = if complete { server.offset() } else { resume.offset };
-            assert_eq!(place.offset, expected, "{kind:?}, cut behind {:?}", String::from_utf8_lossy(cut));
+            assert_eq!(place.offset, expected, "{kind:?}, cut after {:?}", String::from_utf8_lossy(cut));
             let again = new[lost..].iter().filter(|told| matches!(told, Told::Multi(_) | Told::Exec(_))).count();
             assert_eq!(again, if complete { 0 } else { 2 });
         }
@@ -172,8 +172,13 @@ fn what_the_backlog_no_longer_holds_is_a_gap_of_known_size() {
         let from = watch.stop().position.expect("a position");
         server.client().pipeline(&vec![command(&["SET", "k", &"x".repeat(1000)]); 2000]);
 
+        let forks = || server.info("stats")["total_forks"].parse::<u32>().expect("a number");
+        let before = forks();
         let (seen, error) = Watch::start(follow(&server).start(Start::At(from))).fails();
         let [gap] = seen.gaps()[..] else { panic!("{:?}", seen.told) };
+        // A server that is asked forks before it refuses, and nothing shows that before.
+        assert_eq!(forks() - before, u32::from(kind != Kind::Redis62), "{kind:?}");
+        assert!(!seen.told.iter().any(|told| matches!(told, Told::Forking(_))), "{:?}", seen.told);
         assert_eq!(gap.from, from);
         assert_eq!((gap.to.replid, gap.to.offset), (from.replid, server.offset()), "{kind:?}");
         assert_eq!(gap.missed, Some(server.offset() - from.offset));

@@ -121,7 +121,7 @@ pub(crate) fn planned_failovers(kind: Kind, count: usize, is_under_load: bool) -
                 client.call(&["INCR", "counter"]);
                 let written = old.offset();
                 eventually("the replicas have the write", || servers.iter().all(|server| server.offset() >= written));
-                // Greetings of the Sentinels, behind the write.
+                // Greetings of the Sentinels, after the write.
                 eventually("greetings follow the write", || old.offset() > written + 500);
                 watch.reaches(old.offset());
             }

@@ -424,7 +424,7 @@ fn broken_bytes_are_named_by_file_and_byte() {
     assert!(error(&folder.0).contains("found 'h', at byte 0 of"), "{}", error(&folder.0));
     folder.write("a.1.incr.aof", b"");
     folder.append("a.1.base.rdb", b"\r\nhello");
-    assert!(error(&folder.0).contains("behind the snapshot, found 'h', at byte 35 of"), "{}", error(&folder.0));
+    assert!(error(&folder.0).contains("after the snapshot, found 'h', at byte 35 of"), "{}", error(&folder.0));
     let first = AppendOnly::of(b"*1\r\n$1\r\nx\r\n\r\n?".as_slice(), "the input", Some(1000), Options::default());
     let mut first = first;
     assert_eq!(first.next_event().unwrap().unwrap().end, 11);

@@ -181,6 +181,28 @@ fn received_events_precede_the_end_of_a_connection() {
     assert!(matches!(session.next(500), Step::Connect { at_ms } if at_ms >= 500));
 }
 
+/// A second report, or one without a space, would otherwise add whatever the buffer held before.
+#[test]
+fn bytes_are_received_only_into_a_space() {
+    let mut session = streaming(Options::default());
+    session.received(3);
+    assert!(matches!(session.next(0), Step::Read { .. }));
+    let space = session.space().unwrap();
+    space[..INCR.len()].copy_from_slice(INCR);
+    session.received(INCR.len());
+    session.received(INCR.len());
+    assert!(matches!(session.next(0), Step::Event(Event::Command(command)) if command.offset == 121));
+    assert!(matches!(session.next(0), Step::Read { .. }));
+    // The space of a connection that is lost is no longer one.
+    let length = session.space().unwrap().len();
+    session.disconnected(Closed::ByPeer);
+    assert!(matches!(session.next(0), Step::Event(Event::Disconnected(_))));
+    assert!(matches!(session.next(0), Step::Connect { .. }));
+    assert!(session.connected(Credentials::default(), 0));
+    session.received(length);
+    assert!(matches!(session.next(0), Step::Read { .. }));
+}
+
 #[test]
 fn a_second_connection_is_refused() {
     let mut session = streaming(Options::default());

@@ -420,7 +420,7 @@ mod decompressed {
     #[test]
     fn a_source_that_fails_is_named_and_not_read_on() {
         for (compression, file) in files() {
-            // Nothing is read behind the frame of an envelope.
+            // Nothing is read after the frame of an envelope.
             let is_envelope = matches!(compression, Compression::VcsLz4 | Compression::VcsZstd);
             for length in [7, 100, file.len() - usize::from(is_envelope)] {
                 let source = Pieces { bytes: &file[..length], piece: 50, error: Some(io::ErrorKind::TimedOut) };

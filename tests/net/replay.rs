@@ -485,7 +485,7 @@ fn commands_make_a_recording() {
 fn cuts_are_replication_offsets_whatever_a_link_begins_with() {
     let commands = || (0..4).map(|n| ["SET".to_owned(), "k".to_owned(), n.to_string()]);
     for start in [Start::Now, Start::Snapshot] {
-        // In front of the stream, behind a command, in the middle of one, and behind the start of the third link.
+        // In front of the stream, after a command, in the middle of one, and after the start of the third link.
         let cuts = vec![Cut::Offset(0), Cut::Offset(27), Cut::Offset(40), Cut::Offset(5)];
         let primary = Primary::serve_as(Recording::of(commands()).unwrap(), playback! { cuts }).unwrap();
         let mut follower = follower(&primary, start);

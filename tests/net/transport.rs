@@ -156,10 +156,11 @@ fn targets_are_printed_as_they_are_written() {
 
 #[test]
 fn what_is_no_target_says_how_to_write_one() {
-    let cases: [(&str, TargetError); 12] = [
+    let cases: [(&str, TargetError); 13] = [
         ("localhost", TargetError::NoPort("localhost".into())),
         ("", TargetError::NoPort(String::new())),
         ("[::1]", TargetError::NoPort("[::1]".into())),
+        ("127.0.0.1 17011", TargetError::NoPort("127.0.0.1 17011".into())),
         (":6379", TargetError::NoHost(":6379".into())),
         ("[]:6379", TargetError::NoHost("[]:6379".into())),
         ("::1:6379", TargetError::Brackets("::1:6379".into())),
@@ -174,5 +175,24 @@ fn what_is_no_target_says_how_to_write_one() {
         assert_eq!(text.parse::<Target>(), Err(error.clone()), "{text}");
         assert!(!error.to_string().contains("secret"));
     }
-    assert!(TargetError::NoPort("localhost".into()).to_string().contains("localhost:6379"));
+}
+
+/// The example of a message is an address, whatever was typed.
+#[test]
+fn a_target_without_a_port_has_an_address_in_its_message() {
+    let cases = [
+        ("localhost", "localhost:6379"),
+        ("10.0.0.5", "10.0.0.5:6379"),
+        ("[::1]", "[::1]:6379"),
+        ("", "127.0.0.1:6379"),
+        ("127.0.0.1 17011", "127.0.0.1:6379"),
+        ("[::1", "127.0.0.1:6379"),
+        ("a\tb", "127.0.0.1:6379"),
+        ("[]", "127.0.0.1:6379"),
+    ];
+    for (text, address) in cases {
+        let message = text.parse::<Target>().unwrap_err().to_string();
+        let expected = format!("{text:?} has no port: write host:port, for example {address}, or unix:PATH");
+        assert_eq!(message, expected);
+    }
 }

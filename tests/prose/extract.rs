@@ -239,7 +239,7 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Takes all up to `end`; up to behind it if it is longer than a line end.
+    /// Takes all up to `end`; with it if it is longer than a line end.
     fn take_until(&mut self, end: &str, from: usize) -> &'a str {
         let length = if end == "\n" { 0 } else { end.len() };
         let found = self.rest[from..].find(end).map_or(self.rest.len(), |at| from + at + length);

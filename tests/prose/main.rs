@@ -27,6 +27,34 @@ const HABITS: &[(&str, &[&str], usize)] = &[
     ("place(s)", &["place", "places"], 0),
     ("look(s)", &["look", "looks"], 0),
     ("mend(s)", &["mend", "mends"], 0),
+    ("behind (for after)", BEHIND, 0),
+];
+
+/// Bytes and positions are before or after one another. Behind are a server that lags, and what a lock or a pipe hides.
+const BEHIND: &[&str] = &[
+    "behind it",
+    "behind its",
+    "behind them",
+    "behind that",
+    "behind those",
+    "behind any",
+    "behind the position",
+    "behind the first",
+    "behind the last",
+    "behind the end",
+    "behind the snapshot",
+    "behind a snapshot",
+    "behind the writes",
+    "behind the stored",
+    "behind the gap",
+    "behind a gap",
+    "events behind",
+    "commands behind",
+    "writes behind",
+    "arguments behind",
+    "position behind",
+    "bytes behind the",
+    "one behind the other",
 ];
 
 /// For each top folder or page: the maximum count of long lines and of long sentences.

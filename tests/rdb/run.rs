@@ -104,7 +104,7 @@ fn batched<M: TemplateMemory>(
             used = arrived - input.len();
             match status {
                 Err(error) => {
-                    assert_eq!(decoder.batch(&mut input, |_| panic!("an item behind an error")), Err(error));
+                    assert_eq!(decoder.batch(&mut input, |_| panic!("an item after an error")), Err(error));
                     return (seen, Err(error));
                 }
                 Ok(status) => {

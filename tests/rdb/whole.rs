@@ -125,7 +125,7 @@ fn commands_between_keys_are_delivered_where_they_are() {
         "0 k3",
     ];
     assert_eq!(shown(1 << 20), expected);
-    // A command over the limit is passed over, and the keys behind it follow.
+    // A command over the limit is passed over, and the keys after it follow.
     assert_eq!(shown(170)[..3], ["0 k1", "omitted None None", "0 k2"]);
 }
 

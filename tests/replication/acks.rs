@@ -186,7 +186,7 @@ fn a_quiet_stream_is_acknowledged_without_a_commit() {
     shell.arrive(PING);
     assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1138"]);
     shell.session.commit(place(ID, 1159));
-    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1187"], "also behind the bytes of another connection");
+    assert_eq!(next_ack(&mut shell), ["REPLCONF ACK 1187"], "also after the bytes of another connection");
 }
 
 /// They are delivered, so they are committed like other events.

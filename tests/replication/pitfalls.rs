@@ -78,7 +78,7 @@ fn row_1_commands_in_the_segment_of_the_snapshots_end_are_kept() {
     }
 }
 
-/// A version, a type of value and an encoding that are unknown today: the bytes are passed on, and the stream behind
+/// A version, a type of value and an encoding that are unknown today: the bytes are passed on, and the stream after
 /// them continues.
 #[test]
 fn what_a_later_server_writes_ends_nobody_who_takes_the_bytes() {

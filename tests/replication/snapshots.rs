@@ -226,7 +226,7 @@ fn a_future_version_is_read_up_to_the_first_unknown_number() {
 }
 
 /// A sync of Valkey 9.2 without a fork, as a file with a length and with an end mark: the commands between the keys are
-/// items, and those behind it are the stream.
+/// items, and those after it are the stream.
 #[test]
 fn commands_between_the_keys_are_no_commands_of_the_stream() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/handmade");

@@ -145,3 +145,31 @@ fn templates_are_invisible() {
     }
     assert!(commands > 10_000);
 }
+
+/// After many lengths of two digits a batch expects two digits. Any other line gives the same result or error, cut
+/// anywhere.
+#[test]
+fn two_expected_digits_change_no_result() {
+    let mut head = Vec::new();
+    for number in 0..1_000 {
+        let length = 10 + number * 7 % 90;
+        head.extend(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${length}\r\n{}\r\n", "v".repeat(length)).bytes());
+    }
+    let padding = "v".repeat(200);
+    let whole = [0, 1, 9, 10, 99, 100, 999, 1_000, 9_999, 10_000]
+        .map(|length| format!("${length}\r\n{}\r\n*1\r\n$4\r\nPING\r\n", "v".repeat(length)));
+    let broken = ["$05", "$1x", "$x1", "$/1", "$1/", "$:1", "$1:", "#12", "$12\n", "$-1", "$ 12"]
+        .map(|line| format!("{line}\r\n{padding}"));
+    for (index, tail) in whole.iter().chain(&broken).enumerate() {
+        let mut bytes = head.clone();
+        bytes.extend(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n{tail}").bytes());
+        let start = head.len();
+        for cut in (start + 18..start + 31).chain([bytes.len()]) {
+            let cuts = [cut, bytes.len()];
+            let with = in_batches(CommandParser::stream(), &bytes, &cuts);
+            assert_eq!(with, in_batches(CommandParser::stream().without_templates(), &bytes, &cuts), "{tail:?} {cut}");
+            assert_eq!(with.0.len(), if index < whole.len() { 1_002 } else { 1_000 }, "{tail:?} {cut}");
+            assert_eq!(with.1.is_none(), index < whole.len(), "{tail:?} {cut}");
+        }
+    }
+}

@@ -481,7 +481,7 @@ fn end_of_item(tokens: &[TokenTree], at: usize) -> usize {
     (at..tokens.len()).find(|&at| is_end(&tokens[at])).unwrap_or(tokens.len() - 1)
 }
 
-/// The type that an `impl` extends, given the tokens behind the keyword.
+/// The type that an `impl` extends, given the tokens after the keyword.
 /// `Session` for `impl<'a> fmt::Display for Session<'a> {`.
 fn extended_type(tokens: &[TokenTree]) -> Option<String> {
     let end = end_of_item(tokens, 0);

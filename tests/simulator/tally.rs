@@ -106,7 +106,7 @@ kinds! {
         AckObserve => "acknowledgements of nothing",
         AckReceived => "acknowledgements of what was received",
         AckApplied => "acknowledgements of what was committed",
-        AckOverSilence => "acknowledgements of bytes without an event, behind what was committed",
+        AckOverSilence => "acknowledgements of bytes without an event, after what was committed",
         AckAnswers => "commits that a primary waited for",
         Withdrawn => "versions that were withdrawn",
         Beats => "newlines sent while a snapshot comes",

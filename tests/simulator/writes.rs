@@ -113,7 +113,7 @@ fn nothing(log: &mut Log, style: &Style, again: &mut bool, rng: &mut Rng, tally:
     if bytes[0] == b'*' {
         tally.sight(Sight::EmptyCommands);
     } else {
-        // No stream behind a snapshot begins with a newline.
+        // No stream after a snapshot begins with a newline.
         select(log, style, again, rng, false);
         one(log, style, rng, tally);
         tally.sight(Sight::Newlines);

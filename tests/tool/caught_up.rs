@@ -10,7 +10,7 @@ use crate::run::{REPLID, run};
 /// The key `k` with the value `v`.
 const SNAPSHOT: &[u8] = b"REDIS0009\xfe\x00\x00\x01k\x01v\xff\0\0\0\0\0\0\0\0";
 
-/// The number behind the first byte of a line.
+/// The number after the first byte of a line.
 fn number(from: &mut impl BufRead) -> Option<usize> {
     let mut line = String::new();
     from.read_line(&mut line).ok()?;

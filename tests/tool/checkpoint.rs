@@ -51,7 +51,7 @@ fn it_is_written_at_the_attach_and_after_a_snapshot() {
     let args =
         ["tail", &address, "--checkpoint", &folder.path("position"), "--from", "snapshot", "--until", &end(&stream)];
     run(&[&args[..], &far].concat()).ok();
-    // The PING behind the snapshot changes no data.
+    // The PING after the snapshot changes no data.
     assert_eq!(folder.position().unwrap().to_string(), format!("{REPLID}:{}:1:1000", end(&stream)));
 }
 
@@ -117,6 +117,45 @@ fn a_checkpoint_has_one_owner() {
     run(&[&args[..], &["--until", "1000"]].concat()).ok();
 }
 
+/// A file without its checkpoint would otherwise continue with a hole, and nothing would show it.
+#[test]
+fn a_lost_checkpoint_beside_earlier_output_is_a_warning() {
+    let folder = Folder::new("lost");
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Playback::default());
+    let (address, out) = (primary.address().to_string(), folder.path("out"));
+    let args = ["tail", &address, "--checkpoint", &folder.path("position"), "--output", &out, "--count", "1"];
+    let warns = |more: &[&str]| run(&[&args[..], more].concat()).ok().err.contains("there is no checkpoint");
+    assert!(!warns(&[]), "the first run");
+    assert!(!warns(&[]), "a run with its checkpoint");
+    fs::remove_file(folder.path("position")).unwrap();
+    assert!(warns(&[]), "the checkpoint is lost");
+    fs::remove_file(folder.path("position")).unwrap();
+    assert!(!warns(&["--from", &format!("{REPLID}:1050:2")]), "the position is given");
+}
+
+#[cfg(unix)]
+#[test]
+fn two_runs_can_not_share_an_output() {
+    let folder = Folder::new("shared");
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Playback::default());
+    let (address, out) = (primary.address().to_string(), folder.path("out"));
+    let args = ["tail", &address, "--output", &out];
+    let mut first = crate::run::redtail(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while fs::metadata(&out).map_or(0, |out| out.len()) == 0 {
+        assert_eq!(first.try_wait().unwrap(), None);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let second = run(&args);
+    assert_eq!(second.code, 1, "{}", second.err);
+    let told = format!("can't write to {out}: another run of redtail writes to it: give each run a file of its own\n");
+    assert!(second.err.ends_with(&told), "{}", second.err);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    run(&[&args[..], &["--until", "1000"]].concat()).ok();
+}
+
 /// Two links to one file that does not exist yet.
 #[cfg(unix)]
 #[test]
@@ -166,7 +205,7 @@ fn a_file_that_is_no_checkpoint_ends_the_run_and_stays_as_it_is() {
     for bad in [&b""[..], b"hello\n", b"redtail checkpoint 1\nposition "] {
         fs::write(folder.path("position"), bad).unwrap();
         let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &folder.path("position")]);
-        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert_eq!(ran.code, 2, "a supervisor would restart it for ever: {}", ran.err);
         assert!(ran.err.contains("is no whole checkpoint"), "{}", ran.err);
         assert_eq!(fs::read(folder.path("position")).unwrap(), bad);
     }
@@ -179,12 +218,17 @@ fn a_checkpoint_of_another_history_is_a_gap() {
     Checkpoint::open(folder.path("position"), "elsewhere:6379").unwrap().save(position).unwrap();
     let stream = stream();
     let primary = primary(&stream, redtail::replay::Playback::default());
-    let ran = run(&["tail", &primary.address().to_string(), "--checkpoint", &folder.path("position")]);
-    assert_eq!(ran.code, 4, "{}", ran.err);
-    assert!(ran.out.is_empty(), "{}", ran.text());
-    assert!(ran.err.contains("saved for another target: elsewhere:6379"), "{}", ran.err);
-    assert!(ran.err.contains("another history"), "{}", ran.err);
-    assert_eq!(folder.position(), Some(position));
+    let at = primary.address().to_string();
+    // Also in a run in which a save is due before the server has refused the position, and in the next one.
+    for more in [&[][..], &["--checkpoint-interval", "0.001"], &[]] {
+        let ran = run(&[&["tail", &at, "--checkpoint", &folder.path("position")], more].concat());
+        assert_eq!(ran.code, 4, "{}", ran.err);
+        assert!(ran.out.is_empty(), "{}", ran.text());
+        assert!(ran.err.contains("saved for another target: elsewhere:6379"), "{}", ran.err);
+        assert!(ran.err.contains("another history"), "{}", ran.err);
+        assert!(ran.err.contains("--on-gap snapshot"), "{}", ran.err);
+        assert_eq!(folder.position(), Some(position));
+    }
 }
 
 #[test]

@@ -98,13 +98,13 @@ fn what_is_no_checkpoint_of_a_cluster_ends_the_run_and_stays() {
     for (bytes, words) in [(alone, "the checkpoint of a single server"), (plain.into_bytes(), "does not begin with")] {
         fs::write(&path, &bytes).unwrap();
         let ran = made.run(&[]);
-        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(ran.err.contains(words), "{}", ran.err);
         assert_eq!(fs::read(&path).unwrap(), bytes);
     }
     fs::write(&path, cluster).unwrap();
     let ran = run(&["tail", "127.0.0.1:1", "--checkpoint", &path]);
-    assert!(ran.code == 1 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
+    assert!(ran.code == 2 && ran.err.contains("the checkpoint of a cluster"), "{}", ran.err);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn what_could_not_be_written_is_not_saved() {
     let args = ["tail", &address, "--cluster", "--checkpoint", &file];
     let output = redtail(&args).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    // A slow run saves meanwhile: the slots of the shards, and the position behind SELECT, of which nothing is written.
+    // A slow run saves meanwhile: the slots of the shards, and the position after SELECT, of which nothing is written.
     let select = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n".len() as u64;
     assert!(made.saved().iter().all(|&(saved, _)| saved <= select), "{:?}", made.saved());
 }

@@ -1,14 +1,16 @@
 //! `redtail doctor` against scripted servers, and against ports without a server.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use redtail::io::CommandReader;
 use serde_json::Value;
 
 use crate::folder::Folder;
+use crate::listening::{Link, Listening};
 use crate::refusing::Refusing;
 use crate::run::{REPLID, Ran, redtail, run};
 
@@ -116,8 +118,9 @@ impl Script {
             let mut info = self.info.clone();
             if asked > 0
                 && let Some(offset) = info.get_mut("master_repl_offset")
+                && let Ok(number) = offset.parse::<u64>()
             {
-                *offset = (offset.parse::<u64>().unwrap() + self.grows).to_string();
+                *offset = (number + self.grows).to_string();
             }
             let text: String = info.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect();
             return format!("${}\r\n{text}\r\n", text.len());
@@ -131,21 +134,25 @@ impl Script {
         (address, self.serve_at(listener))
     }
 
-    /// Answers every client. Returns the questions.
+    /// Answers every client until the test ends. Returns the questions.
     pub(crate) fn serve_at(self, listener: TcpListener) -> Asked {
-        let asked = Asked::default();
-        let questions = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for link in listener.incoming() {
-                let (script, link, questions) = (self.clone(), link.unwrap(), Arc::clone(&questions));
-                std::thread::spawn(move || script.talk(link, &questions));
-            }
-        });
+        let (server, asked) = self.listen(listener);
+        SERVERS.with_borrow_mut(|servers| servers.push(server));
         asked
     }
 
-    fn talk(&self, link: TcpStream, questions: &Mutex<Vec<String>>) {
-        let mut writer = link.try_clone().unwrap();
+    fn listen(self, listener: TcpListener) -> (Listening, Asked) {
+        let asked = Asked::default();
+        let questions = Arc::clone(&asked);
+        let server = Listening::on(listener, move |link| {
+            self.talk(link, &questions);
+            Ok(())
+        });
+        (server, asked)
+    }
+
+    fn talk(&self, link: Link<'_>, questions: &Mutex<Vec<String>>) {
+        let mut writer = link.socket;
         let mut reader = CommandReader::stream(link);
         let mut infos = 0;
         while let Ok(Some(command)) = reader.next_command() {
@@ -165,11 +172,19 @@ impl Script {
     }
 
     fn examine_with(self, options: &[&str]) -> Examined {
-        let (address, asked) = self.serve();
+        let (server, asked) = self.listen(TcpListener::bind("127.0.0.1:0").unwrap());
+        let address = format!("127.0.0.1:{}", server.port);
         let ran = run(&[&["doctor", &address, "--json", "--sample", "0.01"], options].concat());
+        drop(server);
         let asked = asked.lock().unwrap().clone();
         Examined::of(ran, asked)
     }
+}
+
+thread_local! {
+    /// The servers of a test, which has a thread of its own. Those of all tests would be more threads than a process of
+    /// 32 bits has room for.
+    static SERVERS: RefCell<Vec<Listening>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The questions to a server.
@@ -250,6 +265,18 @@ fn a_good_server_is_good_and_nothing_of_it_is_changed() {
         let known = known || question == "CLIENT SETINFO LIB-NAME redtail";
         assert!(known || question.starts_with("CONFIG GET "), "{question}");
     }
+}
+
+#[test]
+fn a_scripted_server_ends_with_its_test() {
+    let test = std::thread::spawn(|| {
+        let (address, asked) = Script::healthy().serve();
+        run(&["doctor", &address, "--sample", "0.01"]).ok();
+        asked
+    });
+    let asked = test.join().unwrap();
+    assert!(!asked.lock().unwrap().is_empty());
+    assert_eq!(Arc::strong_count(&asked), 1, "the server has the other");
 }
 
 #[test]
@@ -371,7 +398,7 @@ fn a_move_is_examined_for_what_it_loses() {
     let examined = script().examine_with(&["--target-version", "redis-6.2"]);
     assert_eq!(examined.code, 3);
     examined.says("warn", &["redis 6.2.0 loads neither the dump.rdb nor the DUMP payloads of this server (REDIS0012)"]);
-    examined.says("warn", &["--format resp --target-version redis-6.2 "]);
+    examined.says("warn", &["--format resp --target-version redis-6.2 --positions | redtail load NEW:6379"]);
     examined.says("warn", &["commands that were called here since the last restart", ": FUNCTION, HEXPIRE\""]);
     examined.says("warn", &["redis 6.2.0 does not have types that this server may hold: vector sets\""]);
     examined.says("warn", &["redis 6.2.0 has no functions; this server has libraries: 2"]);

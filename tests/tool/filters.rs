@@ -360,7 +360,11 @@ fn keys_of_snapshots_are_chosen_too() {
     let (emptying, keys) = ran.out.split_at(ran.out.len() - expected.len());
     assert_eq!(String::from_utf8_lossy(keys), String::from_utf8_lossy(&expected));
     assert!(emptying.starts_with(b"*4\r\n$4\r\nEVAL\r\n") && emptying.ends_with(b"\r\n$1\r\n0\r\n$4\r\n[st]\r\n"));
-    assert!(ran.err.contains("emptied the target before the snapshot: all keys that match --key"), "{}", ran.err);
+    assert!(
+        ran.err.contains("the output empties the target before the snapshot: all keys that match --key"),
+        "{}",
+        ran.err
+    );
     let ran = run_on(&["decode", "--key", "[st]", "--format", "resp"], &small()).ok();
     assert_eq!(ran.out, commands(&["SELECT 0", "SET s value", "SELECT 3", "DEL t", "SADD t x"]));
     assert!(ran.err.contains("without --empty-target the target is not emptied"), "{}", ran.err);

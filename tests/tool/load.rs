@@ -7,14 +7,16 @@ use crate::caught_up::{answer_each, listen};
 use crate::refusing::Refusing;
 use crate::run::{Ran, run_on};
 
-/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO, INFO and
-/// CLUSTER INFO. Then it closes.
+/// Loads `input` into a target that gives these replies to the commands after PING, CLIENT SETINFO, INFO,
+/// CLUSTER INFO, CLIENT SETNAME and CLIENT LIST. Then it closes.
 fn load(input: &str, options: &[&str], replies: &[&str]) -> Ran {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let old = "-ERR Unknown subcommand or wrong number of arguments for 'SETINFO'\r\n";
     let info = "$10\r\nrun_id:one\r\n";
-    let first = ["+PONG\r\n", old, info, "-ERR This instance has cluster support disabled\r\n"];
+    let no_cluster = "-ERR This instance has cluster support disabled\r\n";
+    let clients = "$15\r\nid=1 addr=a:1\r\n\r\n";
+    let first = ["+PONG\r\n", old, info, no_cluster, "+OK\r\n", clients];
     let all: Vec<String> = first.iter().chain(replies).map(ToString::to_string).collect();
     let target = std::thread::spawn(move || {
         let mut link = listener.accept().unwrap().0;
@@ -60,7 +62,7 @@ fn a_transaction_that_was_not_executed_is_refused() {
 fn a_reply_may_have_more_elements_than_a_command() {
     let ran = load(TRANSACTION, &[], &["+OK\r\n", "+QUEUED\r\n", "*16777217\r\n:1\r\n"]);
     assert_eq!(ran.code, 1);
-    let told = "within a frame that begins at byte 63: at least 50331648 bytes are missing; 2 of the commands sent";
+    let told = "within a frame that begins at byte 90: at least 50331648 bytes are missing; 2 of the commands sent";
     assert!(ran.err.contains(told), "{}", ran.err);
 }
 
@@ -98,7 +100,8 @@ fn replies_behind_a_refused_command_are_read() {
     let input = [mark(10), write.into(), mark(20), write.into(), mark(30)].concat();
     let transaction = |end| ["+OK\r\n", "+QUEUED\r\n", "+QUEUED\r\n", end];
     let refused = transaction("*2\r\n-WRONGTYPE x\r\n+OK\r\n");
-    let replies = [&["$-1\r\n", "+OK\r\n"][..], &refused, &transaction("*2\r\n:1\r\n+OK\r\n")].concat();
+    let replies =
+        [&["$11\r\nrole:master\r\n", "$-1\r\n", "+OK\r\n"][..], &refused, &transaction("*2\r\n:1\r\n+OK\r\n")].concat();
     let ran = load(&input, &[], &replies);
     assert_eq!(ran.code, 1, "{}", ran.err);
     let told = format!("the target holds every write up to {}: continue", at(30));

@@ -82,7 +82,7 @@ impl Ran {
     }
 }
 
-/// A line on standard error behind its time and level, as `2026-01-31T12:00:00.123Z info `.
+/// A line on standard error after its time and level, as `2026-01-31T12:00:00.123Z info `.
 #[track_caller]
 pub(crate) fn unstamped(line: &str) -> &str {
     let mut words = line.splitn(3, ' ');

@@ -403,7 +403,7 @@ fn too_many_hash_templates_are_saved_and_named() {
     // The keys can't be read. The message says what can be done.
     let ran = run(&["decode", &file]);
     let expected = "the hash templates of the snapshot need more than 67108864 bytes of memory (Limits::templates), at \
-                    byte 12, in the input; no option raises this limit, and no key behind it is read: snapshot -o FILE \
+                    byte 12, in the input; no option raises this limit, and no key after it is read: snapshot -o FILE \
                     and tail --snapshot-to FILE save the bytes all the same, for a server of the source's version\n";
     assert!(ran.code == 1 && ran.err.contains(expected), "{}", ran.err);
     // A file gives its bytes, too.

@@ -123,8 +123,8 @@ fn resp_makes_the_keys_again() {
     assert_eq!(ran.text(), String::from_utf8(expected.concat()).unwrap());
     assert_eq!(
         ran.err,
-        "redtail: emptied the target before the snapshot: all keys and functions\nredtail: no command recreates the \
-         times and frequencies of access, which the server uses for eviction\n"
+        "redtail: the output empties the target before the snapshot: all keys and functions\nredtail: no command \
+         recreates the times and frequencies of access, which the server uses for eviction\n"
     );
 }
 
@@ -324,10 +324,10 @@ fn commands_follow_in_an_append_only_file() {
     assert!(ran.err.contains(&format!("byte {}", input.len() - 3)), "{}", ran.err);
     let ran = run_on(&["decode"], &[&input[..], b"hello\r\n"].concat());
     assert!(ran.err.contains("'h'") && ran.err.contains(&format!("byte {}", input.len())), "{}", ran.err);
-    // Servers load a dump.rdb with other bytes behind it.
+    // Servers load a dump.rdb with other bytes after it.
     let ran = run_on(&["decode"], &[&before[..], b"hello\r\n"].concat()).ok();
     let words = format!(
-        "redtail: the input: the 7 bytes from byte {} on, behind the snapshot, are not commands; servers ignore them in \
+        "redtail: the input: the 7 bytes from byte {} on, after the snapshot, are not commands; servers ignore them in \
          a dump.rdb, and refuse them in an append-only file\n",
         before.len()
     );

@@ -572,7 +572,11 @@ fn without_reconnection_a_reset_link_is_a_failure() {
     let ran = run(&["tail", &address, "--from", &format!("{REPLID}:1000:0"), "--reconnect", "never"]);
     peer.join().unwrap();
     assert_eq!((ran.code, ran.text()), (1, ""));
-    assert!(ran.err.contains("the link failed: ") && ran.err.contains(&format!("{REPLID}:1000:0")), "{}", ran.err);
+    assert!(
+        ran.err.contains("the connection failed: ") && ran.err.contains(&format!("{REPLID}:1000:0")),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]

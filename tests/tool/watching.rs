@@ -106,6 +106,13 @@ fn the_status_file_is_one_object_and_always_whole() {
         is_more && commands > 1000
     });
     let shown = status(&feed);
+    assert_eq!(
+        shown["pid"],
+        json!(feed.read("pid").trim().parse::<u32>().unwrap()),
+        "a reader finds out whether the run still lives"
+    );
+    let written = shown["written_ms"].as_u64().unwrap();
+    eventually("the time of writing advances", || status(&feed)["written_ms"].as_u64().unwrap() > written);
     let stream = &shown["streams"][0];
     assert_eq!(stream["address"], json!(primary.address().to_string()));
     assert_eq!((&stream["server"], &stream["replid"]), (&json!("redis 7.0.15"), &json!(REPLID)));

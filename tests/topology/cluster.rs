@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redtail::owned::OwnedEvent;
-use redtail::topology::{Cluster, ClusterEvent, ClusterHandle, Notice, Positions, Shard};
-use redtail::{Ack, Backoff, Builder, Event, OnGap, Position};
+use redtail::topology::{Cluster, ClusterError, ClusterEvent, ClusterHandle, Notice, Positions, Shard};
+use redtail::{Ack, Backoff, Builder, Event, OnGap, Position, Start};
 
 #[cfg(target_os = "linux")]
 use crate::full::Full;
@@ -88,7 +88,7 @@ fn a_merged_stream_commits_in_silence_and_ends() {
     while written < 20 {
         written += usize::from(merged.next_event().and_then(write).is_some());
     }
-    // Behind the last write.
+    // After the last write.
     nodes.iter().for_each(|node| node.write(&ping));
     let are_acked = || nodes.iter().all(|node| node.acked() == node.stream().len());
     while !are_acked() {
@@ -597,4 +597,17 @@ fn a_handler_ends_all_shards() {
 fn invalid_clusters_are_refused() {
     assert!(Cluster::builder([""; 0]).unwrap_err().to_string().contains("at least one host:port"));
     assert!(Cluster::builder(["nowhere"]).unwrap_err().to_string().contains("has no port"));
+}
+
+/// A position is that of one primary. The nodes are not asked.
+#[test]
+fn options_of_clusters_are_never_ignored() {
+    let position = "26e9aa58837d8095338f33e660463dbdf56c86c9:5:0".parse().unwrap();
+    let builder = || Cluster::builder(["127.0.0.1:1"]).unwrap();
+    for builder in [builder().start(Start::At(position)), builder().added(Start::At(position))] {
+        assert!(matches!(builder.merged(1), Err(ClusterError::StartAt)));
+    }
+    for builder in [builder().lenient(true), builder().reconnect(Backoff::OFF).retry_snapshot(true)] {
+        assert!(matches!(builder.merged(1), Err(ClusterError::Options(_))));
+    }
 }

@@ -42,7 +42,7 @@ pub fn compare(rounds: usize) -> io::Result<()> {
 
 fn all(server: &Server, rounds: usize) -> io::Result<()> {
     let id = server.info("master_replid")?;
-    let mut results = vec![Vec::new(); 5];
+    let mut results = vec![Vec::new(); 6];
     for _ in 0..rounds {
         let position = |offset| format!("{}:{offset}:0", id.trim()).parse::<Position>().map_err(io::Error::other);
         let starts = [
@@ -50,11 +50,12 @@ fn all(server: &Server, rounds: usize) -> io::Result<()> {
             ("Start::NowWithoutFork", Start::NowWithoutFork),
             ("Start::At", Start::At(position(server.offset()?)?)),
             ("Start::Snapshot", Start::Snapshot),
+            ("Start::Sync", Start::Sync),
         ];
         for (index, (name, start)) in starts.into_iter().enumerate() {
             results[index].push((name, follow(server.port, start)?));
         }
-        results[4].push(("bare PSYNC ? -1", bare(server.port)?));
+        results[5].push(("bare PSYNC ? -1", bare(server.port)?));
     }
     for rows in results {
         let middle = |of: fn(&(Duration, Duration)) -> Duration| {

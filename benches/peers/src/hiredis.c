@@ -1,6 +1,8 @@
 /* hiredis as its users run it, and thread CPU time. The whole loop is C: calls from Rust would count against
  * hiredis. */
+#ifndef hiredis_run /* libvalkey.c brings its own names. */
 #include <hiredis.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

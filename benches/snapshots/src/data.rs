@@ -74,6 +74,19 @@ pub const SETS: [Set; 10] = [
     },
 ];
 
+/// Keys of each type, as a server with its default settings saves them.
+pub const MIXED: Set = Set {
+    name: "mixed",
+    script: "local key, kind = 'key:'..i, i % 5 \
+        if kind == 0 then redis.call('SET', key, 'user:'..i..' name=somebody mail=somebody@example.com '..hex(i)) \
+        elseif kind == 1 then for j = 1, 10 do redis.call('HSET', key, 'field:'..j, hex(j)) end \
+        elseif kind == 2 then for j = 1, 20 do redis.call('RPUSH', key, 'element '..hex(j)) end \
+        elseif kind == 3 then for j = 1, 50 do redis.call('SADD', key, j * 7919) end \
+        else for j = 1, 20 do redis.call('ZADD', key, j * 1.5, hex(j)) end end",
+    bytes_each: 560,
+    settings: &[],
+};
+
 const PLAIN: &[(&str, &str)] = &[
     ("rdbcompression", "no"),
     ("hash-max-listpack-entries", "0"),

@@ -1,13 +1,14 @@
 //! Decodes snapshots of a real server with redtail, with the `rdb` crate and with the server's own `redis-check-rdb`,
 //! in turns.
 //!
-//! `./run [--rounds N] [--size MIB] [--check]`
+//! `./run [--rounds N] [--size MIB] [--check]`, `./run --json [--rounds N] [--size MIB]`
 //!
 //! Before timing, all must agree on the number of keys and on the bytes of their elements. With `--check` nothing else
 //! is done. Times are CPU time of the process (user and system), to reduce the effect of other work on the machine.
 //! Each round runs each reader once.
 
 mod data;
+mod json;
 mod readers;
 
 #[path = "../../corpora/server.rs"]
@@ -22,6 +23,11 @@ use server::Server;
 
 fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, file] = args.as_slice()
+        && mode == json::OF_THE_CRATE
+    {
+        return json::of_the_crate(file);
+    }
     let check = args.iter().any(|arg| arg == "--check");
     let option = |name: &str, default: u64| {
         let at = args.iter().position(|arg| arg == name);
@@ -32,7 +38,10 @@ fn main() -> io::Result<()> {
     let Some(server) = Server::start(1 << 20)? else {
         return Err(io::Error::other("there is no redis-server on the PATH"));
     };
-    println!("redis-server {}; {rounds} rounds", server.info("redis_version")?.trim());
+    println!("redis-server {}", server.info("redis_version")?.trim());
+    if args.iter().any(|arg| arg == "--json") {
+        return json::compare(&server, option("--size", 1024)? << 20, option("--rounds", 3)?.max(1));
+    }
     println!("{:<16}{:>8}  {}", "", "MiB", READERS.map(|reader| format!("{:>24}", reader.name)).concat());
     for set in data::SETS {
         let file = data::make(&server, &set, size)?;

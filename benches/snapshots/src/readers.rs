@@ -35,7 +35,7 @@ pub const READERS: [Reader; 6] = [
 ];
 
 /// The buffer of each reader.
-const BUFFER: usize = 256 << 10;
+pub const BUFFER: usize = 256 << 10;
 
 fn items(file: &Path, mut decoder: Decoder) -> io::Result<Found> {
     let mut found = Found::default();

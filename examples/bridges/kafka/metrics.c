@@ -223,7 +223,7 @@ static void send_all(int client, const char *bytes, size_t len) {
             return;
 }
 
-/* Reads up to the empty line behind the headers. Returns whether /metrics is asked for. */
+/* Reads up to the empty line after the headers. Returns whether /metrics is asked for. */
 static int read_request(int client) {
     char request[8192] = "";
     size_t len = 0;

@@ -2,18 +2,23 @@
 //!
 //! Rows and position are stored in one transaction of SQLite, so that both survive a crash, or neither does. The next
 //! run resumes at that position. It also acknowledges the position, so WAIT on the server waits for the database.
+//!
+//! The first run prints `attached` once it has stored the position where the table begins: every later write is stored.
+//! If the server no longer has the writes after the position, the program ends with exit code 4, as the tool does. With
+//! `continue` as its last argument it stores both ends of the hole in the table `holes`, and continues after it.
 
 use std::error::Error;
-use std::process;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use redtail::{Ack, Event, Follower, Position, Start, StreamCommand};
-use rusqlite::{Connection, OptionalExtension, params};
+use redtail::{Ack, Event, Follower, Gap, OnGap, Position, SessionError, Start, StreamCommand};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 const TABLES: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL; -- a stored position survives a power failure
     CREATE TABLE IF NOT EXISTS writes (history TEXT, offset INTEGER, db INTEGER, command TEXT, PRIMARY KEY (history, offset));
+    CREATE TABLE IF NOT EXISTS holes (after_position TEXT PRIMARY KEY, before_position TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS progress (id INTEGER PRIMARY KEY CHECK (id = 1), position TEXT NOT NULL);";
 
 /// Rows that wait for the next transaction of SQLite, at most.
@@ -34,28 +39,48 @@ impl Row {
     }
 }
 
-fn main() {
+fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
     let target = args.next().unwrap_or_else(|| "127.0.0.1:6379".into());
     let file = args.next().unwrap_or_else(|| "writes.db".into());
-    if let Err(error) = Connection::open(&file).map_err(Into::into).and_then(|database| run(&target, database)) {
-        eprintln!("sqlite: {error}");
-        process::exit(1);
+    let on_gap = if args.next().as_deref() == Some("continue") { OnGap::Continue } else { OnGap::Stop };
+    let run = Connection::open(&file).map_err(Into::into).and_then(|database| run(&target, database, on_gap));
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sqlite: {error}");
+            // A supervisor must not restart the program after it: each start would fork the server, and end here again.
+            ExitCode::from(if is_history_lost(&*error) { 4 } else { 1 })
+        }
     }
 }
 
-fn run(target: &str, mut database: Connection) -> Result<(), Box<dyn Error>> {
+fn is_history_lost(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref() {
+        Some(redtail::Error::Session(error)) => matches!(**error, SessionError::HistoryLost(_)),
+        _ => false,
+    }
+}
+
+fn run(target: &str, mut database: Connection, on_gap: OnGap) -> Result<(), Box<dyn Error>> {
     database.execute_batch(TABLES)?;
-    let saved: Option<String> = database.query_row("SELECT position FROM progress", [], |row| row.get(0)).optional()?;
-    let mut saved: Option<Position> = saved.map(|text| text.parse()).transpose()?;
+    let mut saved = stored_position(&database)?;
     let start = saved.map_or(Start::Now, Start::At);
-    // If the server no longer has the writes after the position, this is an error: the table would have a hole.
-    let mut follower = Follower::builder(target).start(start).ack(Ack::Applied).connect()?;
-    let (mut rows, mut whole, mut reached) = (Vec::new(), 0, None);
+    let builder = Follower::builder(target).start(start).on_gap(on_gap).ack(Ack::Applied);
+    // A wrong address ends the first run at once. A later run waits for a server that is down or loads its data.
+    let mut follower = builder.retry_first(saved.is_some()).connect()?;
+    let (mut rows, mut holes, mut whole, mut reached) = (Vec::new(), Vec::new(), 0, None);
     while let Some(event) = follower.next_timeout(Duration::from_secs(1))? {
+        let mut attached = None;
         match event {
             // Commands such as PUBLISH change no data.
             Event::Command(command) if command.is_write() != Some(false) => rows.push(Row::of(&command)),
+            Event::Forking(forking) => eprintln!("{forking}"),
+            Event::Attached(at) => attached = Some(at.offset),
+            Event::Gap(gap) => {
+                eprintln!("history lost: {gap}");
+                holes.push(gap);
+            }
             Event::Disconnected(lost) => {
                 eprintln!("{lost}");
                 rows.truncate(whole); // an open transaction is void: it is delivered again from its beginning
@@ -66,23 +91,48 @@ fn run(target: &str, mut database: Connection) -> Result<(), Box<dyn Error>> {
         if follower.position() != reached {
             (reached, whole) = (follower.position(), rows.len());
         }
-        if let Some(position) = reached.filter(|_| reached != saved && (whole >= MOST_ROWS || follower.is_drained())) {
-            store(&mut database, rows.drain(..whole), position)?;
+        // The position of an attach is stored at once: a program that is killed before its first row resumes there too.
+        let is_due = attached.is_some() || whole >= MOST_ROWS || follower.is_drained();
+        if let Some(position) = reached.filter(|_| reached != saved && is_due) {
+            store(&mut database, saved, rows.drain(..whole), holes.drain(..), position)?;
             follower.commit(position);
             (saved, whole) = (Some(position), 0);
+        }
+        if let Some(offset) = attached {
+            eprintln!("attached at {offset}");
         }
     }
     Ok(())
 }
 
-fn store(database: &mut Connection, rows: impl Iterator<Item = Row>, position: Position) -> rusqlite::Result<()> {
-    let transaction = database.transaction()?;
+fn stored_position(database: &Connection) -> Result<Option<Position>, Box<dyn Error>> {
+    let text: Option<String> = database.query_row("SELECT position FROM progress", [], |row| row.get(0)).optional()?;
+    Ok(text.map(|text| text.parse()).transpose()?)
+}
+
+/// `saved` is the position that this process has read or stored last.
+fn store(
+    database: &mut Connection,
+    saved: Option<Position>,
+    rows: impl Iterator<Item = Row>,
+    holes: impl Iterator<Item = Gap>,
+    position: Position,
+) -> Result<(), Box<dyn Error>> {
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if stored_position(&transaction)? != saved {
+        return Err("another process writes this file: only one may run at a time".into());
+    }
     for row in rows {
+        // After a gap to a replica that lags, writes are delivered again.
         transaction.execute(
-            "INSERT INTO writes VALUES (?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO writes VALUES (?, ?, ?, ?)",
             params![row.history, row.offset as i64, row.db, row.command],
         )?;
     }
+    for hole in holes {
+        let ends = [hole.from.to_string(), hole.to.to_string()];
+        transaction.execute("INSERT OR REPLACE INTO holes VALUES (?, ?)", ends)?;
+    }
     transaction.execute("INSERT OR REPLACE INTO progress VALUES (1, ?)", [position.to_string()])?;
-    transaction.commit()
+    Ok(transaction.commit()?)
 }

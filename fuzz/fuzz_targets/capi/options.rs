@@ -35,7 +35,8 @@ impl Given {
         options.ack = c_int::from(second >> 2 & 3);
         options.allow_probe = c_int::from(second & 16);
         options.retry_snapshot = c_int::from(second & 32);
-        if second & 64 == 0 {
+        // Beside another start it is refused.
+        if second & 64 == 0 && (options.start == 3 || first & 8 != 0) {
             let text = c"26e9aa58837d8095338f33e660463dbdf56c86c9:1000:3";
             known(unsafe { redtail_position_parse(text.as_ptr(), &mut options.position) });
         }
@@ -58,7 +59,9 @@ impl Given {
 
     /// For tests that wait in real time.
     pub(crate) fn hurry(&mut self) {
-        (self.options.backoff_first_ms, self.options.backoff_longest_ms) = (1, 1);
+        if self.options.no_reconnect == 0 && self.options.single_link == 0 {
+            (self.options.backoff_first_ms, self.options.backoff_longest_ms) = (1, 1);
+        }
         (self.options.connect_timeout_ms, self.options.write_timeout_ms) = (100, 100);
     }
 }

@@ -85,8 +85,9 @@ impl Failure {
             // The event of the gap has reported the lost bytes, and the reason.
             Self::Follower(_) if self.is_history_lost() => {
                 log::fail(
-                    "the writes in between are lost. --on-gap continue continues with the next write. If bytes are \
-                     missing, a larger repl-backlog-size on the server covers longer outages",
+                    "the writes in between are lost. Start once with --on-gap snapshot, which prints the data set before \
+                     the next write, or with --on-gap continue, which prints the next write. If bytes are missing, a \
+                     larger repl-backlog-size on the server covers longer outages",
                 );
                 ExitCode::from(4)
             }
@@ -215,7 +216,7 @@ pub(crate) fn rdb_hint(kind: &RdbErrorKind) -> &'static str {
 }
 
 /// Advice for more hash templates than the decoder has memory for.
-const TEMPLATES_HINT: &str = "; no option raises this limit, and no key behind it is read: snapshot -o FILE and \
+const TEMPLATES_HINT: &str = "; no option raises this limit, and no key after it is read: snapshot -o FILE and \
                               tail --snapshot-to FILE save the bytes all the same, for a server of the source's \
                               version";
 

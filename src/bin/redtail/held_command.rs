@@ -10,7 +10,7 @@ use redtail::resp::{Part, encode_command, encoded_len};
 #[derive(Debug, Default)]
 pub(crate) struct HeldCommand {
     argc: usize,
-    /// The arguments that have begun, one behind the other.
+    /// The arguments that have begun, one after the other.
     bytes: Vec<u8>,
     args: Vec<HeldArgument>,
 }

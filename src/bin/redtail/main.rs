@@ -36,7 +36,7 @@ use crate::terminal::line_start::stamp_lines;
 
 fn main() -> ExitCode {
     let verb = Arguments::read().verb;
-    if let Some(Verb::Tail(_) | Verb::Snapshot(_) | Verb::Record(_) | Verb::Replay(_)) = &verb {
+    if let Some(Verb::Tail(_) | Verb::Snapshot(_) | Verb::Record(_) | Verb::Replay(_) | Verb::Load(_)) = &verb {
         stamp_lines();
     }
     let report = match &verb {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use fs4::fs_std::FileExt;
+
 use crate::args;
 use crate::args::OutputFormat;
 #[cfg(unix)]
@@ -123,6 +125,8 @@ impl RotatedFile {
                 // The next checkpoint syncs the new file only.
                 let synced = sync(&open.file);
                 open.file = file;
+                // The same file, if it was not renamed. Its former lock has ended with the former handle.
+                lock(&open.file);
                 open.unwritten = open.beginning.clone();
                 log::say(format_args!("opened {path} again after SIGHUP"));
                 if let Err(error) = synced {
@@ -197,15 +201,26 @@ fn append(path: &Path) -> io::Result<File> {
 
 fn open(path: &Path, format: OutputFormat) -> io::Result<File> {
     let mut file = append(path)?;
+    if !lock(&file) {
+        return Err(io::Error::other("another run of redtail writes to it: give each run a file of its own"));
+    }
     if file.metadata()?.is_file() && ends_inside_line(File::open(path)?)? {
         if format == OutputFormat::Resp {
             return Err(io::Error::other(
-                "it ends inside a command, and a command behind it would be unreadable; move the file away",
+                "it ends inside a command, and a command after it would be unreadable; move the file away",
             ));
         }
         file.write_all(b"\n")?;
     }
     Ok(file)
+}
+
+/// Locks a regular file against other runs, until it is closed. Returns whether no other run has it. Windows would lock
+/// out readers too.
+fn lock(file: &File) -> bool {
+    let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    // A file system without locks is no failure.
+    !cfg!(unix) || !is_regular || file.try_lock_exclusive().unwrap_or(true)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> String {

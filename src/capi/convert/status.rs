@@ -58,7 +58,8 @@ pub(in crate::capi) const fn follower_status(error: &Error) -> redtail_status {
         Error::Target(_) => REDTAIL_ERROR_ADDRESS,
         Error::Buffer(full) => full_status(full),
         Error::Recording(_) => REDTAIL_ERROR_RECORDING,
-        // None of these can come about through C.
+        Error::Options(_) => REDTAIL_ERROR_ARGUMENT,
+        // Cannot come about through C.
         Error::Login(_) => REDTAIL_ERROR_STATE,
     }
 }

@@ -85,7 +85,7 @@ pub enum AppendOnlyError {
         /// The path.
         path: PathBuf,
     },
-    /// It begins with neither commands nor a snapshot, or behind a snapshot there are no commands.
+    /// It begins with neither commands nor a snapshot, or after a snapshot there are no commands.
     #[error("expected {expected}, found {found}, at byte {at} of {}", path.display())]
     Unknown {
         /// The file.

@@ -140,7 +140,7 @@ pub enum UnfinishedKind {
     Command,
     /// A transaction: its EXEC is missing. Its last command may be cut off too.
     Transaction,
-    /// Bytes behind the snapshot of a single file that are not commands. Servers ignore them when they load a
+    /// Bytes after the snapshot of a single file that are not commands. Servers ignore them when they load a
     /// snapshot, and refuse them in an append-only file.
     Trailing,
     /// Bytes that are not commands, at the end of the last file, in the size that
@@ -155,7 +155,7 @@ impl fmt::Display for Unfinished {
         match self.kind {
             UnfinishedKind::Command => write!(f, "the command that begins at byte {start} is cut off at byte {end}"),
             UnfinishedKind::Trailing => {
-                write!(f, "the {} bytes from byte {start} on, behind the snapshot, are not commands", end - start)
+                write!(f, "the {} bytes from byte {start} on, after the snapshot, are not commands", end - start)
             }
             UnfinishedKind::Corrupt => write!(f, "the last {} bytes, from byte {start} on, are corrupt", end - start),
             UnfinishedKind::Transaction => {

@@ -33,7 +33,7 @@ pub(super) struct Reading {
 
 #[derive(Debug)]
 enum ReadingState {
-    /// At the first byte, or behind a snapshot.
+    /// At the first byte, or after a snapshot.
     Border {
         feed: BufferedReader<DecompressReader<Source>>,
         behind: bool,
@@ -468,7 +468,7 @@ fn border(unread: &[u8], behind: bool) -> Border {
             found: Byte(found),
             after: newlines,
             expected: if behind {
-                "'*' or '#' of commands behind the snapshot"
+                "'*' or '#' of commands after the snapshot"
             } else {
                 "'*' or '#' of commands, or REDIS or VALKEY of a snapshot"
             },

@@ -1,4 +1,4 @@
-//! A compressed file: its members, one behind the other.
+//! A compressed file: its members, one after the other.
 
 use std::io::{self, BufRead, Read};
 
@@ -15,13 +15,13 @@ pub(super) struct Codec<R: Read> {
     /// A member was read.
     begun: bool,
     /// The last byte decompressed. It is delivered once the next one shows that it is not the last of the file, or the
-    /// checksums behind it are verified.
+    /// checksums after it are verified.
     held: Option<u8>,
     delivered: u64,
 }
 
 enum CodecState<R: Read> {
-    /// Before the first member, between two, or behind the last one.
+    /// Before the first member, between two, or after the last one.
     Between(Input<R>),
     Member(Box<Member<R>>),
 }

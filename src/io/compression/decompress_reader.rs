@@ -28,9 +28,9 @@ use crate::io::compression::error::{CompressionError, CompressionErrorKind};
 ///
 /// - Memory is bounded whatever the source contains: see [`MAX_WINDOW`](crate::io::MAX_WINDOW). The decompressed data
 ///   may have any length.
-/// - Checksums in the compressed data are verified. The last byte is delivered only after those behind it, so that a
+/// - Checksums in the compressed data are verified. The last byte is delivered only once all are verified, so that a
 ///   complete file is a verified one.
-/// - Several frames or members, one behind the other, are one file. Behind the frame of an envelope all bytes are
+/// - Several frames or members, one after the other, are one file. After the frame of an envelope all bytes are
 ///   ignored, as Valkey ignores them.
 ///
 /// # Errors

@@ -100,7 +100,7 @@ impl<R: Read> Member<R> {
         }
     }
 
-    /// The bytes behind the member.
+    /// The bytes after the member.
     pub(super) fn into_input(self) -> Input<R> {
         match self {
             Self::Gzip(member) => member.into_inner(),

@@ -14,7 +14,7 @@ use crate::replication::{AttachMethod, Attached, Event, Position};
 /// A recorder that appends to the connections in `file`, and the position at their end: [start](crate::Start::At)
 /// there, so that no event is missing between.
 ///
-/// The file is read to its end. Bytes behind the last whole block, left by a recorder that was killed or had no space,
+/// The file is read to its end. Bytes after the last whole block, left by a recorder that was killed or had no space,
 /// are cut off. The file must be open for reading and writing.
 ///
 /// Without a position nothing was recorded but a part of a snapshot, if anything: any start will do.

@@ -81,7 +81,8 @@ impl<M: TemplateMemory> Session<M> {
         self.attempts = self.attempts.saturating_add(1);
         let is_cut = matches!(self.phase, Phase::Header(Purpose::Deliver) | Phase::Snapshot(Purpose::Deliver));
         self.cut_snapshots += u32::from(is_cut && reason == DisconnectReason::Closed);
-        let failed = SessionError::Lost { reason, attempts: self.attempts };
+        let answered = self.is_linked() && self.link_bytes + self.left as u64 > 0;
+        let failed = SessionError::Lost { reason, attempts: self.attempts, answered };
         if let Some(error) = self.unrecoverable(reason) {
             return self.fail(error);
         }

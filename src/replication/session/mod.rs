@@ -487,7 +487,7 @@ impl<M: TemplateMemory> Session<M> {
     /// history that a gap has ended is ignored. A position of a history before
     /// [`Rewound`](crate::AttachMethod::Rewound) counts up to the offset where that history was left.
     ///
-    /// Bytes behind the last committed event that no event delivers (PING, SELECT) are committed with it. If the
+    /// Bytes after the last committed event that no event delivers (PING, SELECT) are committed with it. If the
     /// primary has requested an acknowledgement, for example because a client waits in WAIT, and this commit reaches
     /// the requested offset, [`to_send`](Self::to_send) contains the acknowledgement at once.
     pub fn commit(&mut self, position: Position) {

@@ -386,7 +386,7 @@ mod tests {
         [b"REDIS0010\xfa\x03abc\x01d\xfe\0\0\x01k", &[value.len() as u8][..], value, b"\xff\0\0\0\0\0\0\0\0"].concat()
     }
 
-    /// The same with a key of a type that is not known, behind which only the frame tells the end.
+    /// The same with a key of a type that is not known, after which only the frame tells the end.
     fn unknown(value: &[u8]) -> Vec<u8> {
         [b"REDIS0079\xfe\0\xc8", value, b"\xff12345678"].concat()
     }

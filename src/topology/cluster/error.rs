@@ -33,6 +33,12 @@ pub enum ClusterError {
     /// [`Options::single_link`](crate::Options::single_link) is set.
     #[error("single_link is set: remove it, a cluster is never followed over one connection")]
     SingleLink,
+    /// The start is [`Start::At`](crate::Start::At), the position of one primary.
+    #[error("a start at a position is for one primary: give the positions of all shards to positions")]
+    StartAt,
+    /// An option has no effect beside another one. The message names both.
+    #[error("{0}")]
+    Options(&'static str),
     /// The system starts no thread.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),

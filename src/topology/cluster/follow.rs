@@ -31,7 +31,8 @@ impl Builder<Cluster> {
     /// A primary that can't be reached is retried for ever.
     ///
     /// # Errors
-    /// [`ClusterError::Silent`], [`ClusterError::SingleLink`], [`ClusterError::Thread`].
+    /// [`ClusterError::Silent`], [`ClusterError::SingleLink`], [`ClusterError::StartAt`], [`ClusterError::Options`],
+    /// [`ClusterError::Thread`].
     pub fn follow<N, F, H>(self, notice: N, handler: F) -> Result<ClusterHandle, ClusterError>
     where
         N: FnMut(Notice) + Send + 'static,
@@ -40,6 +41,12 @@ impl Builder<Cluster> {
     {
         if self.options.single_link {
             return Err(ClusterError::SingleLink);
+        }
+        if matches!(self.options.start, Start::At(_)) || matches!(self.source.added, Start::At(_)) {
+            return Err(ClusterError::StartAt);
+        }
+        if let Some(message) = self.options.contradiction() {
+            return Err(ClusterError::Options(message));
         }
         let access = self.access();
         let Self { mut source, options, buffer, .. } = self;

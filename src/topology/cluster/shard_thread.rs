@@ -68,7 +68,7 @@ impl ShardConfig {
     where
         H: FnMut(&Shard, Event<'_>) -> ControlFlow<()>,
     {
-        let mut follower = self.builder(shard, shared).connect()?;
+        let mut follower = self.builder(shard, shared).connect_checked()?;
         let mut in_snapshot = false;
         let mut each = |event: Event<'_>| {
             match event {

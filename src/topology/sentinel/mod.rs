@@ -45,7 +45,7 @@ pub use finder::FoundServer;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`Builder::tls`] and [`Builder::login`] are for the servers; [`Builder::sentinel_tls`] and
+/// `Builder::tls` and [`Builder::login`] are for the servers; `Builder::sentinel_tls` and
 /// [`Builder::sentinel_login`] are for the Sentinels:
 ///
 /// ```no_run

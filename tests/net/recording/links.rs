@@ -104,7 +104,7 @@ fn after_a_failover_only_what_came_again_counts() {
     }
 }
 
-/// Written by a program that was killed in the snapshot behind a gap, and gone on with by one that started anew.
+/// Written by a program that was killed in the snapshot after a gap, and gone on with by one that started anew.
 #[test]
 fn a_broken_snapshot_separates_the_histories_around_it() {
     for id in [ID, OTHER] {

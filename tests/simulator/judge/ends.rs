@@ -308,7 +308,7 @@ impl Judge {
                 return Ok(());
             }
             (Progress::Ended, Some(Then::Ended)) => {}
-            (Progress::Failed(SessionError::Lost { reason, attempts }), Some(Then::Lost(expected))) => {
+            (Progress::Failed(SessionError::Lost { reason, attempts, .. }), Some(Then::Lost(expected))) => {
                 ensure!(
                     reason == expected && attempts == self.attempts,
                     "lost for {reason:?} after {attempts} attempts"
@@ -380,7 +380,7 @@ impl Judge {
                 used == Some(received) && is_reason(reason)
             }
             (SessionError::NotResumable(reason), Some("SYNC")) => is_reason(reason),
-            (SessionError::Lost { reason, attempts }, None) => {
+            (SessionError::Lost { reason, attempts, .. }, None) => {
                 !self.may_retry() && attempts == self.attempts && is_reason(reason)
             }
             _ => false,

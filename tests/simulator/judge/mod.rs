@@ -61,7 +61,7 @@ pub(crate) struct Judge {
     pub(crate) has_password: bool,
     /// The last position to resume from, by every event that was delivered and passed.
     pub(crate) resume: Option<Position>,
-    /// The last byte before it that may have changed data, and whether anything behind it may have.
+    /// The last byte before it that may have changed data, and whether anything after it may have.
     data_offset: u64,
     changes: bool,
     /// The position given by an abandoned full resynchronisation.
@@ -77,7 +77,7 @@ pub(crate) struct Judge {
     earlier: Vec<(ReplicationId, u64)>,
     /// The last offset that the caller itself has committed.
     explicit: Option<u64>,
-    /// The offset of the last delivered event of this history. Once it is committed, so are the bytes behind it.
+    /// The offset of the last delivered event of this history. Once it is committed, so are the bytes after it.
     last_event: u64,
     info_denied: bool,
     /// The reason why the session has left its last link without a request: only a person can change it.
@@ -102,7 +102,7 @@ pub(crate) struct Judge {
 /// The committed offset of the present history, as an acknowledgement may give it.
 #[derive(Debug, Clone, Copy)]
 struct Committed {
-    /// What the caller has committed, and the bytes behind it that no event delivers.
+    /// What the caller has committed, and the bytes after it that no event delivers.
     least: u64,
     /// The same, with such bytes that were received before a later event. They may be forgotten.
     most: u64,

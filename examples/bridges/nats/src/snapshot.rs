@@ -276,7 +276,7 @@ impl Snapshot {
         self.push(event, fields, (0..self.partitions).collect());
     }
 
-    /// A message with these fields behind those of every event.
+    /// A message with these fields after those of every event.
     fn push(&mut self, event: &str, fields: &[u8], partitions: Vec<u16>) {
         self.number += 1;
         let (snapshot, offset) = (&self.id, self.offset);

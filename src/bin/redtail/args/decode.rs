@@ -44,7 +44,7 @@ Of an append-only directory (Redis 7.0 and later, Valkey) the base is printed
 first, then the increments in the order of the manifest. Offsets count the bytes
 of each file. A crash may leave a cut-off command or a transaction without EXEC
 at the end. Servers ignore it on load, so redtail prints a message and exits
-with code 0. Anywhere else it is an error. Bytes behind a snapshot that are not
+with code 0. Anywhere else it is an error. Bytes after a snapshot that are not
 commands give a message and exit code 0 too.
 
 Exit codes: 0 done, 1 failed or cut off in the middle, 2 wrong usage, 4 a

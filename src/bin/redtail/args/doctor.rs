@@ -25,8 +25,9 @@ server can be followed. For all checks the user also needs
 (before Redis 7.0 +acl|getuser instead of +acl|dryrun).
 
 Nothing on the server is changed, and no replication begins. A user without
-ACL DRYRUN is tested with a PSYNC that every server since 6.2 refuses. Each
-command that the user may not use leaves an entry in the server's ACL LOG.
+ACL DRYRUN, but with INFO, is tested with a PSYNC that every server since 6.2
+refuses. Each command that the user may not use leaves an entry in the server's
+ACL LOG.
 
 With --json the report is one object:
   target, verdict (good, warnings, impossible), exit_code
@@ -39,8 +40,9 @@ With --json the report is one object:
   facts      null if the server did not answer; with --cluster: shards, each
              with slots, primary, replicas and the facts of its primary
 
-Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 with warnings
-or incomplete.";
+Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 it can be
+followed, with warnings, or a check is missing. (A script notices a warning by
+its code; one that accepts warnings treats 3 as 0.)";
 
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR_EXAMPLES)]

@@ -30,8 +30,8 @@ transaction of the target, which also stores the position in a key. A run that
 continues at that position loses no write, and applies none twice. Delete the
 key (redtail:position in database 0) when the move is done.
 
-With --cluster, the position is stored behind the writes, not with them: a run
-that continues may apply the writes behind the last position a second time. A
+With --cluster, the position is stored after the writes, not with them: a run
+that continues may apply the writes after the last position a second time. A
 repetition that the target refuses is named, and does not end the run.
 
 SIGINT and SIGTERM let it read standard input to its end; a second one ends it
@@ -60,7 +60,7 @@ pub(crate) struct Load {
     ///
     /// Each refused command is named with the message of the server. A refusal of everything, such as READONLY, OOM or
     /// NOPERM, ends the run in any case. With continue, commands are not grouped into transactions: after an
-    /// interruption, writes behind the last position are applied again.
+    /// interruption, writes after the last position are applied again.
     #[arg(long, value_name = "CHOICE", value_enum, default_value_t = OnError::Stop)]
     pub(crate) on_error: OnError,
 

@@ -281,7 +281,7 @@ pub(super) const RULES: &[Rule] = &[
         DECODE,
         &["max-corrupt-tail"],
         READ_ONCE,
-        "{} can't be used with --follow, which reads what comes behind the end: remove one of them",
+        "{} can't be used with --follow, which reads what comes after the end: remove one of them",
     ),
     rule(
         DECODE,

@@ -55,6 +55,9 @@ pub(crate) fn run(options: &Compare) -> Result<(), Failure> {
         status: Status::new(),
         next_line: Instant::now() + INTERVAL,
     };
+    if let Some(run_id) = comparison.source.run_ids().find(|id| comparison.target.run_ids().any(|other| other == *id)) {
+        log::warn(format_args!("the source and the target are the same server (run_id {run_id})"));
+    }
     let outcome = comparison.all(&options.db);
     let Comparison { compared, suspects, status, .. } = comparison;
     drop(status);

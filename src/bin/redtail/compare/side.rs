@@ -37,6 +37,11 @@ impl Side {
         Ok(Self { primaries: Primaries::open(address)?, group: 1 })
     }
 
+    /// The processes of the servers, where INFO is allowed.
+    pub(super) fn run_ids(&self) -> impl Iterator<Item = &str> {
+        self.primaries.nodes.iter().filter_map(Node::run_id)
+    }
+
     pub(super) fn nodes(&self) -> usize {
         self.primaries.nodes.len()
     }

@@ -83,9 +83,9 @@ fn verdict(report: &Report) -> String {
     match report.verdict() {
         Verdict::Good => format!("It can be followed: {}", report.tail),
         Verdict::Warnings if report.starts.iter().any(|start| start.possible == Known::Yes) => {
-            format!("It can be followed; {parts}.")
+            format!("It can be followed; {parts} (exit code 3).")
         }
-        Verdict::Warnings => format!("Could not check whether it can be followed; {parts}."),
+        Verdict::Warnings => format!("Could not check whether it can be followed; {parts} (exit code 3)."),
         Verdict::Impossible => "It can't be followed.".into(),
     }
 }

@@ -151,7 +151,7 @@ impl EventFilter {
         let db = touched.first().and_then(|it| it.db);
         if let Some(each) = Each::of(name) {
             let args: Vec<&[u8]> = match each {
-                // The options are behind the values.
+                // The options are after the values.
                 Each::CountedPair => {
                     let end = touched.last().map_or(0, |it| it.index + 2);
                     let count = selected().count().to_string();

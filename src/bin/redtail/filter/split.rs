@@ -38,7 +38,7 @@ impl Split {
         Some(Self { verb, has_values, key: Vec::new(), missing: 0, state })
     }
 
-    /// Appends to `out` the bytes that this part adds to the output. The first part is the argument behind the name.
+    /// Appends to `out` the bytes that this part adds to the output. The first part is the argument after the name.
     pub(super) fn part(&mut self, filter: &mut EventFilter, part: &Part<'_>, out: &mut Vec<u8>) {
         match *part {
             Part::Argument { length, .. } => {

@@ -1,5 +1,6 @@
 //! `--checkpoint`: a file with the position of the output, or the positions of all shards.
 
+use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redtail::io::{CheckpointFile, CheckpointPosition};
@@ -43,7 +44,13 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
         let Some(wanted) = &options.checkpoint else { return Ok(None) };
         let path = wanted.path.display();
         let owner = Owner::of(&wanted.path)?;
-        let checkpoint = CheckpointFile::<P>::open(&wanted.path, target)?.every(wanted.commands, wanted.interval);
+        let checkpoint = match CheckpointFile::<P>::open(&wanted.path, target) {
+            // A restart changes nothing.
+            Err(error @ (CheckpointError::Invalid { .. } | CheckpointError::Position { .. })) => {
+                wrong_usage(options.verb, error)
+            }
+            opened => opened?.every(wanted.commands, wanted.interval),
+        };
         if let Some(saved) = checkpoint.saved() {
             if let Some(Start::At(_)) = options.start {
                 wrong_usage(
@@ -61,6 +68,16 @@ impl<P: CheckpointPosition + Describe> Keeper<P> {
             if saved.target != target {
                 log::say(format_args!("the checkpoint was saved for another target: {}", saved.target));
             }
+        } else if let Some(output) = &options.output.output
+            && matches!(options.start, None | Some(Start::Now | Start::NowWithoutFork))
+            && fs::metadata(output).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0)
+        {
+            log::warn(format_args!(
+                "{} has output of an earlier run, and there is no checkpoint {path}: the writes since that output are \
+                 left out. If the checkpoint was lost, end this run, and start once with --from POSITION, made from the \
+                 last line",
+                output.display()
+            ));
         }
         Ok(Some(Self { checkpoint, _owner: owner }))
     }

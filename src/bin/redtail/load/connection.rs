@@ -10,9 +10,11 @@ use crate::args::Load;
 use crate::failure::Failure;
 use crate::load::destination::{Destination, lost, missing_database};
 use crate::load::label::{Label, Sent};
-use crate::load::progress::{ABORTED, Progress};
+use crate::load::progress::{ABORTED, Progress, with_hint};
+use crate::load::same_server::{Source, check_history, check_target};
 use crate::stats::Tally;
 use crate::target::address::Address;
+use crate::target::claim::Claim;
 use crate::target::node::{Node, encoded};
 
 /// In bytes. A buffer of this size is sent, and then the replies to the one before it are read.
@@ -32,6 +34,7 @@ pub(super) struct Connection {
     queued: Vec<Label>,
     is_in_command: bool,
     is_cluster: bool,
+    position_key: Vec<u8>,
     progress: Progress,
 }
 
@@ -40,6 +43,9 @@ impl Connection {
     pub(super) fn open(address: &Address, options: &Load, tally: Option<Tally>) -> Result<Self, Failure> {
         let target = address.server().map_err(|error| Failure::Message(error.to_string()))?;
         let mut node = Node::open(address, &target)?;
+        if let Some(tally) = &tally {
+            tally.set_server(node.server(), node.run_id());
+        }
         let cluster = node.ask(&[b"CLUSTER", b"INFO"])?;
         Ok(Self {
             address: address.clone(),
@@ -51,6 +57,7 @@ impl Connection {
             queued: Vec::new(),
             is_in_command: false,
             is_cluster: cluster.error().is_none(),
+            position_key: options.position_key.clone().into_bytes(),
             progress: Progress::start(options, tally),
         })
     }
@@ -110,7 +117,7 @@ impl Connection {
                 for (index, label) in queued.into_iter().enumerate() {
                     match errors.next_if(|(at, _)| *at == index) {
                         Some((_, text)) => self.refuse(&label, &text)?,
-                        None => self.progress.count(&label),
+                        None => self.executed(&label),
                     }
                 }
             }
@@ -124,11 +131,37 @@ impl Connection {
                 }
             }
         }
-        self.progress.count(&sent.label);
+        self.executed(&sent.label);
         if sent.stores.is_some() {
             self.progress.is_at(sent.stores);
         }
         Ok(())
+    }
+
+    fn executed(&mut self, label: &Label) {
+        self.progress.count(label);
+        if label.is(b"SELECT")
+            && let Some(db) = std::str::from_utf8(&label.argument).ok().and_then(|db| db.parse().ok())
+        {
+            self.node.has_selected(db);
+        }
+    }
+
+    /// Fails if another program has changed the stored position while there was no connection.
+    fn check_position(&mut self) -> Result<(), Failure> {
+        let Some(position) = self.progress.position() else { return Ok(()) };
+        let db = self.node.db();
+        self.node.select(0)?;
+        let reply = self.node.ask(&[b"GET", &self.position_key])?;
+        self.node.select(db)?;
+        let stored = reply.text().unwrap_or("none");
+        if stored == position.to_string() {
+            return Ok(());
+        }
+        self.progress.is_at(stored.parse().ok());
+        Err(Failure::Message(format!(
+            "another program has replaced the stored position {position} by {stored}: nothing more is sent"
+        )))
     }
 
     fn refuse(&mut self, label: &Label, text: &str) -> Result<(), Failure> {
@@ -143,6 +176,16 @@ impl Connection {
 }
 
 impl Destination for Connection {
+    fn begin(&mut self, source: Option<&Source>, claim: &Claim) -> Result<(), Failure> {
+        check_target(&mut self.node, source)?;
+        self.node.claim(claim)
+    }
+
+    fn check_history(&mut self, replid: &str) -> Result<(), Failure> {
+        self.settle()?;
+        check_history(&mut self.node, replid)
+    }
+
     fn check_database(&mut self, db: u32, start: u64) -> Result<(), Failure> {
         if self.databases.contains(&db) {
             return Ok(());
@@ -184,7 +227,8 @@ impl Destination for Connection {
         };
         if is_error {
             let text = text.unwrap_or_default();
-            let message = format!("{} refused GET: {}", self.node.target, String::from_utf8_lossy(&text));
+            let text = with_hint(String::from_utf8_lossy(&text));
+            let message = format!("{} refused GET: {text}", self.node.target);
             return Err(Failure::Message(message));
         }
         Ok(text)
@@ -195,7 +239,7 @@ impl Destination for Connection {
         if self.is_in_command || !self.queued.is_empty() {
             return Ok(());
         }
-        self.node.keep_alive(&self.address)
+        if self.node.keep_alive(&self.address)? { self.check_position() } else { Ok(()) }
     }
 
     fn may_group(&self) -> bool {

@@ -8,10 +8,29 @@ use redtail::net::Target;
 use crate::failure::Failure;
 use crate::load::label::{Label, Sent};
 use crate::load::progress::Progress;
+use crate::load::same_server::Source;
 use crate::target::address::Address;
+use crate::target::claim::Claim;
 use crate::target::node::{connect, encoded, unreachable};
 
 pub(super) trait Destination {
+    /// Fails if the target is a replica or the source, or if another process has the claim.
+    fn begin(&mut self, source: Option<&Source>, claim: &Claim) -> Result<(), Failure>;
+
+    /// Fails if the target has this history of the source.
+    fn check_history(&mut self, replid: &str) -> Result<(), Failure>;
+
+    /// The processes that have the data, for the stored position. Empty if the position and the writes before it are
+    /// kept or lost together, or if the processes are unknown.
+    fn processes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Fails if another process than these, which were stored with a position, has a part of the data now.
+    fn check_processes(&self, _known: &[&str], _remedy: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Fails unless the target has this database, which the command at byte `start` of the input selects.
     fn check_database(&mut self, db: u32, start: u64) -> Result<(), Failure>;
 
@@ -47,7 +66,7 @@ pub(super) trait Destination {
 
 /// Selects the database over a connection of its own. Returns the failure of a target that lacks it.
 ///
-/// After a refused SELECT, the commands behind it would be applied to another database. A transaction refuses only at
+/// After a refused SELECT, the commands after it would be applied to another database. A transaction refuses only at
 /// its end.
 pub(super) fn missing_database(
     address: &Address,

@@ -1,12 +1,15 @@
 //! The commands of the input, grouped into transactions of the target that end with a position.
 
 use redtail::resp::Part;
-use redtail::{Command, Position};
+use redtail::{Command, Position, ReplicationId};
 
 use crate::failure::Failure;
 use crate::load::destination::Destination;
 use crate::load::label::{Label, Sent};
-use crate::output::{CAUGHT_UP, PositionMark};
+use crate::output::{CAUGHT_UP, PositionMark, read_source_mark};
+
+/// The commands that empty a target before a snapshot.
+const EMPTYING: [&[u8]; 3] = [b"FLUSHALL", b"FLUSHDB", b"EVAL"];
 
 pub(super) struct Loader {
     key: Vec<u8>,
@@ -18,6 +21,10 @@ pub(super) struct Loader {
     open: Option<Option<u32>>,
     /// Nothing was sent yet.
     is_first: bool,
+    /// Nothing was sent, or only what empties the target before a snapshot.
+    is_emptying: bool,
+    /// The history of the source that is not that of the target.
+    checked: Option<(ReplicationId, ReplicationId)>,
     /// The database of the connection. `None`: 0, without a SELECT.
     db: Option<u32>,
     /// The command that arrives in parts.
@@ -40,6 +47,8 @@ impl Loader {
             has_position: false,
             open: None,
             is_first: true,
+            is_emptying: true,
+            checked: None,
             db: None,
             label: Label::default(),
             index: 0,
@@ -69,6 +78,11 @@ impl Loader {
         {
             return self.mark(mark, to);
         }
+        if command.is(b"PING")
+            && let Some(replid) = command.arg(1).and_then(read_source_mark)
+        {
+            return if self.open.is_none() { to.check_history(replid) } else { Ok(()) };
+        }
         let selected = match command.is(b"SELECT") {
             true => command.arg(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok()),
             false => None,
@@ -89,8 +103,20 @@ impl Loader {
         let mut label = Label { start: Some(start), bytes: command.raw().len() as u64, ..Label::default() };
         command.args().take(2).enumerate().for_each(|(index, arg)| label.keep(index, arg));
         (self.is_first, self.since) = (false, self.since + 1);
+        let empties = self.is_emptying && EMPTYING.iter().any(|name| command.is(name));
+        self.is_emptying &= empties || selected.is_some();
+        to.progress().empties(empties);
+        if !self.is_emptying {
+            to.progress().begins();
+        }
         to.bytes(command.raw())?;
-        to.sent(Sent { label, stores: None })
+        to.sent(Sent { label, stores: None })?;
+        if empties {
+            to.settle()?;
+            to.progress().empties(false);
+            to.progress().begins();
+        }
+        Ok(())
     }
 
     /// A part of a large command.
@@ -102,6 +128,8 @@ impl Loader {
                     self.begin(to)?;
                 }
                 (self.is_first, self.is_in_parts, self.since) = (false, true, self.since + 1);
+                self.is_emptying = false;
+                to.progress().begins();
                 self.label = Label { start: Some(start), ..Label::default() };
                 self.send(format!("*{argc}\r\n").as_bytes(), to)
             }
@@ -134,7 +162,7 @@ impl Loader {
             // The target drops an open transaction with the connection.
             to.settle()?;
             return Err(Failure::Message(format!(
-                "the input ends without a position behind its last {} commands: they are not applied",
+                "the input ends without a position after its last {} commands: they are not applied",
                 self.since
             )));
         }
@@ -176,19 +204,34 @@ impl Loader {
     }
 
     fn mark(&mut self, PositionMark(position): PositionMark, to: &mut dyn Destination) -> Result<(), Failure> {
+        if self.open.is_none() {
+            self.check_history(position, to)?;
+        }
+        self.is_emptying = position.is_none();
         let key = std::mem::take(&mut self.key);
         let outcome = match position {
             None => {
                 self.has_position = false;
                 self.in_database_0(&[b"DEL", &key], None, to).and_then(|()| to.settle()).map(|()| {
-                    // No write behind the mark is confirmed before it.
+                    // No write after the mark is confirmed before it.
                     to.progress().is_at(None);
                 })
             }
             Some(position) => self.store(&key, position, to),
         };
         (self.key, self.is_first, self.since) = (key, false, 0);
-        outcome
+        // The source has a new history since a failover.
+        outcome.and_then(|()| self.check_history(position, to))
+    }
+
+    /// Outside of transactions.
+    fn check_history(&mut self, position: Option<Position>, to: &mut dyn Destination) -> Result<(), Failure> {
+        let Some(Position { history, replid, .. }) = position else { return Ok(()) };
+        if self.checked.replace((history, replid)) == Some((history, replid)) {
+            return Ok(());
+        }
+        to.check_history(&replid.to_string())?;
+        if history == replid { Ok(()) } else { to.check_history(&history.to_string()) }
     }
 
     fn store(&mut self, key: &[u8], position: Position, to: &mut dyn Destination) -> Result<(), Failure> {
@@ -196,13 +239,18 @@ impl Loader {
             && let Some(stored) = to.ask(&[b"GET", key])?
         {
             let stored = String::from_utf8_lossy(&stored).into_owned();
+            let key = String::from_utf8_lossy(key);
+            let mut words = stored.split(' ');
+            let stored = words.next().unwrap_or_default();
             if stored != position.to_string() {
+                to.progress().is_at(stored.parse().ok());
                 return Err(Failure::Message(format!(
                     "the target holds the writes up to {stored}, and the input begins at {position}: start it with \
-                     --from {stored}, or delete the key {} of the target",
-                    String::from_utf8_lossy(key)
+                     --from {stored}. To begin anew, start it with --from snapshot --empty-target: to delete the key \
+                     {key} alone would apply writes twice, or lose some"
                 )));
             }
+            to.check_processes(&words.collect::<Vec<_>>(), &format!("SET {key} {position}"))?;
             to.progress().is_at(Some(position));
             if !self.may_group {
                 to.progress().repeats();
@@ -211,7 +259,7 @@ impl Loader {
             }
         }
         self.has_position = true;
-        let text = position.to_string();
+        let text = [vec![position.to_string()], to.processes()].concat().join(" ");
         let set: [&[u8]; 3] = [b"SET", key, text.as_bytes()];
         if self.open.take().is_some() {
             self.in_database_0(&set, None, to)?;

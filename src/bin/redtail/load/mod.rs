@@ -9,6 +9,7 @@ mod loader;
 mod progress;
 mod report;
 mod router;
+mod same_server;
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -25,9 +26,11 @@ use crate::load::destination::Destination;
 use crate::load::input::Input;
 use crate::load::loader::Loader;
 use crate::load::router::Router;
+use crate::load::same_server::Source;
 use crate::signals;
 use crate::stats::{Tally, Watching, tally_of_stream, watch_source};
 use crate::target::address::Address;
+use crate::target::claim::Claim;
 use crate::terminal::log;
 
 /// In bytes. A command with a longer argument is sent as it arrives.
@@ -46,10 +49,12 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
     tally.set_address(address.endpoint.to_string());
     // Before the target is asked for anything.
     let watching = Watching::start(&options.watch)?;
+    let asked = source.as_ref().and_then(Source::ask);
     if let Some(source) = source {
         watch_source(&tally, source);
     }
     let target = open(&address, options, Some(tally))?;
+    target.borrow_mut().begin(asked.as_ref(), &Claim::new(&options.position_key))?;
     let is_file = !options.is_standard_input();
     signals::listen(move || {
         if !is_file {
@@ -66,7 +71,8 @@ pub(crate) fn run(options: &Load) -> Result<(), Failure> {
             Some(position) => log::say(format_args!(
                 "the target holds every write up to {position}: continue with redtail tail --from {position}"
             )),
-            None => log::say("the target stores no position: it holds a part of the input"),
+            None if progress.has_begun() => log::say("the target stores no position: it holds a part of the input"),
+            None => {}
         }
     }
     outcome?;
@@ -138,7 +144,10 @@ fn unread(error: ReadError, options: &Load, target: &mut dyn Destination) -> Fai
 
 fn print_position(target: &mut dyn Destination, options: &Load) -> Result<(), Failure> {
     match target.ask(&[b"GET", options.position_key.as_bytes()])? {
-        Some(position) => Ok(writeln!(io::stdout().lock(), "{}", String::from_utf8_lossy(&position))?),
+        Some(stored) => {
+            let stored = String::from_utf8_lossy(&stored);
+            Ok(writeln!(io::stdout().lock(), "{}", stored.split(' ').next().unwrap_or_default())?)
+        }
         None => Err(Failure::Message(format!(
             "the target stores no position in the key {}: start with redtail tail --from snapshot --positions",
             options.position_key

@@ -1,5 +1,6 @@
 //! The confirmed and the refused commands of a run.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use redtail::Position;
@@ -28,6 +29,9 @@ pub(super) struct Progress {
     repeated: u64,
     report: Option<Report>,
     failure: Option<Failure>,
+    /// A command that empties the target is sent, and nothing after it.
+    is_emptying: bool,
+    has_begun: bool,
 }
 
 impl Progress {
@@ -43,6 +47,8 @@ impl Progress {
             repeated: 0,
             report: tally.map(Report::start),
             failure: None,
+            is_emptying: false,
+            has_begun: false,
         }
     }
 
@@ -55,6 +61,8 @@ impl Progress {
 
     /// A server refused the command with this error.
     pub(super) fn refuse(&mut self, target: impl Display, label: &Label, text: &str) -> Result<(), Failure> {
+        let text = with_hint(text.into());
+        let text = text.as_ref();
         let name = String::from_utf8_lossy(&label.name);
         let Some(start) = label.start else {
             return Err(Failure::Message(format!("{target} refused {name}, which load adds for the position: {text}")));
@@ -70,9 +78,14 @@ impl Progress {
             return Ok(());
         }
         self.counts.refused += 1;
+        if self.is_emptying {
+            return Err(Failure::Message(format!(
+                "{message}; the target is not emptied, and nothing after it was sent"
+            )));
+        }
         if self.is_stopping {
             return Err(Failure::Message(format!(
-                "{message}; the commands behind it that were sent already may be applied. --on-error continue counts \
+                "{message}; the commands after it that were sent already may be applied. --on-error continue counts \
                  refused commands instead"
             )));
         }
@@ -85,6 +98,21 @@ impl Progress {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether the next command empties the target, and nothing is sent after it.
+    pub(super) fn empties(&mut self, is_emptying: bool) {
+        self.is_emptying = is_emptying;
+    }
+
+    /// The target may change from here on.
+    pub(super) fn begins(&mut self) {
+        self.has_begun = true;
+    }
+
+    /// Whether the target may have executed a command of the input.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun
     }
 
     /// Keeps a failure that happens inside of a read of the input.
@@ -116,7 +144,7 @@ impl Progress {
         self.counts.position
     }
 
-    /// The run continues at the position that the target stores, which may have executed writes behind it.
+    /// The run continues at the position that the target stores, which may have executed writes after it.
     pub(super) fn repeats(&mut self) {
         self.is_repeating = true;
     }
@@ -137,8 +165,16 @@ impl Progress {
     }
 }
 
+/// The error of a server, with its remedy here.
+pub(super) fn with_hint(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.starts_with("MOVED ") {
+        true => format!("{text}; the target is a node of a cluster: add --cluster").into(),
+        false => text,
+    }
+}
+
 /// Whether a command that was executed before is refused with this error: the key, the group, the library or the entry
-/// exists already, or what the command needs was deleted or replaced behind it.
+/// exists already, or what the command needs was deleted or replaced after it.
 fn may_refuse_repetition(text: &str) -> bool {
     const CODES: [&str; 4] = ["BUSYGROUP", "BUSYKEY", "NOGROUP", "WRONGTYPE"];
     const TEXTS: [&str; 7] = [

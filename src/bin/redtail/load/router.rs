@@ -19,11 +19,13 @@ use crate::failure::Failure;
 use crate::load::destination::{Destination, lost, missing_database};
 use crate::load::label::{Label, Sent};
 use crate::load::progress::{ABORTED, Progress};
+use crate::load::same_server::{Source, check_history, check_target};
 use crate::signals;
 use crate::stats::Tally;
 use crate::target::address::Address;
+use crate::target::claim::Claim;
 use crate::target::command_specs;
-use crate::target::node::encoded;
+use crate::target::node::{Node, encoded};
 use crate::target::primaries::Primaries;
 use crate::target::redirect::Redirect;
 use crate::terminal::log;
@@ -104,6 +106,9 @@ impl Router {
                 "{} is no node of a cluster with slots: remove --cluster",
                 address.endpoint
             )));
+        }
+        if let (Some(tally), Some(node)) = (&tally, primaries.nodes.first()) {
+            tally.set_server(node.server(), node.run_id());
         }
         command_specs::ask_at(address.clone());
         Ok(Self {
@@ -357,7 +362,7 @@ impl Router {
         }
         if let Some(text) = first.error {
             return Err(Failure::Message(format!(
-                "{} refused MULTI: {text}; the commands behind it may be applied",
+                "{} refused MULTI: {text}; the commands after it may be applied",
                 self.target(index)
             )));
         }
@@ -398,6 +403,32 @@ impl Router {
 }
 
 impl Destination for Router {
+    fn begin(&mut self, source: Option<&Source>, claim: &Claim) -> Result<(), Failure> {
+        self.primaries.nodes.iter_mut().try_for_each(|node| check_target(node, source))?;
+        self.primaries.claim(claim)
+    }
+
+    fn check_history(&mut self, replid: &str) -> Result<(), Failure> {
+        self.settle()?;
+        self.primaries.nodes.iter_mut().try_for_each(|node| check_history(node, replid))
+    }
+
+    fn processes(&self) -> Vec<String> {
+        self.primaries.nodes.iter().map(process).collect::<Option<_>>().unwrap_or_default()
+    }
+
+    fn check_processes(&self, known: &[&str], remedy: &str) -> Result<(), Failure> {
+        let is_known = |node: &Node| process(node).is_none_or(|process| known.contains(&process.as_str()));
+        match self.primaries.nodes.iter().find(|node| !known.is_empty() && !is_known(node)) {
+            None => Ok(()),
+            Some(node) => Err(Failure::Message(format!(
+                "{} has started, or joined the cluster, since the position was stored: it may lack writes. Begin again \
+                 with redtail tail --from snapshot --empty-target. If it has lost nothing: {remedy}",
+                node.target
+            ))),
+        }
+    }
+
     fn check_database(&mut self, db: u32, start: u64) -> Result<(), Failure> {
         if self.databases.contains(&db) {
             return Ok(());
@@ -552,6 +583,11 @@ impl Goes {
             _ => None,
         }
     }
+}
+
+/// The beginning of the id of a node's process: as many digits as tell the nodes of a cluster apart.
+fn process(node: &Node) -> Option<String> {
+    node.run_id().map(|id| id.chars().take(12).collect())
 }
 
 fn commands_of(groups: &[Group]) -> Vec<&Routed> {

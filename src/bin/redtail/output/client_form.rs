@@ -40,7 +40,7 @@ const LONGEST_NAME: u64 = 14;
 /// The bytes held of a command until its form is known.
 const MOST_HELD: usize = 1 << 20;
 
-/// The same for a command with a payload, whose checksum is behind its value.
+/// The same for a command with a payload, whose checksum is after its value.
 const MOST_OF_PAYLOAD: usize = 64 << 20;
 
 /// What to send instead of a command.
@@ -97,7 +97,7 @@ pub(super) struct ClientForms {
     /// A command that arrives in parts.
     held: HeldCommand,
     state: PartsState,
-    /// A second command behind it.
+    /// A second command after it.
     then: Option<Vec<Vec<u8>>>,
 }
 

@@ -23,5 +23,5 @@ mod text;
 mod unwrapped;
 
 pub(crate) use keys::shared_names::SharedNames;
-pub(crate) use position_mark::{CAUGHT_UP, PositionMark};
+pub(crate) use position_mark::{CAUGHT_UP, PositionMark, read_source_mark};
 pub(crate) use printer::Printer;

@@ -1,6 +1,6 @@
 //! Marks inside the commands of `--format resp`: a PING, which any server accepts.
 
-use redtail::Position;
+use redtail::{Position, ReplicationId};
 
 use crate::output::keys::command::append;
 
@@ -11,6 +11,21 @@ const NONE: &str = "none";
 
 /// The text of the last mark with `--until-caught-up`: the input is complete.
 pub(crate) const CAUGHT_UP: &[u8] = b"redtail:caught-up";
+
+/// The beginning of the mark before that of a snapshot: the history of the source.
+const SOURCE: &str = "redtail:source ";
+
+/// The PING that names the source.
+pub(super) fn source_mark(replid: ReplicationId) -> Vec<u8> {
+    let mut command = Vec::new();
+    append(&mut command, &[b"PING", format!("{SOURCE}{replid}").as_bytes()]);
+    command
+}
+
+/// The replication id in the argument of a PING. `None` for another PING.
+pub(crate) fn read_source_mark(argument: &[u8]) -> Option<&str> {
+    std::str::from_utf8(argument).ok()?.strip_prefix(SOURCE)
+}
 
 /// The mark before a snapshot, or after everything up to a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

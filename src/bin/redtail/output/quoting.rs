@@ -99,7 +99,7 @@ mod tests {
         for (bytes, shown) in [
             (&b"a\"\\\n\x1b"[..], r#""a\"\\\n\x1b""#),
             (b"\xc3\xbc\xff\xc3", r#""ü\xff\xc3""#),
-            // A control character, and one that reverses the text behind it.
+            // A control character, and one that reverses the text after it.
             (b"\xc2\x9b31m", r#""\xc2\x9b31m""#),
             (b"x\xe2\x80\xaey", r#""x\xe2\x80\xaey""#),
             (b"", r#""""#),

@@ -16,7 +16,7 @@ use crate::output::client_form::{ClientForm, ClientForms};
 use crate::output::keys::command::append;
 use crate::output::keys::emptying::Emptying;
 use crate::output::keys::resp::RespKeys;
-use crate::output::position_mark::{CAUGHT_UP, PositionMark};
+use crate::output::position_mark::{CAUGHT_UP, PositionMark, source_mark};
 use crate::output::stream_context::StreamContext;
 
 const DISCARD: &[u8] = b"*1\r\n$7\r\nDISCARD\r\n";
@@ -168,7 +168,12 @@ impl Resp {
                 self.at_end(false);
                 Ok(())
             }
-            Event::SnapshotBegin(_) => Ok(self.write_mark(PositionMark(None), true, out)?),
+            Event::SnapshotBegin(begin) => {
+                if let (Some(replid), Some(_)) = (begin.replid, &self.marks) {
+                    out.write_all(&source_mark(replid))?;
+                }
+                Ok(self.write_mark(PositionMark(None), true, out)?)
+            }
             Event::Disconnected(_) => {
                 self.disconnect();
                 Ok(())

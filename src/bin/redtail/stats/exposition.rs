@@ -47,7 +47,7 @@ fn answer(request: Request, registry: &Registry) -> io::Result<()> {
 /// A metric, and its value if there is one.
 pub(crate) type Row<T> = (Metric, fn(&T) -> Option<f64>);
 
-/// Name, help and kind. The encoder adds `redtail_` before the name, and `_total` behind that of a counter.
+/// Name, help and kind. The encoder adds `redtail_` before the name, and `_total` after that of a counter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Metric(&'static str, &'static str, MetricType);
 

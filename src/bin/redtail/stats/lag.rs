@@ -57,7 +57,7 @@ fn watch(server: &Asked, counters: &Counters) {
         }
         let known = offset.as_ref().map_or(0, |offset| offset.saturating_add(1));
         counters.primary.store(known, Ordering::Relaxed);
-        if offset.is_err() {
+        if offset.is_err() && server.is_followed {
             counters.change_about(|about| about.run_id = None);
         }
         match offset {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use indicatif::{HumanBytes, HumanCount};
 use redtail::ReplicationId;
@@ -74,6 +74,8 @@ impl Report {
         let streams: Vec<Value> = self.streams.iter().map(Stream::json).collect();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
+            "pid": std::process::id(),
+            "written_ms": unix_ms(),
             "running_s": seconds(self.age),
             "blocked_s": seconds(self.waited),
             "blocked_now_s": seconds(self.waiting),
@@ -207,6 +209,12 @@ impl Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.1} s", self.0.as_secs_f64())
     }
+}
+
+/// Milliseconds since 1970.
+fn unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Rounded to milliseconds.

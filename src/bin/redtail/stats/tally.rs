@@ -34,6 +34,13 @@ impl Tally {
         self.counters.change_about(|about| about.address = Some(address));
     }
 
+    /// Notes product and version, and the process, of the target of `load`.
+    pub(crate) fn set_server(&self, server: Option<&str>, run_id: Option<&str>) {
+        self.counters.change_about(|about| {
+            (about.server, about.run_id) = (server.map(str::to_owned), run_id.map(str::to_owned));
+        });
+    }
+
     /// Notes that there is a connection to the target of `load`.
     pub(crate) fn attached(&self) {
         self.counters.set_attached(true);

@@ -1,6 +1,7 @@
 //! The server to follow: address, credentials, TLS, Sentinels.
 
 pub(crate) mod address;
+pub(crate) mod claim;
 mod command_forms;
 pub(crate) mod command_specs;
 pub(crate) mod credentials;

@@ -4,14 +4,15 @@ use std::fmt::Display;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use redtail::Limits;
 use redtail::io::FrameReader;
 use redtail::net::{Client, Reply, Socket, Target, Timeouts};
 use redtail::resp::{Frame, encode_command, encoded_len};
+use redtail::{Limits, Server};
 
 use crate::failure::Failure;
 use crate::named::named;
 use crate::target::address::Address;
+use crate::target::claim::Claim;
 use crate::target::introduction::introduce;
 use crate::target::offset::field;
 
@@ -21,6 +22,9 @@ pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 pub(crate) struct Node {
     pub(crate) target: Target,
     identity: Option<Identity>,
+    /// Product and version.
+    server: Option<String>,
+    claim: Option<Claim>,
     /// The selected database.
     db: u32,
     last_sent: Instant,
@@ -43,11 +47,46 @@ impl Node {
         let info = client.ask(&["INFO"]).map_err(|error| unreachable(target, &error))?;
         let field = |name| field(info.text()?, name).map(str::to_owned);
         let identity = field("run_id").zip(field("role")).map(|(run_id, role)| Identity { run_id, role });
+        let product = field("valkey_version").map(|version| format!("valkey {version}"));
+        let product = product.or_else(|| Some(format!("redis {}", field("redis_version")?)));
+        let server = product.and_then(|product| Some(product.parse::<Server>().ok()?.to_string()));
         let mut limits = Limits::default();
         // A reply has as many elements and bytes as the commands make it.
         (limits.command, limits.bulk, limits.arguments) = (u64::MAX, u64::MAX, u64::MAX);
         let replies = FrameReader::new(client.into_socket()).with_limits(limits);
-        Ok(Self { target: target.clone(), identity, db: 0, last_sent: Instant::now(), received: 0, replies })
+        let target = target.clone();
+        Ok(Self { target, identity, server, claim: None, db: 0, last_sent: Instant::now(), received: 0, replies })
+    }
+
+    /// The id of the process, where INFO is allowed.
+    pub(crate) fn run_id(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.run_id.as_str())
+    }
+
+    /// Product and version, where INFO is allowed.
+    pub(crate) fn server(&self) -> Option<&str> {
+        self.server.as_deref()
+    }
+
+    pub(crate) fn is_replica(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.role == "slave")
+    }
+
+    pub(crate) fn db(&self) -> u32 {
+        self.db
+    }
+
+    /// A SELECT was executed that was sent as bytes.
+    pub(crate) fn has_selected(&mut self, db: u32) {
+        self.db = db;
+    }
+
+    /// Fails if another process has this claim. No reply may be missing.
+    pub(crate) fn claim(&mut self, claim: &Claim) -> Result<(), Failure> {
+        let target = self.target.clone();
+        claim.enforce(&target, |args| self.ask(args))?;
+        self.claim = Some(claim.clone());
+        Ok(())
     }
 
     /// Sends bytes. The error is its message.
@@ -57,12 +96,15 @@ impl Node {
     }
 
     /// Asks a server that was not asked just now, and replaces a connection that the server has closed because it was
-    /// not used. The server must be the same process, in the same role. No reply may be missing.
-    pub(crate) fn keep_alive(&mut self, address: &Address) -> Result<(), Failure> {
+    /// not used. The server must be the same process, in the same role. No reply may be missing. Returns whether the
+    /// connection is a new one.
+    pub(crate) fn keep_alive(&mut self, address: &Address) -> Result<bool, Failure> {
         if self.last_sent.elapsed() < SILENCE {
-            return Ok(());
+            return Ok(false);
         }
-        let Err(error) = self.write(&encoded(&[b"PING"])).and_then(|()| self.reply().map(drop)) else { return Ok(()) };
+        let Err(error) = self.write(&encoded(&[b"PING"])).and_then(|()| self.reply().map(drop)) else {
+            return Ok(false);
+        };
         let mut again = match Self::open(address, &self.target) {
             Err(Failure::Message(why)) => return Err(self.lost(&format_args!("{error}; {why}"))),
             again => again?,
@@ -73,11 +115,14 @@ impl Node {
         if self.identity != again.identity {
             return Err(self.lost(&"the server has restarted or changed its role since"));
         }
+        if let Some(claim) = &self.claim {
+            again.claim(claim)?;
+        }
         if self.db != 0 {
             again.select(self.db)?;
         }
         *self = again;
-        Ok(())
+        Ok(true)
     }
 
     /// Sends a command and reads its reply. No reply may be missing.

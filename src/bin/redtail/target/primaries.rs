@@ -8,6 +8,7 @@ use redtail::topology::Topology;
 
 use crate::failure::Failure;
 use crate::target::address::Address;
+use crate::target::claim::Claim;
 use crate::target::node::Node;
 use crate::target::offset::field;
 
@@ -29,6 +30,7 @@ pub(crate) struct Primaries {
     learned: Instant,
     /// The selected database.
     pub(crate) db: u32,
+    claim: Option<Claim>,
 }
 
 impl Primaries {
@@ -44,6 +46,7 @@ impl Primaries {
             replicas: Vec::new(),
             learned: Instant::now(),
             db: 0,
+            claim: None,
         };
         primaries.learn(&topology)?;
         Ok(primaries)
@@ -73,7 +76,8 @@ impl Primaries {
         if let Some(index) = self.nodes.iter().position(|node| node.target == *target) {
             return Ok(index);
         }
-        self.nodes.push(open_node(&self.address, target, self.db)?);
+        let node = self.open_node(target)?;
+        self.nodes.push(node);
         Ok(self.nodes.len() - 1)
     }
 
@@ -91,9 +95,16 @@ impl Primaries {
         self.nodes.iter_mut().try_for_each(|node| node.select(db))
     }
 
+    /// Fails if another process has this claim at one of the nodes. No reply may be missing.
+    pub(crate) fn claim(&mut self, claim: &Claim) -> Result<(), Failure> {
+        self.nodes.iter_mut().try_for_each(|node| node.claim(claim))?;
+        self.claim = Some(claim.clone());
+        Ok(())
+    }
+
     /// Keeps all connections open. No reply may be missing.
     pub(crate) fn keep_alive(&mut self) -> Result<(), Failure> {
-        self.nodes.iter_mut().try_for_each(|node| node.keep_alive(&self.address))
+        self.nodes.iter_mut().try_for_each(|node| node.keep_alive(&self.address).map(drop))
     }
 
     /// Keeps the connections to all nodes with slots open. A node that has given all of them away may end. The indices
@@ -135,6 +146,17 @@ impl Primaries {
         }
     }
 
+    fn open_node(&self, target: &Target) -> Result<Node, Failure> {
+        let mut node = Node::open(&self.address, target)?;
+        if let Some(claim) = &self.claim {
+            node.claim(claim)?;
+        }
+        if self.db != 0 {
+            node.select(self.db)?;
+        }
+        Ok(node)
+    }
+
     fn learn(&mut self, topology: &Topology) -> Result<(), Failure> {
         let shards = topology.shards.iter().filter(|shard| !shard.slots.is_empty());
         if shards.clone().next().is_none() {
@@ -149,7 +171,7 @@ impl Primaries {
             let target = &shard.primary.target;
             self.nodes.push(match before.iter().position(|node| node.target == *target) {
                 Some(known) => before.swap_remove(known),
-                None => open_node(&self.address, target, self.db)?,
+                None => self.open_node(target)?,
             });
             for &(first, last) in shard.slots.ranges() {
                 let slots = self.owners.get_mut(usize::from(first)..=usize::from(last)).unwrap_or_default();
@@ -158,14 +180,6 @@ impl Primaries {
         }
         Ok(())
     }
-}
-
-fn open_node(address: &Address, target: &Target, db: u32) -> Result<Node, Failure> {
-    let mut node = Node::open(address, target)?;
-    if db != 0 {
-        node.select(db)?;
-    }
-    Ok(node)
 }
 
 fn serves(topology: &Topology, target: &Target) -> bool {

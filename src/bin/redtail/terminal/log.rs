@@ -140,7 +140,7 @@ fn once(printed: &AtomicBool, message: &str) -> Option<String> {
     (!printed.swap(true, Ordering::Relaxed)).then(|| message.into())
 }
 
-/// Behind the name of a server.
+/// After the name of a server.
 const NEWER: &str = "newer than any release that redtail was tested with";
 
 struct AttachMessage<'a> {

@@ -58,7 +58,7 @@ fn unknown_fields_of_a_cluster_change_nothing() {
 
     let text = recorded!("redis-7.0.15-slots");
     let topology = from_slots(text);
-    // An element behind the metadata of a node.
+    // An element after the metadata of a node.
     let longer =
         text.replace("*4\r\n$9\r\n127.0.0.1", "*5\r\n$9\r\n127.0.0.1").replace("*0\r\n", "*0\r\n%1\r\n+a\r\n:1\r\n");
     assert_ne!(longer, text);

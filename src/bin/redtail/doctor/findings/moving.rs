@@ -39,8 +39,8 @@ fn format(subject: Subject<'_>, to: &Server) -> Option<Finding> {
         )
         .why("the data has to be moved as commands, and commands of later releases rewritten or left out")
         .fix(format!(
-            "redtail tail {} --from snapshot --empty-target --format resp --target-version {option}   # | redis-cli \
-                 -h NEW --pipe",
+            "redtail tail {} --from snapshot --empty-target --format resp --target-version {option} --positions | \
+             redtail load NEW:6379",
             subject.target
         )),
     )

@@ -1,7 +1,7 @@
 //! Commands that are too large to hold, rewritten as they arrive.
 //!
 //! Three kinds of commands need no more than their beginning and their end: options before the data (XADD, XTRIM),
-//! options behind one value (SET), and a payload that gets the version of the target (RESTORE).
+//! options after one value (SET), and a payload that gets the version of the target (RESTORE).
 
 use std::io::{self, Write};
 
@@ -27,7 +27,7 @@ pub(super) enum Flowing {
     Payload(FlowingPayload),
 }
 
-/// A SET with KEEPTTL instead of its options, which are behind its value. Other commands then set the expiry.
+/// A SET with KEEPTTL instead of its options, which are after its value. Other commands then set the expiry.
 #[derive(Default)]
 pub(super) struct FlowingSet {
     key: Vec<u8>,

@@ -35,7 +35,7 @@ fn is(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// The arguments behind a word, at this index or later, and a count: `FIELDS 2 a b`, `IDS 1 1-1`.
+/// The arguments after a word, at this index or later, and a count: `FIELDS 2 a b`, `IDS 1 1-1`.
 fn counted<'a>(args: &'a [Vec<u8>], first: usize, word: &str) -> &'a [Vec<u8>] {
     let at = args.iter().skip(first).position(|arg| is(arg, word));
     at.and_then(|at| args.get(first + at + 2..)).unwrap_or_default()

@@ -34,7 +34,7 @@ pub(super) enum When {
     From(usize, &'static [&'static str]),
     /// This name is one of the options.
     Of(&'static Grammar, &'static str),
-    /// These arguments follow each other, behind the keys that the third argument counts.
+    /// These arguments follow each other, after the keys that the third argument counts.
     BehindKeys(&'static [&'static str]),
     /// This name is one of the options of XADD or XTRIM, which end at the id of the entry.
     OfStream(&'static str),

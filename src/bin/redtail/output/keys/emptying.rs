@@ -75,12 +75,17 @@ impl Emptying {
                     Format { magic: Magic::Redis, version: ..10 } if !self.is_target_known => {}
                     _ => write(out, &[b"FUNCTION", b"FLUSH"])?,
                 }
-                log::say("emptied the target before the snapshot: all keys and functions");
+                log::say("the output empties the target before the snapshot: all keys and functions");
             }
-            (true, false) => log::say("emptied the target before the snapshot: all keys that match --key"),
-            (false, true) => log::say("emptied the target before the snapshot: all keys of the databases of --db"),
+            (true, false) => log::say("the output empties the target before the snapshot: all keys that match --key"),
+            (false, true) => {
+                log::say("the output empties the target before the snapshot: all keys of the databases of --db");
+            }
             (false, false) => {
-                log::say("emptied the target before the snapshot: all keys that match --key in the databases of --db");
+                log::say(
+                    "the output empties the target before the snapshot: all keys that match --key in the databases of \
+                     --db",
+                );
             }
         }
         Ok(())
