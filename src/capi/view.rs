@@ -182,8 +182,7 @@ impl View {
         let walk = &mut self.walk;
         let element = *tape.get(walk.index)?;
         let (kind, lexeme) = (element.value()?, element.lexeme());
-        // SAFETY: the bytes of the frame shown last, which have not changed. Without a frame the index is beyond any
-        // tape.
+        // SAFETY: the bytes of the frame shown last, which have not changed. Without one the index is beyond any tape.
         let frame = unsafe { std::slice::from_raw_parts(walk.frame.data.cast(), walk.frame.len) };
         // SAFETY: the memory of a token.
         unsafe { redtail_token::write_value(&raw mut self.token, kind, lexeme, frame, walk.at, walk.depth, 0) };

@@ -70,8 +70,7 @@ impl Level {
         self.0 & (LEFT | STREAMED) == 0
     }
 
-    /// Whether it is counted, awaits an element, and is no push: one comparison. False for a level with more than
-    /// `most` elements.
+    /// Whether it is counted, awaits an element, and is no push: one comparison. False for more than `most` elements.
     #[inline(always)]
     pub(super) fn is_common(self, most: u32) -> bool {
         self.0.wrapping_sub(1) < most

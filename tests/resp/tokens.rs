@@ -249,3 +249,27 @@ fn the_limit_of_commands_applies_to_each_token() {
     let mut alone = TokenParser::new().with_limits(limits).starting_at(19);
     assert_eq!(alone.next(&mut &bytes[19..]), Err(error));
 }
+
+/// The bytes of the strings are never touched, so they take no memory.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn tokens_beyond_4_gib_of_one_input_are_found() {
+    let (head, length) = (b"$536870912\r\n", 512 << 20);
+    let string = head.len() + length + 2;
+    let mut bytes = vec![0; 8 * string + 4];
+    for begin in (0..8).map(|index| index * string) {
+        bytes[begin..][..head.len()].copy_from_slice(head);
+        bytes[begin + string - 2..][..2].copy_from_slice(b"\r\n");
+    }
+    bytes[8 * string..].copy_from_slice(b":2\r\n");
+    // In 32 bits the last position is this one.
+    bytes[8 * string - (4 << 30)..][..4].copy_from_slice(b":1\r\n");
+    let (mut parser, mut input, mut lengths, mut numbers) = (TokenParser::new(), &bytes[..], Vec::new(), Vec::new());
+    let each = |token: Token<'_>| match token {
+        Token::Scalar(scalar) if scalar.kind() == Kind::Integer => numbers.extend(scalar.as_i64()),
+        Token::Scalar(scalar) => lengths.extend(scalar.as_bytes().map(<[u8]>::len)),
+        token => panic!("{token:?}"),
+    };
+    assert_eq!((parser.batch(&mut input, each), input), (Ok(9), &b""[..]));
+    assert_eq!((lengths, numbers), (vec![length; 8], vec![2]));
+}
