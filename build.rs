@@ -16,13 +16,14 @@ mod header {
     use std::{env, fs};
 
     /// The sections, in their order. The first is the comment at the top of the header.
-    const SECTIONS: [&str; 31] = [
+    const SECTIONS: [&str; 32] = [
         "mod",
         "basics",
         "position",
         "item",
         "error_kind",
         "parser",
+        "tokens",
         "encode",
         "command_name",
         "keys",

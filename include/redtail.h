@@ -671,45 +671,11 @@ REDTAIL_API int redtail_parser_batch(redtail_parser *parser,
                                      void *context);
 
 /**
- * Finds the complete tokens in input, in REDTAIL_MODE_TOKENS. Writes at most capacity of them to the array tokens,
- * sets count to their number, and advances input past them. Each byte is read once, and a token is delivered as soon
- * as its bytes are there: a reply need not be complete. A frame ends with the first token that is not inside an
- * aggregate (depth 0, and not a BEGIN; an attribute and its END belong to the next value). The tokens are valid until
- * you change the input.
- *
- * Strings of any size pass through a small buffer after redtail_parser_set_parts.
- *
- * Returns REDTAIL_OK if the array is full; more tokens may follow. Returns REDTAIL_NEED_MORE if no complete token is
- * left: see redtail_parser_needed. Errors as redtail_parser_next, with the count of the tokens before the error.
- * REDTAIL_ERROR_STATE in another mode.
- */
-REDTAIL_API int redtail_parser_tokens(redtail_parser *parser,
-                                      redtail_slice *input,
-                                      redtail_token *tokens,
-                                      size_t capacity,
-                                      size_t *count);
-
-/**
  * The next argument of the last item beyond its spans: the first call delivers argument REDTAIL_SPANS.
  *
  * Returns REDTAIL_OK and sets arg; REDTAIL_END after the last argument.
  */
 REDTAIL_API int redtail_parser_next_arg(redtail_parser *parser, redtail_slice *arg);
-
-/**
- * The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
- * attributes. The walk neither recurses nor allocates.
- *
- * Returns REDTAIL_OK and sets token; REDTAIL_END after the last step, and if the last item is not a frame.
- */
-REDTAIL_API int redtail_parser_next_token(redtail_parser *parser, const redtail_token **token);
-
-/**
- * Restarts the walk of redtail_parser_next_token at the beginning of the last frame.
- *
- * Returns REDTAIL_OK; REDTAIL_NONE if the last item is not a frame.
- */
-REDTAIL_API int redtail_parser_rewind_tokens(redtail_parser *parser);
 
 /**
  * After REDTAIL_NEED_MORE: the minimum number of further bytes that could complete the item. Otherwise 0.
@@ -751,6 +717,48 @@ REDTAIL_API int redtail_unquote(const redtail_slice *word,
                                 char *out,
                                 size_t size,
                                 size_t *len);
+
+
+/*--------------------------------------------------------------------------------------------------------------------
+ * Tokens: the elements of replies
+ *
+ * In REDTAIL_MODE_TOKENS a parser delivers tokens as their bytes arrive, in arrays. In REDTAIL_MODE_FRAMES it walks
+ * through the last frame, token by token.
+ */
+
+/**
+ * Finds the complete tokens in input, in REDTAIL_MODE_TOKENS. Writes at most capacity of them to the array tokens,
+ * sets count to their number, and advances input past them. Each byte is read once, and a token is delivered as soon
+ * as its bytes are there: a reply need not be complete. A frame ends with the first token that is not inside an
+ * aggregate (depth 0, and not a BEGIN; an attribute and its END belong to the next value). The tokens are valid until
+ * you change the input.
+ *
+ * Strings of any size pass through a small buffer after redtail_parser_set_parts.
+ *
+ * Returns REDTAIL_OK if the array is full; more tokens may follow. Returns REDTAIL_NEED_MORE if no complete token is
+ * left: see redtail_parser_needed. Errors as redtail_parser_next, with the count of the tokens before the error.
+ * REDTAIL_ERROR_STATE in another mode.
+ */
+REDTAIL_API int redtail_parser_tokens(redtail_parser *parser,
+                                      redtail_slice *input,
+                                      redtail_token *tokens,
+                                      size_t capacity,
+                                      size_t *count);
+
+/**
+ * The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
+ * attributes. The walk neither recurses nor allocates.
+ *
+ * Returns REDTAIL_OK and sets token; REDTAIL_END after the last step, and if the last item is not a frame.
+ */
+REDTAIL_API int redtail_parser_next_token(redtail_parser *parser, const redtail_token **token);
+
+/**
+ * Restarts the walk of redtail_parser_next_token at the beginning of the last frame.
+ *
+ * Returns REDTAIL_OK; REDTAIL_NONE if the last item is not a frame.
+ */
+REDTAIL_API int redtail_parser_rewind_tokens(redtail_parser *parser);
 
 
 /*--------------------------------------------------------------------------------------------------------------------

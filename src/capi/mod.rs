@@ -106,5 +106,6 @@ pub mod shard;
 mod structs;
 mod text;
 pub mod tls;
+pub mod tokens;
 mod view;
 pub mod wrapped;

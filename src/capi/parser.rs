@@ -10,15 +10,12 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::offset_of;
-use std::ops::ControlFlow;
 
 use crate::base::error::ProtocolError;
 use crate::base::limits::{Limits, MIN_PARTS_THRESHOLD};
-use crate::base::status::Status;
 use crate::capi::basics::*;
 use crate::capi::boundary::{
-    Guard, Guarded, Out, are_aligned, bytes, call, checked_at_once, enter, enter_shared, listen_for_panics, make,
-    refuse, release, there,
+    Guard, Guarded, Out, are_aligned, bytes, call, enter, enter_shared, listen_for_panics, make, refuse, release, there,
 };
 use crate::capi::convert::status::protocol_status;
 use crate::capi::error_kind::protocol_error;
@@ -26,25 +23,25 @@ use crate::capi::item::*;
 use crate::capi::limits;
 use crate::capi::view::{Rest, View};
 use crate::resp::{
-    Args, Command, CommandParser, FoldTokens, FrameParser, InlineArg, InlineArgs, Lexeme, PartsItem, PartsParser,
-    PartsPoll, Poll, Request, RequestParser, TokenParser,
+    Args, Command, CommandParser, FrameParser, InlineArg, InlineArgs, PartsItem, PartsParser, PartsPoll, Poll, Request,
+    RequestParser, TokenParser,
 };
 
 /// Finds complete commands or frames in bytes. One thread at a time. It allocates nothing after its creation.
 pub struct redtail_parser {
-    guard: Guard,
-    machine: Machine,
+    pub(super) guard: Guard,
+    pub(super) machine: Machine,
     /// The mode and limits of its creation.
     mode: c_int,
     limits: Limits,
     /// The memory belongs to the caller, who frees it.
     caller_owned: bool,
     error: Option<ProtocolError>,
-    view: View,
+    pub(super) view: View,
 }
 
 #[expect(clippy::large_enum_variant, reason = "it is in memory of the caller, where nothing can be boxed")]
-enum Machine {
+pub(super) enum Machine {
     Frames(FrameParser),
     Requests(RequestParser),
     Commands(CommandParser),
@@ -360,67 +357,6 @@ pub unsafe extern "C" fn redtail_parser_batch(
     unsafe { enter_shared(parser, work) }
 }
 
-/// Finds the complete tokens in input, in REDTAIL_MODE_TOKENS. Writes at most capacity of them to the array tokens,
-/// sets count to their number, and advances input past them. Each byte is read once, and a token is delivered as soon
-/// as its bytes are there: a reply need not be complete. A frame ends with the first token that is not inside an
-/// aggregate (depth 0, and not a BEGIN; an attribute and its END belong to the next value). The tokens are valid until
-/// you change the input.
-///
-/// Strings of any size pass through a small buffer after redtail_parser_set_parts.
-///
-/// Returns REDTAIL_OK if the array is full; more tokens may follow. Returns REDTAIL_NEED_MORE if no complete token is
-/// left: see redtail_parser_needed. Errors as redtail_parser_next, with the count of the tokens before the error.
-/// REDTAIL_ERROR_STATE in another mode.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_parser_tokens(
-    parser: *mut redtail_parser,
-    input: *mut redtail_slice,
-    tokens: *mut redtail_token,
-    capacity: usize,
-    count: *mut usize,
-) -> c_int {
-    call!(parser, out input, out count; {
-        // SAFETY: as the header asks.
-        let Some(unread) = (unsafe { parser.shown(input.pointer()) }) else { return REDTAIL_ERROR_ARGUMENT };
-        if tokens.is_null() || !tokens.is_aligned() || capacity == 0 {
-            return refuse(parser, REDTAIL_ERROR_ARGUMENT, "tokens is NULL or misaligned, or capacity is 0");
-        }
-        let Machine::Tokens(machine) = &mut parser.machine else {
-            return refuse(parser, REDTAIL_ERROR_STATE, "only REDTAIL_MODE_TOKENS delivers tokens");
-        };
-        let mut array = TokenArray { end: tokens.wrapping_add(capacity) };
-        let (next, used, result) = machine.fold(unread, tokens, &mut array);
-        input.set(redtail_slice::of(unread.get(used..).unwrap_or_default()));
-        count.set((next.addr() - tokens.addr()) / size_of::<redtail_token>());
-        match result {
-            Ok(Status::Complete(())) => REDTAIL_OK,
-            Ok(Status::Incomplete { needed }) => parser.view.incomplete(needed),
-            Err(error) => parser.fail(error),
-        }
-    })
-}
-
-/// An array of the caller.
-struct TokenArray {
-    end: *mut redtail_token,
-}
-
-impl<'a> FoldTokens<'a, *mut redtail_token> for TokenArray {
-    #[inline(always)]
-    fn token(
-        &mut self,
-        place: *mut redtail_token,
-        bytes: &'a [u8],
-        lexeme: Lexeme,
-        depth: usize,
-    ) -> ControlFlow<*mut redtail_token, *mut redtail_token> {
-        // SAFETY: within the room that the caller promises.
-        unsafe { redtail_token::write(place, lexeme, bytes, 0, depth) };
-        let next = place.wrapping_add(1);
-        if next == self.end { ControlFlow::Break(next) } else { ControlFlow::Continue(next) }
-    }
-}
-
 /// The next argument of the last item beyond its spans: the first call delivers argument REDTAIL_SPANS.
 ///
 /// Returns REDTAIL_OK and sets arg; REDTAIL_END after the last argument.
@@ -432,61 +368,6 @@ pub unsafe extern "C" fn redtail_parser_next_arg(parser: *mut redtail_parser, ar
         arg.set(next);
         REDTAIL_OK
     })
-}
-
-/// The next step of a depth-first walk through the last frame. The first step is the frame itself, after its
-/// attributes. The walk neither recurses nor allocates.
-///
-/// Returns REDTAIL_OK and sets token; REDTAIL_END after the last step, and if the last item is not a frame.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_parser_next_token(
-    parser: *mut redtail_parser,
-    token: *mut *const redtail_token,
-) -> c_int {
-    let found = token_of(parser);
-    // SAFETY: as the header asks.
-    if let Some((parser, token, _)) = unsafe { checked_at_once(parser, token, token) }
-        && let Machine::Frames(machine) = &parser.machine
-        && parser.guard.refused().is_none()
-    {
-        let tape = machine.tape();
-        // SAFETY: the frame's bytes have not changed, as the header asks.
-        if let Some(kind) = unsafe { parser.view.recorded_value(tape) } {
-            token.set(found);
-            if redtail_token::is_incomplete(kind) {
-                // SAFETY: just written, over bytes that have not changed.
-                return unsafe { redtail_token::complete(found.cast_mut()) } as c_int;
-            }
-            return REDTAIL_OK as c_int;
-        }
-        if parser.view.is_at_end(tape) {
-            return REDTAIL_END as c_int;
-        }
-    }
-    other_token(parser, token)
-}
-
-/// The same for any token, and for a wrong call.
-#[inline(never)]
-fn other_token(parser: *mut redtail_parser, token: *mut *const redtail_token) -> c_int {
-    let found = token_of(parser);
-    call!(parser, out token; {
-        let Machine::Frames(machine) = &parser.machine else { return REDTAIL_END };
-        // SAFETY: the frame's bytes have not changed, as the header asks.
-        if !unsafe { parser.view.token(machine.tape()) } {
-            return REDTAIL_END;
-        }
-        token.set(found);
-        REDTAIL_OK
-    })
-}
-
-/// Restarts the walk of redtail_parser_next_token at the beginning of the last frame.
-///
-/// Returns REDTAIL_OK; REDTAIL_NONE if the last item is not a frame.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn redtail_parser_rewind_tokens(parser: *mut redtail_parser) -> c_int {
-    call!(parser; { if parser.view.rewind() { REDTAIL_OK } else { REDTAIL_NONE } })
 }
 
 /// After REDTAIL_NEED_MORE: the minimum number of further bytes that could complete the item. Otherwise 0.
@@ -571,11 +452,6 @@ fn item_of(parser: *mut redtail_parser) -> *const redtail_item {
     parser.wrapping_byte_add(offset_of!(redtail_parser, view.item)).cast()
 }
 
-/// A pointer to the token, derived likewise.
-fn token_of(parser: *mut redtail_parser) -> *const redtail_token {
-    parser.wrapping_byte_add(offset_of!(redtail_parser, view.token)).cast()
-}
-
 /// A pointer to spans in the parser, derived likewise.
 #[inline(always)]
 fn within<T>(parser: *mut redtail_parser, spans: *const T) -> *const redtail_span {
@@ -609,7 +485,7 @@ impl redtail_parser {
     /// # Safety
     /// `input` points to a slice of the caller.
     #[inline(always)]
-    unsafe fn shown<'a>(&mut self, input: *const redtail_slice) -> Option<&'a [u8]> {
+    pub(super) unsafe fn shown<'a>(&mut self, input: *const redtail_slice) -> Option<&'a [u8]> {
         self.guard.clear();
         // SAFETY: as promised.
         let input = unsafe { *input };
@@ -731,7 +607,7 @@ impl redtail_parser {
     }
 
     #[cold]
-    fn fail(&mut self, error: ProtocolError) -> redtail_status {
+    pub(super) fn fail(&mut self, error: ProtocolError) -> redtail_status {
         self.error = Some(error);
         self.view.nothing();
         refuse(self, protocol_status(&error.kind), error)

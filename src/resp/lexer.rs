@@ -82,7 +82,7 @@ pub(super) enum Lex {
     Mark(u64),
 }
 
-/// A fold over the tokens of [`Lexer::tokens`]. A closure would not always be compiled into that loop.
+/// A fold over the tokens of a lexer. A closure would not always be compiled into that loop.
 pub trait FoldTokens<'a, B> {
     /// Takes the token at the front of `bytes`, inside `depth` open aggregates and strings. `Break` ends the fold.
     fn token(&mut self, folded: B, bytes: &'a [u8], lexeme: Lexeme, depth: usize) -> ControlFlow<B, B>;
