@@ -108,7 +108,7 @@ impl<M: TemplateMemory> Decoder<M> {
                 }
                 (Some(Column::PackedScore), Short::Integer(value)) => Item::Score(value as f64),
                 (Some(Column::PackedScore), Short::Text { head, length }) => {
-                    let Ok(score) = score(rest.get(head..head + length).unwrap_or_default()) else { break };
+                    let Some(score) = packed_score(rest.get(head..head + length)) else { break };
                     Item::Score(score)
                 }
                 _ => break,
@@ -268,9 +268,19 @@ fn text(role: Role, range: TextRange, length: usize) -> FoundItem {
 /// The range of a plain, fully buffered string with a length of one or two bytes. `at` is the index of the length.
 #[inline(always)]
 fn plain(input: &[u8], at: usize) -> Option<(usize, usize)> {
-    let (length, start) = length(input, at)?;
+    let (start, length) = match *input.get(at..)? {
+        [length @ 0..=63, ..] => (at + 1, usize::from(length)),
+        [high @ 64..=127, low, ..] => (at + 2, usize::from(high & 63) << 8 | usize::from(low)),
+        _ => return None,
+    };
     let end = start + length;
     (end <= input.len()).then_some((start, end))
+}
+
+/// A function of its own: its registers would slow the loop over other elements.
+#[inline(never)]
+fn packed_score(text: Option<&[u8]>) -> Option<f64> {
+    score(text?).ok()
 }
 
 /// A length of one or two bytes, and the index after it.

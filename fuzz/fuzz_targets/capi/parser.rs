@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_void};
 use redtail::capi::basics::{redtail_slice, redtail_status as Status};
 use redtail::capi::item::{REDTAIL_SPANS, redtail_item, redtail_item_arg, redtail_item_kind as Kind, redtail_token};
 use redtail::capi::parser::*;
+use redtail::capi::tokens::redtail_parser_next_token;
 use redtail::resp::{CommandParser, FrameParser, Poll, Request, RequestParser};
 
 use crate::{Input, is, known, pointer, read, understood, words};
