@@ -217,9 +217,8 @@ typedef struct redtail_limits {
     size_t reply_line;
     /**
      * Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; more than 256 MiB is
-     * an error. Each
-     * template requires 28 bytes and 4 for each of its fields. Each field name, of any number of templates, requires
-     * its length plus 12. Memory is allocated only for the templates that a snapshot has.
+     * an error. Each template requires 28 bytes and 4 for each of its fields. Each field name, of any number of
+     * templates, requires its length plus 12. Memory is allocated only for the templates that a snapshot has.
      */
     size_t templates;
 } redtail_limits;
@@ -1782,7 +1781,7 @@ typedef enum redtail_ack {
 /**
  * Options of a session or follower. Filled by the caller, copied by the library; 0 and NULL select the defaults.
  * redtail_options_init sets all fields. An option is never ignored: one that has no effect beside another one is
- * REDTAIL_ERROR_ARGUMENT, and the message names both.
+ * REDTAIL_ERROR_ARGUMENT, and the message names both. The exception is redtail_session_new_recorded.
  */
 typedef struct redtail_options {
     /** sizeof(redtail_options) */
@@ -1796,7 +1795,8 @@ typedef struct redtail_options {
     /**
      * 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe: a full resynchronisation that
      * the library aborts. The primary writes its data to its own disk once. Only with REDTAIL_START_NOW or
-     * REDTAIL_ON_GAP_CONTINUE.
+     * REDTAIL_ON_GAP_CONTINUE. REDTAIL_START_AT accepts it, so that one set of options serves a first run and those
+     * that resume.
      */
     int allow_probe;
     /**
@@ -2227,9 +2227,10 @@ REDTAIL_API redtail_session *redtail_session_new(const redtail_options *options)
 /**
  * Creates a session over a recorded connection. Its input is all bytes that a server sent after PSYNC or SYNC,
  * beginning with the reply. The session sends nothing and is connected from the start: do not call
- * redtail_session_connected. An error of the recorded connection ends the session. The options of the start, of the
- * login and of reconnects do not count, because the bytes decide. offset: the replication offset before the first byte
- * of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise REDTAIL_UNKNOWN.
+ * redtail_session_connected. An error of the recorded connection ends the session. options: those of the live session,
+ * or NULL. They are checked as by redtail_session_new; those of the start, of the login and of reconnects then have no
+ * effect, because the bytes decide. offset: the replication offset before the first byte of the stream, if the
+ * recording does not contain it (a reply of +CONTINUE); otherwise REDTAIL_UNKNOWN.
  *
  * Returns NULL as redtail_session_new.
  */

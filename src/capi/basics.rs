@@ -134,9 +134,8 @@ pub struct redtail_limits {
     /// Maximum length of a line of a frame (simple string, error, number) in bytes. Default 512 MiB.
     pub reply_line: usize,
     /// Maximum memory for the hash templates of a snapshot (Redis 8.10) in bytes. Default 64 MiB; more than 256 MiB is
-    /// an error. Each
-    /// template requires 28 bytes and 4 for each of its fields. Each field name, of any number of templates, requires
-    /// its length plus 12. Memory is allocated only for the templates that a snapshot has.
+    /// an error. Each template requires 28 bytes and 4 for each of its fields. Each field name, of any number of
+    /// templates, requires its length plus 12. Memory is allocated only for the templates that a snapshot has.
     pub templates: usize,
 }
 

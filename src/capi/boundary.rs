@@ -78,10 +78,11 @@ impl Guard {
         self.message.text[0] = 0;
     }
 
-    /// Notes that the handle at `address` is prepared for its fast path; 0 if none is.
+    /// Notes that the handle at `address` is prepared for its fast path; 0 if none is. A handle with a message is not
+    /// prepared: the fast path removes no message.
     #[inline]
     pub(super) fn prepare(&mut self, address: usize) {
-        self.prepared = address;
+        self.prepared = if self.message.length == 0 { address } else { 0 };
     }
 
     #[inline]

@@ -188,9 +188,9 @@ fn check_pairs(given: &redtail_options) -> Result<(), String> {
     if given.lenient != 0 && given.snapshot_items == 0 {
         return Err("lenient is set, but snapshots are delivered as bytes: set snapshot_items".into());
     }
-    let (is_now, continues) =
-        (given.start == REDTAIL_START_NOW as c_int, given.on_gap == REDTAIL_ON_GAP_CONTINUE as c_int);
-    if given.allow_probe != 0 && !is_now && !continues {
+    // A program that saves its position starts at it the next time, with the options of its first run.
+    let is_for_probes = [REDTAIL_START_NOW as c_int, REDTAIL_START_AT as c_int].contains(&given.start);
+    if given.allow_probe != 0 && !is_for_probes && given.on_gap != REDTAIL_ON_GAP_CONTINUE as c_int {
         return Err("allow_probe is set, but only REDTAIL_START_NOW and REDTAIL_ON_GAP_CONTINUE use a probe".into());
     }
     if given.start == REDTAIL_START_SYNC as c_int && given.on_gap != REDTAIL_ON_GAP_STOP as c_int {

@@ -64,7 +64,7 @@ pub(super) use redtail_start::*;
 
 /// Options of a session or follower. Filled by the caller, copied by the library; 0 and NULL select the defaults.
 /// redtail_options_init sets all fields. An option is never ignored: one that has no effect beside another one is
-/// REDTAIL_ERROR_ARGUMENT, and the message names both.
+/// REDTAIL_ERROR_ARGUMENT, and the message names both. The exception is redtail_session_new_recorded.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct redtail_options {
@@ -78,7 +78,8 @@ pub struct redtail_options {
     pub ack: c_int,
     /// 1: on servers before 7.0 without a backlog, REDTAIL_START_NOW may use a probe: a full resynchronisation that
     /// the library aborts. The primary writes its data to its own disk once. Only with REDTAIL_START_NOW or
-    /// REDTAIL_ON_GAP_CONTINUE.
+    /// REDTAIL_ON_GAP_CONTINUE. REDTAIL_START_AT accepts it, so that one set of options serves a first run and those
+    /// that resume.
     pub allow_probe: c_int,
     /// 1: retry if the first attempt fails for a temporary reason, for example because no server listens yet.
     /// 0: such a failure is an error at once.

@@ -78,9 +78,10 @@ pub unsafe extern "C" fn redtail_session_new(options: *const redtail_options) ->
 
 /// Creates a session over a recorded connection. Its input is all bytes that a server sent after PSYNC or SYNC,
 /// beginning with the reply. The session sends nothing and is connected from the start: do not call
-/// redtail_session_connected. An error of the recorded connection ends the session. The options of the start, of the
-/// login and of reconnects do not count, because the bytes decide. offset: the replication offset before the first byte
-/// of the stream, if the recording does not contain it (a reply of +CONTINUE); otherwise REDTAIL_UNKNOWN.
+/// redtail_session_connected. An error of the recorded connection ends the session. options: those of the live session,
+/// or NULL. They are checked as by redtail_session_new; those of the start, of the login and of reconnects then have no
+/// effect, because the bytes decide. offset: the replication offset before the first byte of the stream, if the
+/// recording does not contain it (a reply of +CONTINUE); otherwise REDTAIL_UNKNOWN.
 ///
 /// Returns NULL as redtail_session_new.
 #[unsafe(no_mangle)]

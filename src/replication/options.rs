@@ -25,7 +25,8 @@ pub struct Options {
     /// The offset to acknowledge. Default: 0, on which neither WAIT nor FAILOVER counts.
     pub ack: Ack,
     /// Whether [`Start::Now`] may fall back to a probe on servers before 7.0 without a backlog: the primary then dumps
-    /// its data set to its own disk once. Default: no.
+    /// its data set to its own disk once. Default: no. [`Start::At`] accepts it, so that one set of options serves a
+    /// first run and those that resume.
     pub allow_probe: bool,
     /// Whether to retry after a temporary failure of the first attempt, such as a server that is down or loads its data
     /// (LOADING). Default: no, so that a wrong address is reported at once. A program that resumes at a saved position
@@ -81,7 +82,9 @@ impl Options {
         if self.lenient && matches!(self.snapshot, SnapshotForm::Bytes) {
             return Some("lenient has no effect on a snapshot delivered as bytes: set snapshot to SnapshotForm::Items");
         }
-        if self.allow_probe && !matches!(self.start, Start::Now) && !matches!(self.on_gap, OnGap::Continue) {
+        // A program that saves its position starts at it the next time, with the options of its first run.
+        let may_probe = matches!(self.start, Start::Now | Start::At(_)) || matches!(self.on_gap, OnGap::Continue);
+        if self.allow_probe && !may_probe {
             return Some("allow_probe has no effect on this start: it is for Start::Now and OnGap::Continue");
         }
         if matches!(self.start, Start::Sync) && !matches!(self.on_gap, OnGap::Stop) {

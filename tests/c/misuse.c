@@ -308,6 +308,12 @@ static int each_item(void *context, const redtail_item *item) {
     return ++*(int *)context == 2;
 }
 
+static int wrong_call(void *parser, const redtail_item *item) {
+    if (item->offset == 14)
+        IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next_arg((redtail_parser *)parser, NULL));
+    return item->offset == 28;
+}
+
 static void parser(void) {
     const redtail_item *item = NULL;
     const redtail_token *token;
@@ -353,6 +359,15 @@ static void parser(void) {
     parser = redtail_parser_new(REDTAIL_MODE_FRAMES, &limits);
     IS(REDTAIL_ERROR_ARGUMENT, redtail_parser_next(parser, &input, &item));
     CHECK(strstr(redtail_parser_message(parser), "struct_size") != NULL);
+    redtail_parser_free(parser);
+
+    /* The message of a wrong call in a batch ends with the next call that requests an item. */
+    parser = redtail_parser_new(REDTAIL_MODE_STREAM, NULL);
+    input = slice("*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n");
+    IS(REDTAIL_STOPPED, redtail_parser_batch(parser, &input, wrong_call, parser));
+    CHECK(strcmp(redtail_parser_message(parser), "the pointer arg is NULL") == 0);
+    IS(REDTAIL_OK, redtail_parser_next(parser, &input, &item));
+    CHECK(item->offset == 42 && strcmp(redtail_parser_message(parser), "") == 0);
     redtail_parser_free(parser);
 
     /* The last number there is, and bytes after it. */
@@ -810,6 +825,21 @@ static void session(void) {
     /* An option is never ignored. */
     CHECK(redtail_position_parse("26e9aa58837d8095338f33e660463dbdf56c86c9:5:0", &position) == REDTAIL_OK);
     WRONG(position, position, "set start to REDTAIL_START_AT");
+    /* Of a recorded session too, which takes the options of the live one. */
+    options.position = position;
+    session = redtail_session_new_recorded(&options, 0);
+    IS(REDTAIL_ERROR_ARGUMENT, redtail_session_next(session, 0, &event));
+    redtail_session_free(session);
+    /* One set of options serves a first run, and those that start at a saved position. */
+    options.start = REDTAIL_START_AT;
+    options.allow_probe = 1;
+    session = redtail_session_new_recorded(&options, 0);
+    IS(REDTAIL_NEED_MORE, redtail_session_next(session, 0, &event));
+    redtail_session_free(session);
+    session = redtail_session_new(&options);
+    IS(REDTAIL_RECONNECT, redtail_session_next(session, 0, &event));
+    redtail_session_free(session);
+    redtail_options_init(&options, sizeof options);
     WRONG(lenient, 1, "set snapshot_items");
     WRONG(password_len, 6, "password_len is 6, but password is NULL");
     WRONG(backoff_first_ms, 10001, "backoff_first_ms is 10001, more than backoff_longest_ms, which is 10000");

@@ -60,8 +60,6 @@ pub(crate) fn prefix() -> &'static Path {
     })
 }
 
-/// What was built with other features, for another machine or not wholly is built again, and without cargo it fails.
-/// Nothing is installed then.
 /// All but `all`, which is plain make, and `soname`, which is for packages.
 #[test]
 #[ignore = "needs make: tests/tools"]
@@ -79,6 +77,8 @@ fn make_help_names_every_target_and_variable() {
     }
 }
 
+/// What was built with other features, for another machine or not wholly is built again, and without cargo it fails.
+/// Nothing is installed then.
 #[test]
 #[ignore = "needs make: tests/tools"]
 fn an_install_of_another_build_builds_again_or_fails() {

@@ -451,6 +451,14 @@ fn an_option_without_effect_is_refused() {
         let error = choose(Follower::builder("127.0.0.1:1")).connect().unwrap_err();
         assert!(matches!(error, Error::Options(_)) && error.to_string().contains(message), "{error}");
     }
+    // One set of options serves a first run, and those that start at a saved position.
+    let refusing = Refusing::new();
+    let saved = "26e9aa58837d8095338f33e660463dbdf56c86c9:1311:0".parse().unwrap();
+    for on_gap in [OnGap::Stop, OnGap::Continue, OnGap::Snapshot] {
+        let builder = Follower::builder(refusing.address.to_string()).allow_probe(true).on_gap(on_gap);
+        let error = builder.start(Start::At(saved)).connect().unwrap_err();
+        assert!(matches!(error, Error::Connect { .. }), "{error}");
+    }
     let options = options! { retry_first: true };
     let stream = TcpStream::connect(&*Peer::start(|_| false).address).unwrap();
     let error = Follower::with_stream(stream).options(options).connect().unwrap_err();

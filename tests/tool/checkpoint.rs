@@ -96,6 +96,21 @@ fn one_command_line_serves_the_first_run_and_the_next() {
 }
 
 #[test]
+fn allow_probe_serves_the_first_run_and_the_next() {
+    let folder = Folder::new("probe");
+    let stream = stream();
+    let primary = primary(&stream, redtail::replay::Playback::default());
+    let (address, position) = (primary.address().to_string(), folder.path("position"));
+    for gap in ["stop", "continue", "snapshot"] {
+        let args = ["tail", &address, "--allow-probe", "--checkpoint", &position, "--on-gap", gap, "--count", "1"];
+        assert_eq!(run(&args).ok().text(), "1050 [2] \"SET\" \"k\" \"v\"\n");
+        let second = run(&[&args[..], &["--max-arg", "10"]].concat()).ok();
+        assert!(second.text().contains("\"INCR\""), "{}", second.text());
+        fs::remove_file(&position).unwrap();
+    }
+}
+
+#[test]
 fn a_checkpoint_has_one_owner() {
     let folder = Folder::new("owner");
     let stream = stream();

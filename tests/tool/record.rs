@@ -111,6 +111,23 @@ fn runs_are_appended_to_one_another() {
 }
 
 #[test]
+fn one_command_line_begins_and_continues_a_recording() {
+    let (stream, folder) = (stream(), Folder::new("command-line"));
+    let primary = primary(&stream, Playback::default());
+    let address = primary.address().to_string();
+    let record = ["record", &address, "--append", "-o"];
+    // A stream of SYNC has no position. The choice for a gap is for recordings that have one.
+    let length = stream.len().to_string();
+    let sync = ["--from", "sync", "--on-gap", "continue", "--until", &length];
+    let ran = run(&[&record[..], &[&folder.path("sync")], &sync].concat()).ok();
+    assert!(ran.err.contains("recorded 4 commands"), "{}", ran.err);
+    let probe = folder.path("probe");
+    let again = [&record[..], &[&probe, "--allow-probe", "--count", "1"]].concat();
+    assert!(run(&again).ok().err.contains("recorded 1 commands"));
+    assert!(run(&again).ok().err.contains("resuming after"));
+}
+
+#[test]
 fn a_gap_is_recorded_if_it_may_be() {
     let folder = Folder::new("gap");
     let file = folder.path("gap");

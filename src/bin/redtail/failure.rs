@@ -71,7 +71,8 @@ impl Failure {
         }
     }
 
-    /// Prints the failure on standard error. Returns the exit code: 1, or 4 if history was lost.
+    /// Prints the failure on standard error. Returns the exit code: 1, 2 for options that the library refuses, or 4 if
+    /// history was lost.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::ClosedPipe => ExitCode::SUCCESS,
@@ -101,6 +102,11 @@ impl Failure {
                 _ => failed(error),
             },
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
+            // As the options that the tool itself refuses.
+            Self::Follower(error @ Error::Options(_)) => {
+                log::fail(error);
+                ExitCode::from(2)
+            }
             Self::Follower(error) => failed(error),
         }
     }
@@ -241,4 +247,15 @@ pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>)
         log::say(message);
     }
     outcome.and(finished)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_the_library_refuses_are_wrong_usage() {
+        let failure = Failure::Follower(Error::Options("allow_probe has no effect on this start"));
+        assert_eq!(failure.report(), ExitCode::from(2));
+    }
 }

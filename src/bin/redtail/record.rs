@@ -8,7 +8,7 @@ use std::time::Instant;
 use indicatif::HumanBytes;
 use redtail::io::recording;
 use redtail::io::recording::Recorder;
-use redtail::{Error, Event, Follower, Handle, Position, Start};
+use redtail::{Error, Event, Follower, Handle, OnGap, Position, Start};
 
 use crate::args::{OutputFormat, Record, survive, wrong_usage};
 use crate::failure::Failure;
@@ -43,7 +43,9 @@ pub(crate) fn run(options: &Record) -> Result<(), Failure> {
     settings.start = destination.start;
     settings.allow_probe = options.allow_probe;
     settings.label = options.watch.name.as_deref().copied().unwrap_or_default();
-    survive(options.reconnect, options.on_gap.into(), &mut settings);
+    // Only a recording that is continued may have a gap, and a stream of --from sync is not.
+    let on_gap = if settings.start == Start::Sync { OnGap::Stop } else { options.on_gap.into() };
+    survive(options.reconnect, on_gap, &mut settings);
     let followed = address.follow(handle.clone(), settings, Some(destination.recorder)).and_then(|mut follower| {
         let keepalive = Keepalive::watch(&handle);
         let mut recorded = Recorded::default();
