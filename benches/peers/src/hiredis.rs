@@ -1,6 +1,7 @@
 //! hiredis, and the CPU time of this thread.
 
 use crate::Outcome;
+use crate::feed::FEED;
 
 unsafe extern "C" {
     fn hiredis_run(
@@ -13,9 +14,6 @@ unsafe extern "C" {
     ) -> i32;
     fn thread_seconds() -> f64;
 }
-
-/// Its best size: it moves the rest of its buffer after each reply, and large feeds are slow.
-const FEED: usize = 16 << 10;
 
 pub fn noop<const VISIT: bool>(corpus: &[u8]) -> Outcome {
     run(corpus, 0, VISIT.into())

@@ -45,8 +45,8 @@ For `redtail doctor`, to check all of this, add
 The writes go to standard output, messages to standard error.
 SIGTERM and SIGINT end the run, SIGHUP opens the file of --output again,
 SIGUSR1 prints the status.
-Exit codes: 0 done, 1 failed, 2 wrong usage or a damaged checkpoint, 4 history
-lost.";
+Exit codes: 0 done, 1 failed, 2 wrong usage or damaged checkpoint,
+4 history lost.";
 
 #[derive(Debug, Args)]
 #[command(after_help = TAIL_EXAMPLES)]
