@@ -146,6 +146,14 @@ fn a_new_connection_has_the_database_and_the_position() {
     target.call(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     load.tool.says(&format!("another program has replaced the stored position {} by {}", at(30), at(40)));
     assert_eq!(load.ends().0, Some(1));
+    // A refused GET is no other position.
+    let load = Silent::start(&target, &[]);
+    load.write(&[mark(40), "SET c 1\n".into(), mark(50)].concat());
+    eventually("it is loaded", || target.call(&["GET", "redtail:position"]).text() == at(50));
+    target.call(&["ACL", "SETUSER", "default", "-get"]);
+    target.call(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    load.tool.says(&format!("{} refused GET: NOPERM", target.address()));
+    assert_eq!(load.ends().0, Some(1));
 }
 
 /// The data of the source would be mixed with that of the target.
@@ -156,17 +164,23 @@ fn nothing_is_sent_to_a_target_that_is_not_emptied() {
         let (single, nodes) = (Server::start(kind), Nodes::start(kind, 3, 0));
         let none = "PING \"redtail:position none\"\nFLUSHALL\nFUNCTION FLUSH\nSET a 1\n";
         let of_database = "SELECT 0\nFLUSHDB\nSET a 1\n";
+        let in_another = "SELECT 3\nPING \"redtail:position none\"\nFLUSHDB\nSET a 1\n";
         let inputs = ["FLUSHALL\nSET a 1\n", "EVAL \"return 1\" 0\nSET a 1\n", none, of_database];
         for (options, servers) in [(&[][..], std::slice::from_ref(&single)), (&["--cluster"], &nodes.servers)] {
+            assert_eq!(load(&servers[0], options, &mark(20)).0, Some(0));
+            let position = value(servers, "redtail:position");
             let user = add_user(servers, "~* &* +@all -flushall -flushdb -eval");
             let user: Vec<&str> = user.iter().map(String::as_str).collect();
-            for input in &inputs {
+            // A cluster has one database, except of Valkey 9.
+            let more_inputs = if options.is_empty() { &[in_another][..] } else { &[] };
+            for input in inputs.iter().chain(more_inputs) {
                 for more in [&[][..], &["--on-error", "continue"]] {
                     let (code, errors) = load(&servers[0], &[options, &user, more].concat(), input);
                     assert_eq!((code, value(servers, "a")), (Some(1), String::new()), "{kind:?}: {errors}");
                     let told = "; the target is not emptied, and nothing after it was sent";
                     assert!(errors.contains("NOPERM") && errors.contains(told), "{kind:?}: {errors}");
                     assert!(!errors.contains("a part of the input"), "{kind:?}: {errors}");
+                    assert_eq!(value(servers, "redtail:position"), position, "{kind:?}: {input}");
                 }
             }
         }

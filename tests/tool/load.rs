@@ -76,6 +76,17 @@ fn a_transaction_without_an_end_is_no_success() {
     assert!(ran.err.contains(told), "{}", ran.err);
 }
 
+/// It may have been executed.
+#[test]
+fn a_target_without_a_reply_to_flushall_may_be_empty() {
+    let ran = load("*1\n$8\nFLUSHALL\n", &[], &[]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("the target stores no position: it holds a part of the input"), "{}", ran.err);
+    let ran = load("*1\n$8\nFLUSHALL\n", &[], &["-NOPERM no\r\n"]);
+    assert!(ran.err.contains("; the target is not emptied, and nothing after it was sent"), "{}", ran.err);
+    assert!(!ran.err.contains("a part of the input"), "{}", ran.err);
+}
+
 /// The source is not asked before: there is nothing to compare its offset with.
 #[test]
 fn the_lag_is_unknown_until_a_position_is_stored() {

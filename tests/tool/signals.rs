@@ -174,6 +174,31 @@ fn sighup_keeps_the_old_file_if_the_new_one_cannot_be_opened() {
     assert_eq!(all, (1..=all.len()).collect::<Vec<_>>());
 }
 
+/// Two runs would mix their lines.
+#[test]
+fn sighup_keeps_the_old_file_if_another_run_has_the_new_one() {
+    let primary = writing(Some(500));
+    let mut feed = Feed::start("hup-shared", &primary, "exec $TOOL tail $AT --output out");
+    feed.goes_on("out");
+    // The same file is not refused.
+    feed.signal("HUP");
+    feed.says("opened out again after SIGHUP");
+    feed.rename("out", "old");
+    let (address, out) = (primary.address().to_string(), feed.folder.path("out"));
+    let mut other = crate::run::redtail(&["tail", &address, "--output", &out]);
+    let mut other = other.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    feed.goes_on("out");
+    feed.signal("HUP");
+    feed.says("can't open out again after SIGHUP: another run of redtail writes to it: ");
+    feed.goes_on("old");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    feed.signal("TERM");
+    assert_eq!(feed.end().code(), Some(0), "{}", feed.read("err"));
+    let all = numbers(&feed.read("old"));
+    assert_eq!(all, (1..=all.len()).collect::<Vec<_>>());
+}
+
 #[test]
 fn sighup_does_nothing_to_a_run_without_a_terminal_and_a_file() {
     for line in ["exec $TOOL tail $AT > out", "exec $TOOL record $AT -o out"] {

@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Stdout, Write};
 use std::mem::take;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -120,13 +122,12 @@ impl RotatedFile {
             return;
         }
         let path = self.path.display();
-        match append(&self.path) {
-            Ok(file) => {
+        match another(&self.path, &open.file) {
+            Ok(None) => log::say(format_args!("opened {path} again after SIGHUP")),
+            Ok(Some(file)) => {
                 // The next checkpoint syncs the new file only.
                 let synced = sync(&open.file);
                 open.file = file;
-                // The same file, if it was not renamed. Its former lock has ended with the former handle.
-                lock(&open.file);
                 open.unwritten = open.beginning.clone();
                 log::say(format_args!("opened {path} again after SIGHUP"));
                 if let Err(error) = synced {
@@ -201,9 +202,7 @@ fn append(path: &Path) -> io::Result<File> {
 
 fn open(path: &Path, format: OutputFormat) -> io::Result<File> {
     let mut file = append(path)?;
-    if !lock(&file) {
-        return Err(io::Error::other("another run of redtail writes to it: give each run a file of its own"));
-    }
+    claim(&file)?;
     if file.metadata()?.is_file() && ends_inside_line(File::open(path)?)? {
         if format == OutputFormat::Resp {
             return Err(io::Error::other(
@@ -213,6 +212,35 @@ fn open(path: &Path, format: OutputFormat) -> io::Result<File> {
         file.write_all(b"\n")?;
     }
     Ok(file)
+}
+
+/// Opens and locks the file of this path. `None`: it is `open`, which keeps its lock.
+fn another(path: &Path, open: &File) -> io::Result<Option<File>> {
+    let file = append(path)?;
+    if is_same(&file, open)? {
+        return Ok(None);
+    }
+    claim(&file)?;
+    Ok(Some(file))
+}
+
+#[cfg(unix)]
+fn is_same(file: &File, other: &File) -> io::Result<bool> {
+    let [file, other] = [file.metadata()?, other.metadata()?];
+    Ok((file.dev(), file.ino()) == (other.dev(), other.ino()))
+}
+
+/// Only Unix opens the output again.
+#[cfg(not(unix))]
+fn is_same(_: &File, _: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+fn claim(file: &File) -> io::Result<()> {
+    match lock(file) {
+        true => Ok(()),
+        false => Err(io::Error::other("another run of redtail writes to it: give each run a file of its own")),
+    }
 }
 
 /// Locks a regular file against other runs, until it is closed. Returns whether no other run has it. Windows would lock

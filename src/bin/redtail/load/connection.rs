@@ -154,6 +154,9 @@ impl Connection {
         self.node.select(0)?;
         let reply = self.node.ask(&[b"GET", &self.position_key])?;
         self.node.select(db)?;
+        if let Some(text) = reply.error() {
+            return Err(self.refused_get(text));
+        }
         let stored = reply.text().unwrap_or("none");
         if stored == position.to_string() {
             return Ok(());
@@ -166,6 +169,10 @@ impl Connection {
 
     fn refuse(&mut self, label: &Label, text: &str) -> Result<(), Failure> {
         self.progress.refuse(&self.node.target, label, text)
+    }
+
+    fn refused_get(&self, text: &str) -> Failure {
+        Failure::Message(format!("{} refused GET: {}", self.node.target, with_hint(text.into())))
     }
 
     fn lost(&self, error: &dyn Display) -> Failure {
@@ -226,10 +233,7 @@ impl Destination for Connection {
             Err(error) => return Err(self.lost(&error)),
         };
         if is_error {
-            let text = text.unwrap_or_default();
-            let text = with_hint(String::from_utf8_lossy(&text));
-            let message = format!("{} refused GET: {text}", self.node.target);
-            return Err(Failure::Message(message));
+            return Err(self.refused_get(&String::from_utf8_lossy(&text.unwrap_or_default())));
         }
         Ok(text)
     }

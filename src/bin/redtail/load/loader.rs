@@ -23,6 +23,8 @@ pub(super) struct Loader {
     is_first: bool,
     /// Nothing was sent, or only what empties the target before a snapshot.
     is_emptying: bool,
+    /// The text of the position key before the mark of a snapshot, until the target is emptied.
+    stored: Option<Vec<u8>>,
     /// The history of the source that is not that of the target.
     checked: Option<(ReplicationId, ReplicationId)>,
     /// The database of the connection. `None`: 0, without a SELECT.
@@ -48,6 +50,7 @@ impl Loader {
             open: None,
             is_first: true,
             is_emptying: true,
+            stored: None,
             checked: None,
             db: None,
             label: Label::default(),
@@ -105,18 +108,15 @@ impl Loader {
         (self.is_first, self.since) = (false, self.since + 1);
         let empties = self.is_emptying && EMPTYING.iter().any(|name| command.is(name));
         self.is_emptying &= empties || selected.is_some();
-        to.progress().empties(empties);
+        let sent = Sent { label, stores: None };
+        if empties {
+            return self.empty(command.raw(), sent, to);
+        }
         if !self.is_emptying {
             to.progress().begins();
         }
         to.bytes(command.raw())?;
-        to.sent(Sent { label, stores: None })?;
-        if empties {
-            to.settle()?;
-            to.progress().empties(false);
-            to.progress().begins();
-        }
-        Ok(())
+        to.sent(sent)
     }
 
     /// A part of a large command.
@@ -175,6 +175,24 @@ impl Loader {
         }
     }
 
+    /// Empties the target. If the target refuses that, it gets its stored position again.
+    fn empty(&mut self, bytes: &[u8], sent: Sent, to: &mut dyn Destination) -> Result<(), Failure> {
+        // The refusal of another command is not that of this one.
+        to.settle()?;
+        to.progress().begins_to_empty();
+        let outcome = to.bytes(bytes).and_then(|()| to.sent(sent)).and_then(|()| to.settle());
+        let is_unchanged = to.progress().ends_to_empty();
+        if let Some(stored) = self.stored.take()
+            && is_unchanged
+        {
+            let position = String::from_utf8_lossy(&stored).split(' ').next().and_then(|text| text.parse().ok());
+            let key = self.key.clone();
+            self.in_database_0(&[b"SET", &key, &stored], position, to)?;
+            to.settle()?;
+        }
+        outcome
+    }
+
     fn is_grouping(&self) -> bool {
         self.may_group && self.has_position
     }
@@ -212,16 +230,27 @@ impl Loader {
         let outcome = match position {
             None => {
                 self.has_position = false;
-                self.in_database_0(&[b"DEL", &key], None, to).and_then(|()| to.settle()).map(|()| {
-                    // No write after the mark is confirmed before it.
-                    to.progress().is_at(None);
-                })
+                self.delete(&key, to)
             }
             Some(position) => self.store(&key, position, to),
         };
         (self.key, self.is_first, self.since) = (key, false, 0);
         // The source has a new history since a failover.
         outcome.and_then(|()| self.check_history(position, to))
+    }
+
+    /// Before the target is emptied: a target that has lost a part of its data must not have a position.
+    fn delete(&mut self, key: &[u8], to: &mut dyn Destination) -> Result<(), Failure> {
+        if self.open.is_none() {
+            self.select_0(to)?;
+            self.stored = to.ask(&[b"GET", key])?;
+            self.select_again(to)?;
+        }
+        self.in_database_0(&[b"DEL", key], None, to)?;
+        to.settle()?;
+        // No write after the mark is confirmed before it.
+        to.progress().is_at(None);
+        Ok(())
     }
 
     /// Outside of transactions.
@@ -278,14 +307,23 @@ impl Loader {
         stores: Option<Position>,
         to: &mut dyn Destination,
     ) -> Result<(), Failure> {
-        let other = self.db.filter(|&db| db != 0);
-        if other.is_some() {
-            to.own(&[b"SELECT", b"0"], None)?;
-        }
+        self.select_0(to)?;
         to.own(command, stores)?;
-        match other {
+        self.select_again(to)
+    }
+
+    fn select_0(&self, to: &mut dyn Destination) -> Result<(), Failure> {
+        match self.db {
+            None | Some(0) => Ok(()),
+            Some(_) => to.own(&[b"SELECT", b"0"], None),
+        }
+    }
+
+    /// Selects the database of the next command.
+    fn select_again(&self, to: &mut dyn Destination) -> Result<(), Failure> {
+        match self.db {
+            None | Some(0) => Ok(()),
             Some(db) => to.own(&[b"SELECT", db.to_string().as_bytes()], None),
-            None => Ok(()),
         }
     }
 }

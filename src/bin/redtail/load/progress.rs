@@ -31,7 +31,13 @@ pub(super) struct Progress {
     failure: Option<Failure>,
     /// A command that empties the target is sent, and nothing after it.
     is_emptying: bool,
+    /// The target has refused this command, and no node has executed it.
+    is_unchanged: bool,
+    /// Another node of the target has executed this command.
+    is_partly_emptied: bool,
+    /// The target may have changed, and before this command.
     has_begun: bool,
+    had_begun: bool,
 }
 
 impl Progress {
@@ -48,7 +54,10 @@ impl Progress {
             report: tally.map(Report::start),
             failure: None,
             is_emptying: false,
+            is_unchanged: false,
+            is_partly_emptied: false,
             has_begun: false,
+            had_begun: false,
         }
     }
 
@@ -79,6 +88,7 @@ impl Progress {
         }
         self.counts.refused += 1;
         if self.is_emptying {
+            self.is_unchanged = !self.is_partly_emptied;
             return Err(Failure::Message(format!(
                 "{message}; the target is not emptied, and nothing after it was sent"
             )));
@@ -100,9 +110,26 @@ impl Progress {
         Ok(())
     }
 
-    /// Whether the next command empties the target, and nothing is sent after it.
-    pub(super) fn empties(&mut self, is_emptying: bool) {
-        self.is_emptying = is_emptying;
+    /// The next command empties the target, and nothing is sent after it.
+    pub(super) fn begins_to_empty(&mut self) {
+        (self.is_emptying, self.is_unchanged, self.is_partly_emptied) = (true, false, false);
+        self.had_begun = self.has_begun;
+        // Without a reply it may have been executed.
+        self.has_begun = true;
+    }
+
+    /// A node has executed the command, and another one refuses it.
+    pub(super) fn empties_partly(&mut self) {
+        self.is_partly_emptied = true;
+    }
+
+    /// Returns whether the target has refused the command, and has not changed by it.
+    pub(super) fn ends_to_empty(&mut self) -> bool {
+        self.is_emptying = false;
+        if self.is_unchanged {
+            self.has_begun = self.had_begun;
+        }
+        self.is_unchanged
     }
 
     /// The target may change from here on.

@@ -308,8 +308,9 @@ impl Router {
         let mut answer = (0, Answer::Executed(Vec::new(), None));
         for index in 0..self.primaries.nodes.len() {
             self.write(index, &routed.bytes)?;
-            if let refused @ Answer::Refused(..) = self.answer(index, 1)? {
-                answer = (index, refused);
+            match self.answer(index, 1)? {
+                refused @ Answer::Refused(..) => answer = (index, refused),
+                _ => self.progress.empties_partly(),
             }
         }
         self.answered(answer.0, &[routed], answer.1)
