@@ -1,7 +1,7 @@
 //! Simulates `read()`: copies a corpus into a buffer piece by piece, and keeps the unfinished tail.
 
-/// The size of a read. The first-level cache holds it, and hiredis, which moves the rest of its buffer after each reply, is
-/// slow with more.
+/// The size of a read, which the first-level cache holds. hiredis is slow with more: after each reply it moves the rest
+/// of its buffer.
 pub const FEED: usize = 16 << 10;
 
 /// Copies `corpus` into a buffer, `feed` bytes at a time. `parse` gets all unread bytes and returns the number it

@@ -3,9 +3,9 @@
 //! Rows and position are stored in one transaction of SQLite, so that both survive a crash, or neither does. The next
 //! run resumes at that position. It also acknowledges the position, so WAIT on the server waits for the database.
 //!
-//! The first run prints `attached at` and a position once that is stored: the table has every later write. If the writes
-//! after a position are lost, the program ends with exit code 4, as the tool does. With `continue` as its last argument
-//! it stores both ends of the hole in the table `holes`, and continues after it.
+//! The first run prints `attached at` and a position once that is stored: the table has every later write. If the
+//! writes after a position are lost, the program ends with exit code 4, as the tool does. With `continue` as its last
+//! argument it stores both ends of the hole in the table `holes`, and continues after it.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -40,9 +40,9 @@ With --json the report is one object:
   facts      null if the server did not answer; with --cluster: shards, each
              with slots, primary, replicas and the facts of its primary
 
-Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 it can be
-followed, with warnings, or a check is missing. (A script notices a warning by
-its code; one that accepts warnings treats 3 as 0.)";
+Exit codes: 0 all good, 1 it can't be followed, 2 wrong usage, 3 with warnings:
+it can be followed, or a check is missing. (A script notices a warning by its
+code; one that accepts warnings treats 3 as 0.)";
 
 #[derive(Debug, Args)]
 #[command(after_help = DOCTOR_EXAMPLES)]
