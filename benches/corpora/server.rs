@@ -23,7 +23,7 @@ impl Server {
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--repl-backlog-size", &backlog.to_string(), "--repl-diskless-sync-delay", "0"])
-            .args(["--client-output-buffer-limit", "replica 0 0 0", "--repl-timeout", "3600"])
+            .args(["--client-output-buffer-limit", "replica", "0", "0", "0", "--repl-timeout", "3600"])
             .current_dir(&folder)
             .stdout(Stdio::null())
             .spawn();
