@@ -16,18 +16,21 @@ unsafe extern "C" {
 }
 
 pub fn noop<const VISIT: bool>(corpus: &[u8]) -> Outcome {
-    run(corpus, 0, VISIT.into())
+    run(hiredis_run, corpus, 0, VISIT.into())
 }
 
 pub fn default_replies<const VISIT: bool>(corpus: &[u8]) -> Outcome {
-    run(corpus, 1, VISIT.into())
+    run(hiredis_run, corpus, 1, VISIT.into())
 }
 
-fn run(corpus: &[u8], default_replies: i32, visit: i32) -> Outcome {
+/// hiredis.c's loop, around hiredis or libvalkey.
+pub type Loop = unsafe extern "C" fn(*const u8, usize, usize, i32, i32, *mut Outcome) -> i32;
+
+pub fn run(library: Loop, corpus: &[u8], default_replies: i32, visit: i32) -> Outcome {
     let mut out = Outcome::default();
     // SAFETY: the bytes outlive the call, and `Outcome` is the struct of the C side.
-    let status = unsafe { hiredis_run(corpus.as_ptr(), corpus.len(), FEED, default_replies, visit, &mut out) };
-    assert_eq!(status, 0, "hiredis refuses the corpus");
+    let status = unsafe { library(corpus.as_ptr(), corpus.len(), FEED, default_replies, visit, &mut out) };
+    assert_eq!(status, 0, "the peer refuses the corpus");
     out
 }
 

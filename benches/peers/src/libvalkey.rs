@@ -1,31 +1,16 @@
-//! libvalkey.
+//! libvalkey, in the loop of hiredis.
 
 use crate::Outcome;
-use crate::feed::FEED;
+use crate::hiredis::run;
 
 unsafe extern "C" {
-    fn libvalkey_run(
-        data: *const u8,
-        length: usize,
-        feed: usize,
-        default_replies: i32,
-        visit: i32,
-        out: *mut Outcome,
-    ) -> i32;
+    fn libvalkey_run(data: *const u8, len: usize, feed: usize, default: i32, visit: i32, out: *mut Outcome) -> i32;
 }
 
 pub fn noop<const VISIT: bool>(corpus: &[u8]) -> Outcome {
-    run(corpus, 0, VISIT.into())
+    run(libvalkey_run, corpus, 0, VISIT.into())
 }
 
 pub fn default_replies<const VISIT: bool>(corpus: &[u8]) -> Outcome {
-    run(corpus, 1, VISIT.into())
-}
-
-fn run(corpus: &[u8], default_replies: i32, visit: i32) -> Outcome {
-    let mut out = Outcome::default();
-    // SAFETY: the bytes outlive the call, and `Outcome` is the struct of the C side.
-    let status = unsafe { libvalkey_run(corpus.as_ptr(), corpus.len(), FEED, default_replies, visit, &mut out) };
-    assert_eq!(status, 0, "libvalkey refuses the corpus");
-    out
+    run(libvalkey_run, corpus, 1, VISIT.into())
 }
