@@ -89,8 +89,9 @@ impl Progress {
         self.counts.refused += 1;
         if self.is_emptying {
             self.is_unchanged = !self.is_partly_emptied;
+            let extent = if self.is_partly_emptied { "only in part" } else { "not" };
             return Err(Failure::Message(format!(
-                "{message}; the target is not emptied, and nothing after it was sent"
+                "{message}; the target is {extent} emptied, and nothing after it was sent"
             )));
         }
         if self.is_stopping {
