@@ -6,8 +6,6 @@ use std::time::Duration;
 use redtail::Server;
 use redtail::net::Reply;
 
-use crate::doctor::kind::ServerKind;
-
 /// The input of the findings. Unknown facts are absent.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
@@ -40,13 +38,6 @@ pub(super) struct Facts {
     pub(super) certificate: Option<Duration>,
     /// The value of vm.overcommit_memory, if the server runs on this machine.
     pub(super) overcommit: Option<u8>,
-}
-
-impl Facts {
-    /// The kind of server, as far as the user may know it.
-    pub(super) fn kind(&self) -> Option<ServerKind> {
-        self.info.as_ref().or(self.hello.as_ref()).map(ServerKind::of)
-    }
 }
 
 /// Why the commands of the server are not known.

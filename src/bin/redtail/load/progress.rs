@@ -89,10 +89,10 @@ impl Progress {
         self.counts.refused += 1;
         if self.is_emptying {
             self.is_unchanged = !self.is_partly_emptied;
-            let extent = if self.is_partly_emptied { "only in part" } else { "not" };
-            return Err(Failure::Message(format!(
-                "{message}; the target is {extent} emptied, and nothing after it was sent"
-            )));
+            return Err(Failure::Message(match self.is_partly_emptied {
+                true => format!("{message}; the target is only in part emptied, and nothing after it was sent"),
+                false => format!("{message}; the target is not emptied, and nothing after it was sent"),
+            }));
         }
         if self.is_stopping {
             return Err(Failure::Message(format!(
