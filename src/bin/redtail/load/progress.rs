@@ -89,10 +89,14 @@ impl Progress {
         self.counts.refused += 1;
         if self.is_emptying {
             self.is_unchanged = !self.is_partly_emptied;
-            return Err(Failure::Message(match self.is_partly_emptied {
-                true => format!("{message}; the target is only in part emptied, and nothing after it was sent"),
-                false => format!("{message}; the target is not emptied, and nothing after it was sent"),
-            }));
+            if self.is_partly_emptied {
+                return Err(Failure::Message(format!(
+                    "{message}; the target is only in part emptied, and nothing after it was sent"
+                )));
+            }
+            return Err(Failure::Message(format!(
+                "{message}; the target is not emptied, and nothing after it was sent"
+            )));
         }
         if self.is_stopping {
             return Err(Failure::Message(format!(
