@@ -50,6 +50,8 @@ struct Inner {
     myid: Mutex<Option<String>>,
     /// More lines of INFO.
     info: Mutex<String>,
+    /// The replies to commands of these names, instead of its own.
+    replies: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl Node {
@@ -72,6 +74,7 @@ impl Node {
             links: AtomicUsize::new(0),
             myid: Mutex::default(),
             info: Mutex::default(),
+            replies: Mutex::default(),
         });
         let shared = inner.clone();
         let listening = Listening::at(0, move |link| shared.serve(link));
@@ -116,6 +119,14 @@ impl Node {
         *self.inner.info.lock().unwrap() = lines.to_owned();
     }
 
+    /// Sends these bytes as the reply to each command of this name; none: its own reply again.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn replies(&self, name: &'static str, reply: &str) {
+        let mut replies = self.inner.replies.lock().unwrap();
+        replies.retain(|(of, _)| *of != name);
+        replies.extend((!reply.is_empty()).then(|| (name, reply.to_owned())));
+    }
+
     /// The saved position of its start.
     pub(crate) fn beginning(&self) -> String {
         format!("{}@={}:0:0", self.id, self.digit.to_string().repeat(40))
@@ -135,7 +146,9 @@ impl Inner {
         while let Ok(Some(command)) = reader.next_command() {
             let words: Vec<String> = command.args().map(|arg| String::from_utf8_lossy(arg).to_uppercase()).collect();
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let reply = self.replies.lock().unwrap().iter().find(|(name, _)| *name == words[0]).cloned();
             match words[..] {
+                _ if reply.is_some() => socket.write_all(reply.unwrap().1.as_bytes())?,
                 ["CLUSTER", "SHARDS"] => socket.write_all(self.shards().as_bytes())?,
                 ["CLUSTER", "INFO"] => socket.write_all(b"$18\r\ncluster_state:ok\r\n\r\n")?,
                 ["CLUSTER", "MYID"] => {

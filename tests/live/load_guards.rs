@@ -169,11 +169,18 @@ fn nothing_is_sent_to_a_target_that_is_not_emptied() {
         for (options, servers) in [(&[][..], std::slice::from_ref(&single)), (&["--cluster"], &nodes.servers)] {
             assert_eq!(load(&servers[0], options, &mark(20)).0, Some(0));
             let position = value(servers, "redtail:position");
+            let kept: Vec<String> = (0..9).map(|n| format!("kept:{n}")).collect();
+            let writes: String = kept.iter().map(|key| format!("SET {key} 1\n")).collect();
+            assert_eq!(load(&servers[0], &[options, &["--position-key", "other"]].concat(), &writes).0, Some(0));
+            const DENIED: [&str; 6] = ["ACL", "SETUSER", "mover", "-flushall", "-flushdb", "-eval"];
             let user = add_user(servers, "~* &* +@all -flushall -flushdb -eval");
             let user: Vec<&str> = user.iter().map(String::as_str).collect();
             // A cluster has one database, except of Valkey 9.
             let more_inputs = if options.is_empty() { &[in_another][..] } else { &[] };
-            for input in inputs.iter().chain(more_inputs) {
+            // In the second round only the last node refuses.
+            for (input, round) in inputs.iter().chain(more_inputs).flat_map(|input| [(input, 0), (input, 1)]) {
+                let others = &servers[..(servers.len() - 1) * round];
+                others.iter().for_each(|server| drop(server.call(&["ACL", "SETUSER", "mover", "+@all"])));
                 for more in [&[][..], &["--on-error", "continue"]] {
                     let (code, errors) = load(&servers[0], &[options, &user, more].concat(), input);
                     assert_eq!((code, value(servers, "a")), (Some(1), String::new()), "{kind:?}: {errors}");
@@ -181,7 +188,9 @@ fn nothing_is_sent_to_a_target_that_is_not_emptied() {
                     assert!(errors.contains("NOPERM") && errors.contains(told), "{kind:?}: {errors}");
                     assert!(!errors.contains("a part of the input"), "{kind:?}: {errors}");
                     assert_eq!(value(servers, "redtail:position"), position, "{kind:?}: {input}");
+                    assert!(kept.iter().all(|key| value(servers, key) == "1"), "{kind:?}: {input}");
                 }
+                others.iter().for_each(|server| drop(server.call(&DENIED)));
             }
         }
     }

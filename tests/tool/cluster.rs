@@ -1,7 +1,9 @@
 //! `redtail tail --cluster` against simulated nodes: output, checkpoint and options for all shards together.
 
 use std::fs;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use redtail::Checkpoint;
 use redtail::replay::{Playback, Primary, Recording};
@@ -10,6 +12,7 @@ use serde_json::Value;
 
 use crate::folder::Folder;
 use crate::nodes::{Node, Plan, eventually};
+use crate::refusing::Refusing;
 use crate::run::{Ran, redtail, run, run_on, unstamped};
 use crate::tail::{end, primary, scripted};
 
@@ -132,6 +135,84 @@ fn a_lost_shard_is_reported_until_on_gap_continue() {
     }
     made.run(&["--on-gap", "continue", "--count", "2"]).ok();
     assert!(!is_kept());
+}
+
+/// The same cause, with one server and with a cluster.
+#[test]
+fn a_cluster_fails_with_the_exit_code_of_one_server() {
+    let gap = format!("+FULLRESYNC {} 900\r\n", "f".repeat(40));
+    let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    let denied = "-NOPERM this user has no permissions to run the 'psync' command\r\n";
+    for (at, (name, reply, code, words)) in [
+        ("AUTH", wrong, 1, "WRONGPASS"),
+        ("PING", "HTTP/1.1 400 Bad Request\r\n\r\n", 1, "HTTP"),
+        ("PSYNC", denied, 1, "may not replicate"),
+        ("PSYNC", &gap, 4, "the writes in between are lost"),
+        ("PSYNC", &format!("+CONTINUE {}\r\n!no command\r\n", "a".repeat(40)), 1, "in the stream"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let made = Made::new(&format!("cluster-exit-{at}"), [&["SET a 1"], &["SET b 2"]]);
+        made.nodes[0].replies(name, reply);
+        if name == "PING" {
+            // The first question to a node of a cluster.
+            made.nodes[0].replies("CLUSTER", reply);
+        }
+        let user = if name == "AUTH" { "user:x@" } else { "" };
+        let url = format!("redis://{user}{}", made.address());
+        let from = made.nodes[0].beginning().split('=').nth(1).unwrap().to_owned();
+        let options = ["--reconnect", "never"];
+        let one = run(&[&["tail", &url, "--from", &from], &options[..]].concat());
+        let file = made.folder.path("positions");
+        let cluster = run(&[&["tail", &url, "--cluster", "--checkpoint", &file], &options[..]].concat());
+        for ran in [one, cluster] {
+            assert!(ran.code == code && ran.err.contains(words), "{name}, {}: {}", ran.code, ran.err);
+        }
+    }
+    let (refusing, alone) = (Refusing::new(), primary(b"", Playback::default()));
+    let (refusing, alone) = (refusing.address.to_string(), alone.address().to_string());
+    for (args, code) in [
+        (&["tail", &refusing][..], 1),
+        (&["tail", &refusing, "--cluster"], 1),
+        (&["tail", &refusing, "--cluster", "--reconnect", "2"], 1),
+        (&["tail", &alone, "--cluster"], 1),
+        (&["tail", "no-port"], 2),
+        (&["tail", "no-port", "--cluster"], 2),
+    ] {
+        let ran = run(args);
+        assert_eq!(ran.code, code, "{args:?}: {}", ran.err);
+    }
+}
+
+#[test]
+fn the_first_search_is_retried_if_that_is_wanted() {
+    let made = Made::new("cluster-first", [&["SET a 1"], &["SET b 2"]]);
+    made.nodes[0].replies("CLUSTER", "-ERR not yet\r\n");
+    let (address, file) = (made.address(), made.folder.path("positions"));
+    let args = ["tail", &address, "--cluster", "--checkpoint", &file, "--count", "2", "--reconnect", "forever"];
+    let mut tool = redtail(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut messages = BufReader::new(tool.stderr.take().unwrap()).lines();
+    let retry = messages.by_ref().map(Result::unwrap).find(|line| line.contains("; trying again in "));
+    assert!(retry.unwrap().contains("not yet"));
+    made.nodes[0].replies("CLUSTER", "");
+    let left: Vec<_> = messages.map(Result::unwrap).collect();
+    assert_eq!(tool.wait().unwrap().code(), Some(0), "{left:?}");
+}
+
+/// Nothing is printed yet, so nothing is left unwritten.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_before_the_first_reply_is_exit_code_0() {
+    for more in [&[][..], &["--cluster"]] {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = silent.local_addr().unwrap().to_string();
+        let mut tool = redtail(&[&["tail", &address], more].concat()).stderr(Stdio::null()).spawn().unwrap();
+        let _link = silent.accept().unwrap();
+        let signal = Command::new("kill").args(["-s", "TERM", &tool.id().to_string()]).status().unwrap();
+        assert!(signal.success());
+        assert_eq!(tool.wait().unwrap().code(), Some(0), "{more:?}");
+    }
 }
 
 #[cfg(target_os = "linux")]

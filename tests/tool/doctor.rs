@@ -477,6 +477,60 @@ fn what_may_not_be_asked_could_not_be_checked() {
     Examined::of(ran, Vec::new()).only("unknown", &["the user other", "ACL DRYRUN other PSYNC"]);
 }
 
+/// The user of `redtail tail --help` may ask HELLO, and a PSYNC that is refused.
+#[test]
+fn the_least_user_is_told_whether_it_may_replicate() {
+    let hello = |server: &str, version: &str, mode: &str, role: &str| {
+        let text = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+        let [server, version, mode, role] = [server, version, mode, role].map(text);
+        format!(
+            "*14\r\n$6\r\nserver\r\n{server}$7\r\nversion\r\n{version}$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:3\r\n\
+             $4\r\nmode\r\n{mode}$4\r\nrole\r\n{role}$7\r\nmodules\r\n*0\r\n"
+        )
+    };
+    let least = |hello: &str, psync: &str| {
+        let script = ["ACL", "INFO", "CONFIG", "COMMAND", "CLUSTER", "CLIENT"].into_iter();
+        let script = script.fold(Script::healthy(), Script::denied).answer("HELLO", hello);
+        script.answer("PSYNC redtail-doctor-checks-the-permission 0 FAILOVER", psync).examine()
+    };
+    let refused = "-ERR PSYNC FAILOVER can't be sent to a master.\r\n";
+    for (server, version, name) in
+        [("redis", "7.0.15", "Redis 7.0.15"), ("redis", "8.10.2", "Redis 8.10.2"), ("valkey", "9.1.2", "Valkey 9.1.2")]
+    {
+        let examined = least(&hello(server, version, "standalone", "master"), refused);
+        assert_eq!(examined.code, 3, "{:#}", examined.report);
+        for words in [name, "a primary", "the user default may replicate"] {
+            examined.says("good", &[words]);
+        }
+        let told = ["could not check backlog, replicas and memory", "ACL SETUSER default +info"];
+        examined.says("unknown", &told);
+        examined.says("unknown", &["CONFIG GET is not allowed", "ACL SETUSER default +config|get"]);
+        assert!(examined.all("bad").is_empty() && examined.all("warn").is_empty(), "{:#}", examined.report);
+        for (start, possible) in [("now", true), ("snapshot", true), ("POSITION", true), ("now-without-fork", false)] {
+            assert_eq!(examined.start(start)["possible"], possible, "{start}");
+        }
+        assert_eq!(examined.report["facts"]["name"], name);
+        let denied = "-NOPERM User cdc has no permissions to run the 'psync' command\r\n";
+        let examined = least(&hello(server, version, "standalone", "master"), denied);
+        assert_eq!(examined.code, 1, "{:#}", examined.report);
+        examined.says("bad", &["+psync is missing", "ACL SETUSER default +psync"]);
+    }
+    let examined =
+        least(&hello("redis", "7.2.4", "standalone", "replica"), "-ERR PSYNC FAILOVER replid must match\r\n");
+    examined.says("unknown", &["a replica; could not check whether its primary is connected"]);
+    examined.says("good", &["may replicate"]);
+    let examined = least(&hello("redis", "7.2.4", "sentinel", "master"), refused);
+    assert_eq!(examined.code, 1, "{:#}", examined.report);
+    examined.says("bad", &["this is a Sentinel 7.2.4"]);
+    // KeyDB is no Redis 6, and another server says nothing that is known.
+    for answer in [&hello("redis", "6.3.4", "standalone", "master"), &hello("other", "9.0", "x", "y"), "+OK\r\n"] {
+        let examined = least(answer, refused);
+        assert_eq!(examined.code, 3, "{:#}", examined.report);
+        examined.says("unknown", &["whether the user default may replicate (+psync)"]);
+        assert!(!examined.asked.iter().any(|question| question.starts_with("PSYNC")), "{:?}", examined.asked);
+    }
+}
+
 #[test]
 fn suggested_commands_repeat_the_options_of_the_connection() {
     let folder = Folder::new("suggested");

@@ -2,6 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, OnceLock};
 
 use crate::caught_up::{answer_each, listen};
 use crate::refusing::Refusing;
@@ -125,26 +128,123 @@ fn load_cluster(
     options: &[&str],
     reply: impl Fn(&[&str]) -> Result<Vec<u8>, Vec<u8>> + Send + Sync + 'static,
 ) -> Ran {
-    let address = listen(move |link| {
-        let port = link.local_addr().ok()?.port();
-        answer_each(link, |args| match args {
-            ["cluster", ..] => {
-                let node = format!("*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$40\r\n{}\r\n", "a".repeat(40));
-                Ok(format!("*1\r\n*3\r\n:0\r\n:16383\r\n{node}").into_bytes())
-            }
-            ["info", ..] => Ok(b"$-1\r\n".to_vec()),
-            ["ping" | "client", ..] => Ok(b"+OK\r\n".to_vec()),
-            ["command", ..] => Ok(b"*1\r\n*-1\r\n".to_vec()),
-            args => reply(args),
+    load_nodes(1, lines, options, move |_, args| reply(args)).0
+}
+
+/// The same with this number of nodes; the reply to `reply` also takes the index of the node. Returns their ports too.
+fn load_nodes(
+    count: u16,
+    lines: &str,
+    options: &[&str],
+    reply: impl Fn(u16, &[&str]) -> Result<Vec<u8>, Vec<u8>> + Send + Sync + 'static,
+) -> (Ran, Vec<String>) {
+    let (reply, slots) = (Arc::new(reply), Arc::new(OnceLock::<String>::new()));
+    let node = |index| {
+        let (reply, slots) = (Arc::clone(&reply), Arc::clone(&slots));
+        listen(move |link| {
+            answer_each(link, |args| match args {
+                ["cluster", ..] => Ok(slots.wait().clone().into_bytes()),
+                ["info", ..] => Ok(b"$-1\r\n".to_vec()),
+                ["ping" | "client", ..] => Ok(b"+OK\r\n".to_vec()),
+                ["command", ..] => Ok(b"*1\r\n*-1\r\n".to_vec()),
+                args => reply(index, args),
+            })
         })
-    });
+    };
+    let nodes: Vec<String> = (0..count).map(node).collect();
+    let shard = |(index, address): (u16, &String)| {
+        let (port, id) = (address.rsplit_once(':').unwrap().1, format!("{index:040}"));
+        let (first, next) = (16_384 / count * index, 16_384 / count * (index + 1));
+        let last = if index + 1 == count { 16_383 } else { next - 1 };
+        format!("*3\r\n:{first}\r\n:{last}\r\n*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$40\r\n{id}\r\n")
+    };
+    let shards: String = (0..count).zip(&nodes).map(shard).collect();
+    slots.set(format!("*{count}\r\n{shards}")).unwrap();
     let command = |line: &str| {
         let args: Vec<&str> = line.split('|').collect();
         let args: String = args.iter().map(|arg| format!("${}\r\n{arg}\r\n", arg.len())).collect();
         format!("*{}\r\n{args}", line.split('|').count())
     };
     let input: String = lines.lines().map(command).collect();
-    run_on(&[&["load", address.as_str(), "--cluster"], options].concat(), input.as_bytes())
+    (run_on(&[&["load", nodes[0].as_str(), "--cluster"], options].concat(), input.as_bytes()), nodes)
+}
+
+/// A node that would refuse a command for all nodes is asked before any node executes it.
+#[test]
+fn a_command_for_all_nodes_is_sent_to_all_or_to_none() {
+    let told = "; the target is not emptied, and nothing after it was sent";
+    for (lines, options, told) in [
+        ("FLUSHALL\n", &[][..], told),
+        ("FLUSHDB\n", &["--on-error", "continue"], told),
+        ("INCR|a\nSCRIPT|FLUSH\n", &[], "the commands after it that were sent already may be applied"),
+        ("INCR|a\nFUNCTION|FLUSH\n", &[], "the commands after it that were sent already may be applied"),
+        ("INCR|a\nFLUSHALL\n", &["--on-error", "continue"], "NOPERM no"),
+    ] {
+        // Of two nodes only the first one executes, outside of a transaction, and counts.
+        let executed = Arc::new(AtomicU32::new(0));
+        let (in_multi, counter) = ([AtomicBool::new(false), AtomicBool::new(false)], Arc::clone(&executed));
+        let (ran, nodes) = load_nodes(2, lines, options, move |index, args| {
+            let in_multi = &in_multi[usize::from(index)];
+            Ok(match args {
+                ["incr", ..] => b":1\r\n".to_vec(),
+                ["multi"] => {
+                    in_multi.store(true, SeqCst);
+                    b"+OK\r\n".to_vec()
+                }
+                ["discard"] if in_multi.swap(false, SeqCst) => b"+OK\r\n".to_vec(),
+                ["discard"] => b"-ERR DISCARD without MULTI\r\n".to_vec(),
+                _ if index == 1 => b"-NOPERM no\r\n".to_vec(),
+                _ if in_multi.load(SeqCst) => b"+QUEUED\r\n".to_vec(),
+                _ => {
+                    counter.fetch_add(1, SeqCst);
+                    b"+OK\r\n".to_vec()
+                }
+            })
+        });
+        assert!(ran.code == 1 && ran.err.contains(&format!("{} refused ", nodes[1])), "{lines}: {}", ran.err);
+        assert!(ran.err.contains(told) && !ran.err.contains("; confirmed by "), "{lines}: {}", ran.err);
+        assert_eq!(executed.load(SeqCst), 0, "{lines}: {}", ran.err);
+    }
+}
+
+/// A node that can't be asked, or that refuses only the command itself: the nodes that have executed it are named.
+#[test]
+fn a_command_for_all_nodes_that_one_refuses_names_both() {
+    let partly = "; the target is only in part emptied, and nothing after it was sent";
+    let lost = "lost the connection to ";
+    for (refused, reply, told) in [
+        ("discard", Ok(b"-OOM no\r\n".to_vec()), partly),
+        ("multi", Ok(b"-OOM no\r\n".to_vec()), partly),
+        ("none", Ok(b"-OOM no\r\n".to_vec()), partly),
+        ("none", Err(Vec::new()), lost),
+    ] {
+        let executed = Arc::new(AtomicU32::new(0));
+        let (in_multi, counter) = (AtomicBool::new(false), Arc::clone(&executed));
+        let (ran, nodes) = load_nodes(3, "FLUSHALL\n", &[], move |index, args| match args {
+            [name] if *name == refused => Ok(b"-NOPERM no\r\n".to_vec()),
+            ["multi"] => {
+                in_multi.store(true, SeqCst);
+                Ok(b"+OK\r\n".to_vec())
+            }
+            ["discard"] => {
+                in_multi.store(false, SeqCst);
+                Ok(b"+OK\r\n".to_vec())
+            }
+            _ if in_multi.load(SeqCst) => Ok(b"+QUEUED\r\n".to_vec()),
+            _ if index == 1 => reply.clone(),
+            _ => {
+                counter.fetch_add(1, SeqCst);
+                Ok(b"+OK\r\n".to_vec())
+            }
+        });
+        let named = format!(
+            "; confirmed by {}, and not by {}, {}: fix the cause, and start again, which sends it to all of them",
+            nodes[0], nodes[1], nodes[2]
+        );
+        assert!(ran.code == 1 && ran.err.contains(told) && ran.err.contains(&named), "{refused}: {}", ran.err);
+        assert_eq!(executed.load(SeqCst), 1, "{refused}: {}", ran.err);
+        assert!(!ran.err.contains("is not emptied"), "{}", ran.err);
+    }
 }
 
 #[test]

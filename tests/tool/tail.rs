@@ -292,7 +292,7 @@ fn a_refusal_at_a_reconnect_is_told_and_tried_again() {
                 assert_eq!(tool.child.wait().unwrap().code(), Some(1), "{told}");
                 continue;
             }
-            assert!(told.ends_with("; trying again in 30000 ms"), "{told}");
+            assert!(told.ends_with("; trying again in 10000 ms"), "{told}");
             let pid = tool.child.id().to_string();
             assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
             assert_eq!(tool.child.wait().unwrap().code(), Some(0), "{told}");

@@ -9,6 +9,7 @@ use redtail::net::TlsError;
 use redtail::rdb::RdbErrorKind;
 use redtail::replication::SessionStage;
 use redtail::resp::Byte;
+use redtail::topology::ClusterError;
 use redtail::{DisconnectReason, Error, ProtocolError, ProtocolErrorKind, SessionError};
 
 use crate::named::named;
@@ -26,6 +27,8 @@ pub(crate) enum Failure {
     Follower(Error),
     /// The report has been printed; the exit code.
     Reported(u8),
+    /// Options that the library refuses, as those that the tool refuses: exit code 2.
+    Usage(String),
     /// Data was lost for good: exit code 4.
     HistoryLost(String),
     /// The servers of `compare` differ, as a message.
@@ -46,6 +49,21 @@ impl From<io::Error> for Failure {
 impl From<String> for Failure {
     fn from(message: String) -> Self {
         Self::Message(message)
+    }
+}
+
+impl From<ClusterError> for Failure {
+    /// The cause decides the exit code, as for a single server.
+    fn from(error: ClusterError) -> Self {
+        let message = error.to_string();
+        match error {
+            ClusterError::NoNode
+            | ClusterError::Target(_)
+            | ClusterError::SingleLink
+            | ClusterError::StartAt
+            | ClusterError::Options(_) => Self::Usage(message),
+            _ => Self::Message(message),
+        }
     }
 }
 
@@ -102,11 +120,8 @@ impl Failure {
                 _ => failed(error),
             },
             Self::Follower(Error::Session(error)) => failed(Hinted(error)),
-            // As the options that the tool itself refuses.
-            Self::Follower(error @ Error::Options(_)) => {
-                log::fail(error);
-                ExitCode::from(2)
-            }
+            Self::Usage(message) => wrong_usage(message),
+            Self::Follower(error @ (Error::Options(_) | Error::Target(_))) => wrong_usage(error),
             Self::Follower(error) => failed(error),
         }
     }
@@ -241,6 +256,11 @@ fn failed(message: impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
+fn wrong_usage(message: impl Display) -> ExitCode {
+    log::fail(message);
+    ExitCode::from(2)
+}
+
 /// Returns the first of two failures, and prints the second.
 pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>) -> Result<(), Failure> {
     if let (Err(Failure::Follower(_) | Failure::Message(_)), Err(Failure::Message(message))) = (&outcome, &finished) {
@@ -251,11 +271,32 @@ pub(crate) fn first(outcome: Result<(), Failure>, finished: Result<(), Failure>)
 
 #[cfg(test)]
 mod tests {
+    use redtail::net::Target;
+
     use super::*;
 
     #[test]
     fn options_that_the_library_refuses_are_wrong_usage() {
         let failure = Failure::Follower(Error::Options("allow_probe has no effect on this start"));
         assert_eq!(failure.report(), ExitCode::from(2));
+    }
+
+    #[test]
+    fn each_error_of_a_cluster_has_its_exit_code() {
+        let target = || "x".parse::<Target>().unwrap_err();
+        let silent = || ClusterError::Silent { tried: Vec::new() };
+        for (error, code) in [
+            (ClusterError::NoNode, 2),
+            (ClusterError::Target(target()), 2),
+            (ClusterError::SingleLink, 2),
+            (ClusterError::StartAt, 2),
+            (ClusterError::Options("allow_probe has no effect on this start"), 2),
+            (silent(), 1),
+            (ClusterError::Thread(io::ErrorKind::WouldBlock.into()), 1),
+        ] {
+            let message = error.to_string();
+            assert_eq!(Failure::from(error).report(), ExitCode::from(code), "{message}");
+        }
+        assert_eq!(Failure::Follower(Error::Target(target())).report(), ExitCode::from(2));
     }
 }

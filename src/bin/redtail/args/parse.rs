@@ -100,8 +100,8 @@ pub(super) const TARGET_VERSION: Suggested<Server> = Suggested::new(
     ],
 );
 
-/// The pause after a refusal that a person has to fix.
-const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+/// The pause after a refusal that a person has to fix. No pause after a lost connection is longer.
+const REFUSED_PAUSE: Duration = Duration::from_secs(10);
 
 /// Sets what the run survives. `reconnect`: the choice of --reconnect; `None`: it is not given.
 pub(crate) fn survive(reconnect: Option<Backoff>, on_gap: OnGap, settings: &mut Options) {

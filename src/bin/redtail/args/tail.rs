@@ -116,7 +116,7 @@ pub(crate) struct Tail {
     ///
     /// Lost connections and temporary refusals are retried after 0.1 to 10 seconds. A refusal that a person can fix,
     /// such as a wrong password, a missing permission or the answer of something that is not a server, is retried every
-    /// 30 seconds; with N it ends the run. Each time the message of the server is printed. With this option or --on-gap
+    /// 10 seconds; with N it ends the run. Each time the message of the server is printed. With this option or --on-gap
     /// snapshot, a snapshot that breaks off is requested again. Lost history (see --on-gap) and damaged data end the
     /// run. With --from sync the first connect and the snapshot are retried; a connection lost after them ends the run.
     ///

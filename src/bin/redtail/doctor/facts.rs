@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redtail::Server;
+use redtail::net::Reply;
 
 /// The input of the findings. Unknown facts are absent.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(super) struct Facts {
     /// The message of a temporary refusal: the server loads data, or is busy.
     pub(super) refuses: Option<String>,
     pub(super) info: Option<Info>,
+    /// Version, mode and role as fields of INFO, from HELLO, which needs no permission. Asked where INFO is denied.
+    pub(super) hello: Option<Info>,
     /// The growth of its stream in bytes, and the time it took.
     pub(super) growth: Option<(u64, Duration)>,
     pub(super) may: Permissions,
@@ -113,6 +116,21 @@ impl Info {
             modules: modules.filter_map(name).collect(),
             fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         }
+    }
+
+    /// The reply to HELLO, which has no other fields. `None` if it is of no server that can be followed.
+    pub(super) fn of_hello(reply: &Reply) -> Option<Self> {
+        let text = |name| reply.field(name).and_then(Reply::text);
+        let version = match text("server")? {
+            "redis" => "redis_version",
+            "valkey" => "valkey_version",
+            "redict" => "redict_version",
+            _ => return None,
+        };
+        let role = if text("role")? == "replica" { "slave" } else { "master" };
+        let fields = [(version, text("version")?), ("redis_mode", text("mode")?), ("role", role)];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Some(Self { fields: fields.into(), modules: Vec::new() })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -8,7 +8,6 @@ use crate::doctor::cluster::{Asked, ClusterFacts};
 use crate::doctor::facts::{Facts, Known};
 use crate::doctor::findings::finding::Severity;
 use crate::doctor::findings::remedy::Remedy;
-use crate::doctor::kind::ServerKind;
 use crate::doctor::report::{Learned, Report, Verdict};
 use crate::doctor::sentinels::SentinelReport;
 
@@ -52,7 +51,7 @@ fn fix(remedies: &[Remedy]) -> Value {
 /// The facts, for programs. Unknown facts are null.
 fn facts(facts: &Facts) -> Value {
     let info = facts.info.as_ref();
-    let kind = info.map(ServerKind::of);
+    let kind = facts.kind();
     let number = |name| info.and_then(|info| info.number(name));
     let text = |name| info.and_then(|info| info.get(name));
     let rate = facts.growth.map(|(bytes, time)| bytes as f64 / time.as_secs_f64().max(0.001));

@@ -3,7 +3,7 @@
 use redtail::replication::Version;
 use redtail::{Product, Server};
 
-use crate::doctor::facts::Info;
+use crate::doctor::facts::{Facts, Info};
 
 /// The kind of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,13 @@ impl ServerKind {
             Some(version) => new(Family::Redis, "Redis", Some(version)),
             None => new(Family::Unknown, "unknown server", None),
         }
+    }
+}
+
+impl Facts {
+    /// The kind of server, as far as the user may know it.
+    pub(super) fn kind(&self) -> Option<ServerKind> {
+        self.info.as_ref().or(self.hello.as_ref()).map(ServerKind::of)
     }
 }
 

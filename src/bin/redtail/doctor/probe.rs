@@ -20,7 +20,7 @@ use crate::target::probe_error::{ProbeError, TIMEOUT};
 pub(super) fn probe(address: &Address, target: &Target, login: &Login, options: &Doctor) -> Result<Facts, ProbeError> {
     let (mut client, mut facts) = begin(address, target, login)?;
     let seen = Instant::now();
-    match facts.info.as_ref().map(|info| ServerKind::of(info).family) {
+    match facts.kind().map(|kind| kind.family) {
         Some(Family::Sentinel) => facts.watched = watched(&mut client)?,
         Some(Family::Unsupported(_)) => {}
         _ => {
@@ -90,6 +90,7 @@ fn info(client: &mut Client, facts: &mut Facts) -> Result<(), ProbeError> {
     facts.may.info = may(&reply);
     match &reply {
         Reply::Text(text) => facts.info = Some(Info::read(text)),
+        _ if reply.is_denied() => facts.hello = Info::of_hello(&client.ask(&["HELLO"])?),
         Reply::Error(message) if message.starts_with("BUSY") => facts.may.info = Known::Unknown,
         _ => {}
     }
@@ -189,9 +190,11 @@ const NO_REPLID: &str = "redtail-doctor-checks-the-permission";
 /// Whether the server refuses a request for a failover by PSYNC before it does anything: since 6.2 a primary refuses
 /// each, and a replica each one with another replication id than its own. The permission is checked first.
 fn refuses_failover(facts: &Facts) -> bool {
-    let Some(kind) = facts.info.as_ref().map(ServerKind::of) else { return false };
+    let Some(kind) = facts.kind() else { return false };
     let is_ours = matches!(kind.family, Family::Redis | Family::Valkey);
-    is_ours && kind.server.is_some_and(|server| server.is_since(Some((6, 2)), Some((7, 2))))
+    // In HELLO, KeyDB is a Redis 6.
+    let redis = if facts.info.is_some() { (6, 2) } else { (7, 0) };
+    is_ours && kind.server.is_some_and(|server| server.is_since(Some(redis), Some((7, 2))))
 }
 
 /// The answer of ACL DRYRUN. `None` if it is denied or does not exist.

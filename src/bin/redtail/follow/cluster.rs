@@ -1,6 +1,5 @@
 //! Follows every primary of a cluster. Each shard is followed and printed on a thread of its own.
 
-use std::fmt::Display;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use redtail::topology::{Cluster, ClusterHandle, Positions, Shard};
-use redtail::{Ack, Builder, Event};
+use redtail::{Ack, Backoff, Builder, Event};
 
 use crate::args;
 use crate::args::{Follow, survive, wrong_usage};
@@ -24,21 +23,26 @@ use crate::stop_condition::StopCondition;
 use crate::target::address::{Address, Security};
 use crate::target::command_specs;
 use crate::target::endpoint::Endpoint;
+use crate::terminal::log;
 
 pub(super) fn run(options: &Follow) -> Result<(), Failure> {
     let address = Address::of(&options.server).unwrap_or_else(|message| wrong_usage(options.verb, message));
     let (cluster, target) = cluster(options, address.clone())?;
     let keeper = Keeper::open(options, &target)?;
     let saved = keeper.as_ref().and_then(Keeper::saved);
-    let cluster = saved.into_iter().fold(cluster, Builder::positions);
-    signals::listen(|| std::process::exit(130))?;
+    let mut cluster = saved.into_iter().fold(cluster, Builder::positions);
+    // Nothing is printed yet.
+    signals::listen(|| std::process::exit(0))?;
     let stdout = Arc::new(SharedStdout::new(options)?);
     let stats = ClusterStats::start(&options.output);
     let watching = Watching::start(&options.watch)?;
+    if let Some(backoff) = options.reconnect {
+        find_nodes(&mut cluster, backoff)?;
+    }
     let sinks = Sinks { options: options.clone(), address, stdout: Arc::clone(&stdout), printed: Arc::default() };
     let notices = Arc::clone(&stdout);
     let following = cluster.follow(move |notice| notices.notice(notice), move |shard: &Shard| sinks.handler(shard));
-    let following = following.map_err(message)?;
+    let following = following?;
     stdout.stop_with(following.stopper());
     let stopper = following.stopper();
     signals::on_stop(move || stopper.stop());
@@ -162,7 +166,7 @@ fn cluster(options: &Follow, address: Address) -> Result<(Builder<Cluster>, Stri
         wrong_usage(options.verb, "--cluster takes the address of one of the nodes, not of Sentinels");
     };
     let target = target.to_string();
-    let cluster = Cluster::builder([&target]).map_err(message)?.login(move || login.read());
+    let cluster = Cluster::builder([&target])?.login(move || login.read());
     let cluster = match security {
         Security::Plain => cluster,
         #[cfg(feature = "tls")]
@@ -177,6 +181,13 @@ fn cluster(options: &Follow, address: Address) -> Result<(Builder<Cluster>, Stri
     Ok((cluster.start(options.start.unwrap_or_default()), target))
 }
 
-fn message(error: impl Display) -> Failure {
-    Failure::Message(error.to_string())
+/// Asks for the nodes until one answers: with --reconnect the first connect is retried.
+fn find_nodes(cluster: &mut Builder<Cluster>, backoff: Backoff) -> Result<(), Failure> {
+    for attempt in 0.. {
+        let Err(error) = cluster.discover() else { break };
+        let Some(delay) = backoff.delay(attempt, u64::from(std::process::id())) else { return Err(error.into()) };
+        log::warn(format_args!("{error}; trying again in {} ms", delay.as_millis()));
+        sleep(delay);
+    }
+    Ok(())
 }

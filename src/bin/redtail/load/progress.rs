@@ -89,6 +89,11 @@ impl Progress {
         self.counts.refused += 1;
         if self.is_emptying {
             self.is_unchanged = !self.is_partly_emptied;
+            if self.is_partly_emptied {
+                return Err(Failure::Message(format!(
+                    "{message}; the target is only in part emptied, and nothing after it was sent"
+                )));
+            }
             return Err(Failure::Message(format!(
                 "{message}; the target is not emptied, and nothing after it was sent"
             )));

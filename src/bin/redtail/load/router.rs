@@ -301,19 +301,59 @@ impl Router {
         }
     }
 
-    /// Sends a command to all primaries. It is confirmed by all of them, or refused by one.
+    /// Sends a command to all primaries, one after another, unless one of them would refuse it. It is confirmed by all
+    /// of them, or refused by one.
     fn send_everywhere(&mut self, routed: &Routed) -> Result<(), Failure> {
         self.primaries.refresh()?;
         self.unconfirmed = routed.of_input();
-        let mut answer = (0, Answer::Executed(Vec::new(), None));
         for index in 0..self.primaries.nodes.len() {
-            self.write(index, &routed.bytes)?;
-            match self.answer(index, 1)? {
-                refused @ Answer::Refused(..) => answer = (index, refused),
-                _ => self.progress.empties_partly(),
+            if let Some(text) = self.refusal(index, routed)? {
+                return self.answered(index, &[routed], Answer::Refused(0, text));
             }
         }
-        self.answered(answer.0, &[routed], answer.1)
+        for index in 0..self.primaries.nodes.len() {
+            match self.write(index, &routed.bytes).and_then(|()| self.answer(index, 1)) {
+                Ok(Answer::Refused(at, text)) => {
+                    let text = text + &self.confirmed_before(index);
+                    return self.answered(index, &[routed], Answer::Refused(at, text));
+                }
+                Ok(_) => self.progress.empties_partly(),
+                Err(Failure::Message(text)) => return Err(Failure::Message(text + &self.confirmed_before(index))),
+                Err(failure) => return Err(failure),
+            }
+        }
+        self.answered(0, &[routed], Answer::Executed(Vec::new(), None))
+    }
+
+    /// The error with which the node would refuse the command now: a transaction checks a command that it queues.
+    /// `None` also if the user may not ask.
+    fn refusal(&mut self, index: usize, routed: &Routed) -> Result<Option<String>, Failure> {
+        // Without the right to DISCARD, the transaction could not be left.
+        self.write(index, &encoded(&[b"DISCARD"]))?;
+        if self.reply(index)?.error.is_some_and(|text| text.starts_with("NOPERM")) {
+            return Ok(None);
+        }
+        self.write(index, &encoded(&[b"MULTI"]))?;
+        if self.reply(index)?.error.is_some() {
+            return Ok(None);
+        }
+        self.write(index, &[&routed.bytes[..], &encoded(&[b"DISCARD"])].concat())?;
+        let refused = self.reply(index)?.error;
+        self.reply(index)?;
+        Ok(refused)
+    }
+
+    /// Which nodes have confirmed a command for all nodes that has failed at this one; nothing if none has.
+    fn confirmed_before(&self, index: usize) -> String {
+        let targets: Vec<_> = self.primaries.nodes.iter().map(|node| node.target.to_string()).collect();
+        match targets.split_at_checked(index) {
+            Some((confirmed @ [_, ..], rest)) => format!(
+                "; confirmed by {}, and not by {}: fix the cause, and start again, which sends it to all of them",
+                confirmed.join(", "),
+                rest.join(", ")
+            ),
+            _ => String::new(),
+        }
     }
 
     /// Counts commands that a node has executed or refused.

@@ -9,7 +9,6 @@ use crate::doctor::facts::{Facts, Known};
 use crate::doctor::findings;
 use crate::doctor::findings::finding::{Finding, Severity, some_of};
 use crate::doctor::findings::starts::StartChoice;
-use crate::doctor::kind::ServerKind;
 
 const ABOUT: &str = "cluster";
 const NODES: &str = "nodes";
@@ -94,7 +93,7 @@ fn elsewhere(cluster: &ClusterFacts) -> impl Iterator<Item = (&Asked, &str)> {
 
 fn whole(cluster: &ClusterFacts) -> Finding {
     let kinds: BTreeSet<String> =
-        seen(cluster).filter_map(|(_, seen)| seen.facts.info.as_ref()).map(|info| ServerKind::of(info).name).collect();
+        seen(cluster).filter_map(|(_, seen)| seen.facts.kind()).map(|kind| kind.name).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(": {}", some_of(kinds.into_iter())) };
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (shards, nodes) = (plural(cluster.topology.shards.len(), "shard"), plural(cluster.nodes.len(), "node"));

@@ -26,14 +26,13 @@ use crate::doctor::facts::Facts;
 use crate::doctor::findings::finding::{Finding, Severity};
 use crate::doctor::findings::remedy::Remedy;
 use crate::doctor::findings::subject::Subject;
-use crate::doctor::kind::ServerKind;
 use crate::doctor::sentinels::SentinelReport;
 use crate::doctor::tls_probe::Speaks;
 use crate::target::probe_error::ProbeError;
 
 /// All findings about a server that answers, in the order of the report.
 pub(super) fn all(facts: &Facts, target: &str, scheme: &str) -> Vec<Finding> {
-    let kind = facts.info.as_ref().map(ServerKind::of);
+    let kind = facts.kind();
     let subject = Subject { target, scheme, facts, info: facts.info.as_ref(), kind: kind.as_ref() };
     let mut findings = server::findings(subject);
     if findings.iter().any(|finding| finding.severity == Severity::Bad && finding.about == server::KIND) {
@@ -85,7 +84,7 @@ pub(super) fn not_watched(error: SentinelError, reports: &[SentinelReport], sent
 
 /// The possible starts.
 pub(super) fn starts(facts: &Facts, target: &str) -> Vec<starts::StartChoice> {
-    let kind = facts.info.as_ref().map(ServerKind::of);
+    let kind = facts.kind();
     let subject = Subject { target, scheme: "", facts, info: facts.info.as_ref(), kind: kind.as_ref() };
     match server::findings(subject).iter().any(|finding| finding.severity == Severity::Bad) {
         true => Vec::new(),

@@ -13,10 +13,14 @@ const STATE: &str = "state";
 
 pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match (subject.info, subject.kind) {
-        (Some(info), Some(kind)) => {
+    match (subject.info, &subject.facts.hello, subject.kind) {
+        (Some(info), _, Some(kind)) => {
             findings.push(who(subject, info, kind));
             findings.extend(role(subject, info));
+        }
+        (None, Some(hello), Some(kind)) => {
+            findings.extend([who(subject, hello, kind), role_only(hello)]);
+            findings.extend(nothing(subject));
         }
         _ => findings.extend(nothing(subject)),
     }
@@ -105,11 +109,21 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
     )
 }
 
+/// The role in HELLO.
+fn role_only(hello: &Info) -> Finding {
+    match hello.is_replica() {
+        true => Finding::unknown(STATE, "a replica; could not check whether its primary is connected")
+            .why("while it is not, it refuses PSYNC (NOMASTERLINK)"),
+        false => Finding::good(STATE, "a primary"),
+    }
+}
+
 /// INFO is missing.
 fn nothing(subject: Subject<'_>) -> Option<Finding> {
+    let facts = if subject.facts.hello.is_some() { "" } else { "version, role, " };
     match subject.facts.may.info {
         Known::No => Some(
-            Finding::unknown(KIND, "could not check version, role, backlog, replicas and memory: INFO is not allowed")
+            Finding::unknown(KIND, format!("could not check {facts}backlog, replicas and memory: INFO is not allowed"))
                 .why(
                     "this report needs INFO; following needs it for --from now-without-fork, and before 7.0 for the \
                      default start",
