@@ -140,7 +140,13 @@ impl Tape {
 
     /// Begins no command any more, after an error.
     pub(super) fn stay_open(&mut self) {
-        self.argc = usize::MAX;
+        (self.argc, self.at) = (usize::MAX, 0);
+    }
+
+    /// Whether a payload of the open command continues beyond the input. All bytes before it are read then.
+    #[inline]
+    pub(super) fn is_in_payload(&self, command: &[u8]) -> bool {
+        self.is_open() && self.at > command.len()
     }
 
     /// Reads the count line of a command. The first byte is `*`. `follows` is the least number of bytes after an empty
