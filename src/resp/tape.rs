@@ -220,7 +220,7 @@ impl Tape {
             && let Some((raw, rest)) = split_at_end(input, here.1)
         {
             let kind = wanted(self.spans.first().and_then(|name| name.of(raw)).unwrap_or_default())?;
-            self.templates.learn(start.slot, input, &self.spans);
+            self.templates.learn(start.slot, raw, &self.spans);
             return Some((raw, rest, self.spans.get(..start.argc)?, kind));
         }
         let last = self.spans.get(here.0 - 1).map_or(0, |span| span.length.into());
