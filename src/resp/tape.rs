@@ -265,7 +265,9 @@ impl Tape {
         if self.fast_arguments == 0 || command.len().saturating_sub(self.at) < 2 {
             return None;
         }
-        self.hop_within_limit(command);
+        if self.index < self.argc {
+            self.hop_within_limit(command);
+        }
         if self.index < self.argc {
             return None;
         }
