@@ -227,7 +227,7 @@ impl CommandParser {
                 each(Command::new(raw, self.spans(), argc));
                 continue;
             }
-            if self.tape.is_in_payload(input) {
+            if self.failed.is_none() && self.tape.is_in_payload(input) {
                 return Ok(commands);
             }
             let (shown, mut skipped) = (*input, 0);

@@ -140,7 +140,7 @@ impl Tape {
 
     /// Begins no command any more, after an error.
     pub(super) fn stay_open(&mut self) {
-        (self.argc, self.at) = (usize::MAX, 0);
+        self.argc = usize::MAX;
     }
 
     /// Whether a payload of the open command continues beyond the input. All bytes before it are read then.

@@ -15,8 +15,8 @@ const HEADERS: usize = 3;
 /// The most arguments of a command with a template.
 const MOST_ARGUMENTS: usize = 63;
 
-/// Templates are made and changed from this number of bytes, from the first byte of a command. A shorter rest of the
-/// input is only compared with them, because a command that is not whole looks like another shape.
+/// The length lines compared are within this number of bytes. A shorter input makes no template and changes none for
+/// another shape, because a command that is not whole looks like one.
 const WINDOW: usize = 128;
 
 /// An argument is expected to keep its length after this number of equal lengths in a row.
