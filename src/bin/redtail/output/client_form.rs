@@ -217,27 +217,24 @@ impl ClientForms {
 
 #[inline]
 fn is_examined(name: &[u8]) -> bool {
-    // Most commands differ in their first letter.
-    matches!(
-        name.first(),
-        Some(
-            b'X' | b'x'
-                | b'P'
-                | b'p'
-                | b'C'
-                | b'c'
-                | b'R'
-                | b'r'
-                | b'T'
-                | b't'
-                | b'S'
-                | b's'
-                | b'B'
-                | b'b'
-                | b'F'
-                | b'f'
-        )
-    ) && NAMES.iter().any(|it| it.eq_ignore_ascii_case(name))
+    // Rules out nearly all other commands.
+    let may_be = name.first().is_some_and(|&first| SHAPES[usize::from(first & 31)] & shape(name) != 0);
+    may_be && NAMES.iter().any(|it| it.eq_ignore_ascii_case(name))
+}
+
+/// The lengths of [`NAMES`] by their first letter, in either case.
+const SHAPES: [u32; 32] = {
+    let (mut shapes, mut at) = ([0; 32], 0);
+    while at < NAMES.len() {
+        shapes[(NAMES[at][0] & 31) as usize] |= shape(NAMES[at]);
+        at += 1;
+    }
+    shapes
+};
+
+/// A bit for the length of a name.
+const fn shape(name: &[u8]) -> u32 {
+    if name.len() < 32 { 1 << name.len() } else { 0 }
 }
 
 fn verdict<'a>(argc: usize, arg: impl Fn(usize) -> Option<&'a [u8]>) -> Verdict {
