@@ -15,8 +15,8 @@ const HEADERS: usize = 3;
 /// The most arguments of a command with a template.
 const MOST_ARGUMENTS: usize = 63;
 
-/// The length lines compared are within this number of bytes. A shorter input makes no template and changes none for
-/// another shape, because a command that is not whole looks like one.
+/// The length lines compared are within this number of bytes. A shorter input makes no template and shrinks none,
+/// because its command may be cut.
 const WINDOW: usize = 128;
 
 /// An argument is expected to keep its length after this number of equal lengths in a row.
