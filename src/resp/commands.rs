@@ -227,6 +227,9 @@ impl CommandParser {
                 each(Command::new(raw, self.spans(), argc));
                 continue;
             }
+            if self.failed.is_none() && self.tape.is_in_payload(input) {
+                return Ok(commands);
+            }
             let (shown, mut skipped) = (*input, 0);
             let advance = self.general(shown, &mut skipped)?;
             let used = if matches!(advance, Advance::Whole) { skipped + self.found.length } else { skipped };

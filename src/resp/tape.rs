@@ -143,6 +143,12 @@ impl Tape {
         self.argc = usize::MAX;
     }
 
+    /// Whether a payload of the open command continues beyond the input. All bytes before it are read then.
+    #[inline]
+    pub(super) fn is_in_payload(&self, command: &[u8]) -> bool {
+        self.is_open() && self.at > command.len()
+    }
+
     /// Reads the count line of a command. The first byte is `*`. `follows` is the least number of bytes after an empty
     /// command.
     #[inline(always)]
@@ -214,7 +220,7 @@ impl Tape {
             && let Some((raw, rest)) = split_at_end(input, here.1)
         {
             let kind = wanted(self.spans.first().and_then(|name| name.of(raw)).unwrap_or_default())?;
-            self.templates.learn(start.slot, input, &self.spans);
+            self.templates.learn(start.slot, raw, &self.spans);
             return Some((raw, rest, self.spans.get(..start.argc)?, kind));
         }
         let last = self.spans.get(here.0 - 1).map_or(0, |span| span.length.into());
@@ -259,7 +265,9 @@ impl Tape {
         if self.fast_arguments == 0 || command.len().saturating_sub(self.at) < 2 {
             return None;
         }
-        self.hop_within_limit(command);
+        if self.index < self.argc {
+            self.hop_within_limit(command);
+        }
         if self.index < self.argc {
             return None;
         }

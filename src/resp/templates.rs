@@ -15,8 +15,8 @@ const HEADERS: usize = 3;
 /// The most arguments of a command with a template.
 const MOST_ARGUMENTS: usize = 63;
 
-/// The number of bytes compared, from the first byte of a command. One check of the length serves all of them. A
-/// shorter rest of the input has no template, so the number is small.
+/// The length lines compared are within this number of bytes. A shorter input makes no template and shrinks none,
+/// because its command may be cut.
 const WINDOW: usize = 128;
 
 /// An argument is expected to keep its length after this number of equal lengths in a row.
@@ -102,19 +102,18 @@ impl Templates {
     /// The template of the command at the front. Writes the spans of its known arguments.
     #[inline(always)]
     pub(super) fn find(&mut self, command: &[u8], spans: &mut [Span]) -> Option<TemplateMatch> {
-        let window = command.first_chunk::<WINDOW>()?;
-        let head = load(window, 0);
+        let head = u64::from_le_bytes(*command.first_chunk()?);
         // Streams repeat themselves. To guess the next template is faster than to search for it.
         let guess = usize::from(self.expected) % TEMPLATES;
         let template = self.all.get_mut(guess)?;
         let (slot, template) = if template.head == head {
             (guess, template)
         } else {
-            let slot = self.find_other(head, window)?;
+            let slot = self.find_other(head, command)?;
             (slot, self.all.get_mut(slot)?)
         };
         (self.current, self.expected) = (slot as u8, template.next);
-        if !template.fits(window) && !template.shrink(window) {
+        if !template.fits(command) && !template.shrink(command) {
             return None;
         }
         *spans.first_chunk_mut()? = template.spans;
@@ -123,10 +122,10 @@ impl Templates {
 
     /// The slot of a shape that was not expected.
     #[inline(always)]
-    fn find_other(&mut self, head: u64, window: &[u8; WINDOW]) -> Option<usize> {
+    fn find_other(&mut self, head: u64, command: &[u8]) -> Option<usize> {
         let slot = slot(head);
         let template = self.all.get_mut(slot)?;
-        if template.head != head && !template.replace(head, window, &mut self.misses) {
+        if template.head != head && !template.replace(head, command, &mut self.misses) {
             return None;
         }
         if let Some(last) = self.all.get_mut(usize::from(self.current)) {
@@ -162,15 +161,15 @@ impl Templates {
 
 impl LengthLine {
     #[inline(always)]
-    fn differs(&self, window: &[u8; WINDOW]) -> u64 {
-        (load(window, self.at as u8) ^ self.word) & self.mask
+    fn differs(&self, command: &[u8]) -> u64 {
+        (load(command, self.at as u8) ^ self.word) & self.mask
     }
 
     /// Expects the `length` bytes that are at `at` now.
-    fn of(window: &[u8; WINDOW], at: u32, length: u32) -> Option<Self> {
-        let at = u8::try_from(at).ok().filter(|at| usize::from(*at) + 8 <= WINDOW)?;
+    fn of(command: &[u8], at: u32, length: u32) -> Option<Self> {
+        let at = u8::try_from(at).ok().filter(|at| usize::from(*at) + 8 <= WINDOW.min(command.len()))?;
         let mask = u64::MAX.checked_shr(64_u32.checked_sub(8 * length)?)?;
-        Some(Self { word: load(window, at) & mask, mask, at: at.into() })
+        Some(Self { word: load(command, at) & mask, mask, at: at.into() })
     }
 }
 
@@ -206,8 +205,8 @@ impl Template {
     /// Replaces the template by one for the shape of another command, if it is time. Returns false if the command gets
     /// no template.
     #[cold]
-    fn replace(&mut self, head: u64, window: &[u8; WINDOW], misses: &mut Option<u32>) -> bool {
-        let Some(misses) = misses else { return false };
+    fn replace(&mut self, head: u64, command: &[u8], misses: &mut Option<u32>) -> bool {
+        let (Some(window), Some(misses)) = (command.first_chunk(), misses) else { return false };
         *misses = misses.wrapping_add(1);
         if !misses.is_multiple_of(REPLACE_EVERY) {
             return false;
@@ -233,10 +232,10 @@ impl Template {
 
     /// Whether the length lines are those of the command.
     #[inline(always)]
-    fn fits(&self, window: &[u8; WINDOW]) -> bool {
+    fn fits(&self, command: &[u8]) -> bool {
         let mut differs = 0;
         for header in self.headers.iter().take(self.checks.into()) {
-            differs |= header.differs(window);
+            differs |= header.differs(command);
         }
         differs == 0
     }
@@ -255,8 +254,11 @@ impl Template {
 
     /// Forgets the length lines from the first one that differs. Returns false if the shape is another one.
     #[cold]
-    fn shrink(&mut self, window: &[u8; WINDOW]) -> bool {
-        let same = |header: &&LengthLine| header.differs(window) == 0;
+    fn shrink(&mut self, command: &[u8]) -> bool {
+        if command.len() < WINDOW {
+            return false;
+        }
+        let same = |header: &&LengthLine| header.differs(command) == 0;
         let good = self.headers.iter().take(self.checks.into()).take_while(same).count() as u8;
         let lost = self.checks - good;
         if lost >= self.index {
@@ -273,9 +275,7 @@ impl Template {
     #[cold]
     fn grow(&mut self, command: &[u8], next: Span) {
         (self.streak, self.two_digits) = (0, 0);
-        let header = command
-            .first_chunk::<WINDOW>()
-            .and_then(|window| LengthLine::of(window, self.at, next.start.saturating_sub(self.at)));
+        let header = LengthLine::of(command, self.at, next.start.saturating_sub(self.at));
         let slots = (self.headers.get_mut(usize::from(self.checks)), self.spans.get_mut(usize::from(self.index)));
         if let (Some(header), (Some(slot), Some(span))) = (header, slots) {
             (*slot, *span) = (header, next);
@@ -293,6 +293,7 @@ fn slot(head: u64) -> usize {
 }
 
 #[inline(always)]
-fn load(window: &[u8; WINDOW], at: u8) -> u64 {
-    window.get(usize::from(at)..).and_then(<[u8]>::first_chunk).map_or(0, |word| u64::from_le_bytes(*word))
+fn load(command: &[u8], at: u8) -> u64 {
+    let at = usize::from(at);
+    command.get(at..at + 8).and_then(<[u8]>::first_chunk).map_or(0, |word| u64::from_le_bytes(*word))
 }

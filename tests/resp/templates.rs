@@ -173,3 +173,54 @@ fn two_expected_digits_change_no_result() {
         }
     }
 }
+
+/// A batch returns early if a payload continues beyond its input. After an error it does not, whatever the input.
+#[test]
+fn a_failed_batch_fails_again() {
+    for inputs in [&[&b"*2\r\n$3\r\nGET\r\n$x"[..]] as &[&[u8]], &[b"*1\r\n$9\r\n", b"*1\r\n$9\r\n123456789x"]] {
+        let mut parser = CommandParser::stream();
+        let mut results = inputs.iter().map(|input| parser.batch(&mut &input[..], |_| {})).collect::<Vec<_>>();
+        let failed = results.pop().unwrap();
+        assert!(failed.is_err() && results.iter().all(|result| *result == Ok(0)));
+        for input in [&b""[..], b"*", b"\r\n", b"\r\n$9\r\n", b"*1\r\n$4\r\nPING\r\n"] {
+            assert_eq!(parser.batch(&mut &input[..], |_| {}), failed, "{input:?}");
+        }
+    }
+}
+
+/// The commands that begin in the last 128 bytes of a piece, with any byte broken: the same at each cut.
+#[test]
+fn the_last_commands_of_a_piece_are_the_same() {
+    let command = |key: &str| format!("*3\r\n$3\r\nSET\r\n${}\r\n{key}\r\n$2\r\nvv\r\n", key.len()).into_bytes();
+    let known = command("key:000000000000");
+    let (mut with, mut without) = (CommandParser::stream(), CommandParser::stream().without_templates());
+    for parser in [&mut with, &mut without] {
+        assert_eq!(parser.batch(&mut &known.repeat(2_000)[..], |_| {}), Ok(2_000));
+    }
+    let tail = [&command("key:1")[..], &known, &known, &command("k:2")].concat();
+    let mut whole = 0;
+    for at in 0..tail.len() {
+        for broken in [tail[at], b'1', b'\r'] {
+            let mut bytes = tail.clone();
+            bytes[at] = broken;
+            for cut in 0..=bytes.len() {
+                let parse = |mut parser: CommandParser| {
+                    let (mut raws, mut front) = (Vec::new(), 0);
+                    let results = [cut, bytes.len()].map(|end| {
+                        let mut input = &bytes[front..end];
+                        let args =
+                            |command: redtail::Command<'_>| command.args().map(<[u8]>::to_vec).collect::<Vec<_>>();
+                        let result = parser.batch(&mut input, |command| raws.push(args(command)));
+                        front = end - input.len();
+                        (result, front)
+                    });
+                    (raws, results)
+                };
+                let plain = parse(without.clone());
+                assert_eq!(parse(with.clone()), plain, "{broken} at {at}, cut at {cut}");
+                whole += usize::from(plain.1[1].0.is_ok());
+            }
+        }
+    }
+    assert!(whole > 10_000, "{whole}");
+}
