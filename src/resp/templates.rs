@@ -125,7 +125,7 @@ impl Templates {
     fn find_other(&mut self, head: u64, command: &[u8]) -> Option<usize> {
         let slot = slot(head);
         let template = self.all.get_mut(slot)?;
-        if template.head != head && !template.replace(head, command, &mut self.misses) {
+        if template.head != head && !(is_due(&mut self.misses) && template.replace(head, command)) {
             return None;
         }
         if let Some(last) = self.all.get_mut(usize::from(self.current)) {
@@ -202,16 +202,10 @@ impl Template {
         template
     }
 
-    /// Replaces the template by one for the shape of another command, if it is time. Returns false if the command gets
-    /// no template.
+    /// Replaces the template by one for the shape of another command. Returns false if the command gets no template.
     #[cold]
-    fn replace(&mut self, head: u64, command: &[u8], misses: &mut Option<u32>) -> bool {
-        let (Some(window), Some(misses)) = (command.first_chunk(), misses) else { return false };
-        *misses = misses.wrapping_add(1);
-        if !misses.is_multiple_of(REPLACE_EVERY) {
-            return false;
-        }
-        let Some(new) = Self::learnt(head, window) else { return false };
+    fn replace(&mut self, head: u64, command: &[u8]) -> bool {
+        let Some(new) = command.first_chunk().and_then(|window| Self::learnt(head, window)) else { return false };
         *self = new;
         true
     }
@@ -290,6 +284,14 @@ impl Template {
 #[inline(always)]
 fn slot(head: u64) -> usize {
     (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) as usize
+}
+
+/// Whether this miss replaces a template.
+#[inline(always)]
+fn is_due(misses: &mut Option<u32>) -> bool {
+    let Some(misses) = misses else { return false };
+    *misses = misses.wrapping_add(1);
+    misses.is_multiple_of(REPLACE_EVERY)
 }
 
 #[inline(always)]
