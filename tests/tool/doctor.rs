@@ -482,10 +482,13 @@ fn what_may_not_be_asked_could_not_be_checked() {
 fn the_least_user_is_told_whether_it_may_replicate() {
     let hello = |server: &str, version: &str, mode: &str, role: &str| {
         let text = |text: &str| format!("${}\r\n{text}\r\n", text.len());
-        let [server, version, mode, role] = [server, version, mode, role].map(text);
+        // A Sentinel has no role.
+        let role = if role.is_empty() { String::new() } else { text("role") + &text(role) };
+        let [server, version, mode] = [server, version, mode].map(text);
+        let count = if role.is_empty() { 12 } else { 14 };
         format!(
-            "*14\r\n$6\r\nserver\r\n{server}$7\r\nversion\r\n{version}$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:3\r\n\
-             $4\r\nmode\r\n{mode}$4\r\nrole\r\n{role}$7\r\nmodules\r\n*0\r\n"
+            "*{count}\r\n$6\r\nserver\r\n{server}$7\r\nversion\r\n{version}$5\r\nproto\r\n:2\r\n$2\r\nid\r\n:3\r\n\
+             $4\r\nmode\r\n{mode}{role}$7\r\nmodules\r\n*0\r\n"
         )
     };
     let least = |hello: &str, psync: &str| {
@@ -519,7 +522,17 @@ fn the_least_user_is_told_whether_it_may_replicate() {
         least(&hello("redis", "7.2.4", "standalone", "replica"), "-ERR PSYNC FAILOVER replid must match\r\n");
     examined.says("unknown", &["a replica; could not check whether its primary is connected"]);
     examined.says("good", &["may replicate"]);
-    let examined = least(&hello("redis", "7.2.4", "sentinel", "master"), refused);
+    let down = "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n";
+    let script = Script::healthy().denied("INFO").answer("PING", down);
+    let examined = script.answer("HELLO", &hello("redis", "7.2.4", "standalone", "replica")).examine();
+    examined.says("bad", &["a replica, disconnected from its primary"]);
+    assert!(!examined.report.to_string().contains("could not check whether its primary"), "{:#}", examined.report);
+    let dragonfly = hello("redis", "7.4.0", "standalone", "slave").replace("*14", "*16");
+    let dragonfly = dragonfly.replace("$5\r\nproto", "$17\r\ndragonfly_version\r\n$6\r\n1.25.0\r\n$5\r\nproto");
+    let examined = least(&dragonfly, refused);
+    assert_eq!(examined.code, 1, "{:#}", examined.report);
+    examined.says("bad", &["Dragonfly"]);
+    let examined = least(&hello("redis", "7.2.4", "sentinel", ""), refused);
     assert_eq!(examined.code, 1, "{:#}", examined.report);
     examined.says("bad", &["this is a Sentinel 7.2.4"]);
     // KeyDB is no Redis 6, and another server says nothing that is known.

@@ -207,6 +207,46 @@ fn a_command_for_all_nodes_is_sent_to_all_or_to_none() {
     }
 }
 
+/// What a node answers in the transaction that asks, to its DISCARD, and to the command; the nodes that execute it.
+#[test]
+fn a_command_for_all_nodes_is_judged_by_the_command_itself() {
+    let (ok, queued) = ("+OK\r\n", "+QUEUED\r\n");
+    let full = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    let exists = "-ERR Library 'x' already exists\r\n";
+    for (command, in_multi, discard, reply, of_nodes, told) in [
+        // A full server queues nothing, and is emptied.
+        ("FLUSHALL", full, ok, ok, 2, ""),
+        // The first node has it, the second one needs it.
+        ("FUNCTION|LOAD|x", queued, ok, exists, 1, "already exists"),
+        // Nothing else is sent into an open transaction.
+        ("FLUSHALL", queued, "-ERR no\r\n", ok, 0, "refused DISCARD: ERR no; no node has executed"),
+    ] {
+        let executed = Arc::new(AtomicU32::new(0));
+        let (asking, counter) = ([AtomicBool::new(false), AtomicBool::new(false)], Arc::clone(&executed));
+        let (ran, _) = load_nodes(2, &format!("{command}\n"), &["--on-error", "continue"], move |index, args| {
+            let asking = &asking[usize::from(index)];
+            let text = match args {
+                ["multi"] => {
+                    asking.store(true, SeqCst);
+                    ok
+                }
+                ["discard"] if asking.swap(false, SeqCst) => discard,
+                ["discard"] => "-ERR DISCARD without MULTI\r\n",
+                _ if asking.load(SeqCst) => in_multi,
+                _ if index == 0 && reply != ok => reply,
+                _ => {
+                    counter.fetch_add(1, SeqCst);
+                    ok
+                }
+            };
+            Ok(text.as_bytes().to_vec())
+        });
+        assert!(ran.err.contains(told), "{command}: {}", ran.err);
+        assert_eq!(executed.load(SeqCst), of_nodes, "{command}: {}", ran.err);
+        assert_eq!(ran.code == 0, told.is_empty(), "{command}: {}", ran.err);
+    }
+}
+
 /// A node that can't be asked, or that refuses only the command itself: the nodes that have executed it are named.
 #[test]
 fn a_command_for_all_nodes_that_one_refuses_names_both() {

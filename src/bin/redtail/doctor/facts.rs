@@ -118,7 +118,7 @@ impl Info {
         }
     }
 
-    /// The reply to HELLO, which has no other fields. `None` if it is of no server that can be followed.
+    /// The reply to HELLO, with the names that INFO has. `None` if it is of no server that is known.
     pub(super) fn of_hello(reply: &Reply) -> Option<Self> {
         let text = |name| reply.field(name).and_then(Reply::text);
         let version = match text("server")? {
@@ -127,10 +127,13 @@ impl Info {
             "redict" => "redict_version",
             _ => return None,
         };
-        let role = if text("role")? == "replica" { "slave" } else { "master" };
-        let fields = [(version, text("version")?), ("redis_mode", text("mode")?), ("role", role)];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Some(Self { fields: fields.into(), modules: Vec::new() })
+        // A Sentinel has no role.
+        let role = if matches!(text("role"), Some("replica" | "slave")) { "slave" } else { "master" };
+        let named = [(version, text("version")?), ("redis_mode", text("mode")?), ("role", role)];
+        // Servers that say they are Redis have their own version too.
+        let others = reply.list().chunks_exact(2).filter_map(|pair| Some((pair[0].text()?, pair[1].text()?)));
+        let fields = others.chain(named).map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Some(Self { fields: fields.collect(), modules: Vec::new() })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {

@@ -3,7 +3,7 @@
 use redtail::resp::Part;
 use redtail::{Command, Position, ReplicationId};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, first};
 use crate::load::destination::Destination;
 use crate::load::label::{Label, Sent};
 use crate::output::{CAUGHT_UP, PositionMark, read_source_mark};
@@ -187,8 +187,8 @@ impl Loader {
         {
             let position = String::from_utf8_lossy(&stored).split(' ').next().and_then(|text| text.parse().ok());
             let key = self.key.clone();
-            self.in_database_0(&[b"SET", &key, &stored], position, to)?;
-            to.settle()?;
+            let restored = self.in_database_0(&[b"SET", &key, &stored], position, to).and_then(|()| to.settle());
+            return first(outcome, restored);
         }
         outcome
     }

@@ -68,6 +68,16 @@ impl Progress {
         }
     }
 
+    /// Whether a command of the input that is refused with this error ends the run.
+    pub(super) fn ends_at(&self, text: &str) -> bool {
+        !self.is_repetition(text) && (self.is_emptying || self.is_stopping || refuses_all(text))
+    }
+
+    /// Whether the run before may have executed the command that is refused with this error.
+    fn is_repetition(&self, text: &str) -> bool {
+        self.is_repeating && may_refuse_repetition(text)
+    }
+
     /// A server refused the command with this error.
     pub(super) fn refuse(&mut self, target: impl Display, label: &Label, text: &str) -> Result<(), Failure> {
         let text = with_hint(text.into());
@@ -76,10 +86,9 @@ impl Progress {
         let Some(start) = label.start else {
             return Err(Failure::Message(format!("{target} refused {name}, which load adds for the position: {text}")));
         };
-        let is_repetition = self.is_repeating && may_refuse_repetition(text);
         let argument = Quoted(&label.argument);
         let message = format!("{target} refused {name} {argument} (byte {start} of the input): {text}");
-        if is_repetition {
+        if self.is_repetition(text) {
             self.repeated += 1;
             if self.repeated <= NAMED {
                 log::say(format_args!("{message}: probably applied by the run before, because it is sent again"));

@@ -301,8 +301,8 @@ impl Router {
         }
     }
 
-    /// Sends a command to all primaries, one after another, unless one of them would refuse it. It is confirmed by all
-    /// of them, or refused by one.
+    /// Sends a command to all primaries, one after another, unless one of them would refuse it. The first refusal that
+    /// ends the run ends this too.
     fn send_everywhere(&mut self, routed: &Routed) -> Result<(), Failure> {
         self.primaries.refresh()?;
         self.unconfirmed = routed.of_input();
@@ -311,26 +311,32 @@ impl Router {
                 return self.answered(index, &[routed], Answer::Refused(0, text));
             }
         }
+        let (mut confirmed, mut refused) = (Vec::new(), None);
         for index in 0..self.primaries.nodes.len() {
             match self.write(index, &routed.bytes).and_then(|()| self.answer(index, 1)) {
-                Ok(Answer::Refused(at, text)) => {
-                    let text = text + &self.confirmed_before(index);
+                Ok(Answer::Refused(at, text)) if self.progress.ends_at(&text) => {
+                    let text = text + &self.confirmed_by(&confirmed);
                     return self.answered(index, &[routed], Answer::Refused(at, text));
                 }
-                Ok(_) => self.progress.empties_partly(),
-                Err(Failure::Message(text)) => return Err(Failure::Message(text + &self.confirmed_before(index))),
+                Ok(Answer::Refused(at, text)) => refused = refused.or(Some((index, Answer::Refused(at, text)))),
+                Ok(_) => {
+                    confirmed.push(index);
+                    self.progress.empties_partly();
+                }
+                Err(Failure::Message(text)) => return Err(Failure::Message(text + &self.confirmed_by(&confirmed))),
                 Err(failure) => return Err(failure),
             }
         }
-        self.answered(0, &[routed], Answer::Executed(Vec::new(), None))
+        let (index, answer) = refused.unwrap_or((0, Answer::Executed(Vec::new(), None)));
+        self.answered(index, &[routed], answer)
     }
 
     /// The error with which the node would refuse the command now: a transaction checks a command that it queues.
-    /// `None` also if the user may not ask.
+    /// `None` also if the node can't be asked.
     fn refusal(&mut self, index: usize, routed: &Routed) -> Result<Option<String>, Failure> {
-        // Without the right to DISCARD, the transaction could not be left.
+        // Without DISCARD, the transaction could not be left.
         self.write(index, &encoded(&[b"DISCARD"]))?;
-        if self.reply(index)?.error.is_some_and(|text| text.starts_with("NOPERM")) {
+        if self.reply(index)?.error.is_some_and(|text| !text.contains("without MULTI")) {
             return Ok(None);
         }
         self.write(index, &encoded(&[b"MULTI"]))?;
@@ -339,21 +345,29 @@ impl Router {
         }
         self.write(index, &[&routed.bytes[..], &encoded(&[b"DISCARD"])].concat())?;
         let refused = self.reply(index)?.error;
-        self.reply(index)?;
-        Ok(refused)
+        if let Some(text) = self.reply(index)?.error {
+            let target = self.target(index);
+            return Err(Failure::Message(format!(
+                "{target} refused DISCARD: {text}; no node has executed the command before it"
+            )));
+        }
+        // A full server queues nothing, and executes what frees memory.
+        Ok(refused.filter(|text| !text.starts_with("OOM ")))
     }
 
-    /// Which nodes have confirmed a command for all nodes that has failed at this one; nothing if none has.
-    fn confirmed_before(&self, index: usize) -> String {
-        let targets: Vec<_> = self.primaries.nodes.iter().map(|node| node.target.to_string()).collect();
-        match targets.split_at_checked(index) {
-            Some((confirmed @ [_, ..], rest)) => format!(
-                "; confirmed by {}, and not by {}: fix the cause, and start again, which sends it to all of them",
-                confirmed.join(", "),
-                rest.join(", ")
-            ),
-            _ => String::new(),
+    /// The nodes that have executed a command for all nodes, and the others; nothing if none has.
+    fn confirmed_by(&self, nodes: &[usize]) -> String {
+        if nodes.is_empty() {
+            return String::new();
         }
+        let targets = self.primaries.nodes.iter().map(|node| node.target.to_string()).enumerate();
+        let (confirmed, rest): (Vec<_>, Vec<_>) = targets.partition(|(index, _)| nodes.contains(index));
+        let names = |of: Vec<(usize, String)>| of.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(", ");
+        format!(
+            "; confirmed by {}, and not by {}: fix the cause, and start again, which sends it to all of them",
+            names(confirmed),
+            names(rest)
+        )
     }
 
     /// Counts commands that a node has executed or refused.

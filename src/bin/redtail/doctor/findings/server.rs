@@ -19,7 +19,8 @@ pub(super) fn findings(subject: Subject<'_>) -> Vec<Finding> {
             findings.extend(role(subject, info));
         }
         (None, Some(hello), Some(kind)) => {
-            findings.extend([who(subject, hello, kind), role_only(hello)]);
+            findings.push(who(subject, hello, kind));
+            findings.extend(role_only(subject, hello));
             findings.extend(nothing(subject));
         }
         _ => findings.extend(nothing(subject)),
@@ -110,11 +111,15 @@ fn role(subject: Subject<'_>, info: &Info) -> Option<Finding> {
 }
 
 /// The role in HELLO.
-fn role_only(hello: &Info) -> Finding {
+fn role_only(subject: Subject<'_>, hello: &Info) -> Option<Finding> {
     match hello.is_replica() {
-        true => Finding::unknown(STATE, "a replica; could not check whether its primary is connected")
-            .why("while it is not, it refuses PSYNC (NOMASTERLINK)"),
-        false => Finding::good(STATE, "a primary"),
+        // [`refuses`] reports it.
+        true if subject.facts.refuses.as_deref().is_some_and(|message| message.starts_with("MASTERDOWN")) => None,
+        true => Some(
+            Finding::unknown(STATE, "a replica; could not check whether its primary is connected")
+                .why("while it is not, it refuses PSYNC (NOMASTERLINK)"),
+        ),
+        false => Some(Finding::good(STATE, "a primary")),
     }
 }
 
